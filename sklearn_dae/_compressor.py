@@ -1,0 +1,882 @@
+"""The deep autoencoder: scale, pretrain, unroll, fine-tune.
+
+In: rows of pixels, of any numeric dtype and range. Out: codes of a few values an
+image, and images again from codes.
+"""
+
+import time
+import warnings
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
+from sklearn_dae._rbm import BernoulliRBM, GaussianRBM
+from sklearn_dae._scaling import PixelScaler
+from sklearn_dae._validation import (
+    check_choice,
+    check_integer,
+    check_real,
+    check_switch,
+    check_verbose,
+)
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.network import (
+    BOUNDED_UNITS,
+    LOSSES,
+    UNITS,
+    Layout,
+    Objective,
+    forward,
+    loss_and_gradient,
+    propagate,
+    reconstruction_loss,
+)
+from sklearn_dae.training import Progress, minimize_lbfgs
+
+#: Sizes of the paper's hidden layers, relative to its 784 pixels.
+PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
+
+
+class DeepAutoencoderCompressor(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    """Compress similar images to a few values each with a deep autoencoder.
+
+    A stack of restricted Boltzmann machines is learned layer by layer, unrolled
+    into an encoder and a mirrored decoder, and fine-tuned as a whole by SciPy's
+    L-BFGS on the reconstruction cost.
+
+    Parameters
+    ----------
+    n_components : int, default=None
+        Number of values an image is compressed to. By default a quarter of the
+        features, the paper's 4:1.
+
+    hidden_layer_sizes : sequence of int, default=None
+        Units of the encoder's layers between the image and the code; the decoder
+        mirrors them. By default two layers in the paper's proportions,
+        1000 and 500 for 784 pixels, and no smaller than the code.
+
+    activation : {"logistic", "relu", "tanh", "identity"}, default="logistic"
+        Units of the hidden layers.
+
+    code_activation : {"logistic", "identity", "relu", "tanh"}, default="logistic"
+        Units of the code layer. "identity" gives a linear code, which keeps more.
+
+    output_activation : {"logistic", "identity", "relu", "tanh"}, default="logistic"
+        Units of the output, which reconstructs pixels scaled to [0, 1].
+        ``loss="log_loss"`` needs "logistic".
+
+    loss : {"log_loss", "squared_error"}, default="log_loss"
+        Reconstruction cost, summed over the pixels of an image (scaled to [0, 1])
+        and averaged over images.
+
+    alpha : float, default=0.0
+        Weight of the L2 penalty: ``alpha / 2`` times the squared weights is added
+        to the mean cost of an image.
+
+    sparsity : float, default=0.0
+        Weight of the sparsity penalty: the Kullback-Leibler divergence of each
+        unit's mean activation from ``target_activation``, summed over the units of
+        every layer but the output that has bounded units.
+
+    target_activation : float, default=0.05
+        The mean activation asked of each unit, as a fraction of its range.
+
+    pretraining : {"auto", "rbm", None}, default="auto"
+        Whether to start from a stack of RBMs or from small random weights. "auto"
+        takes RBMs where the hidden units are logistic, as those of an RBM are.
+
+    pretrain_epochs : int, default=20
+        Sweeps over the data for each RBM.
+
+    pretrain_learning_rate : float, default=0.1
+        Learning rate of the RBMs; a linear code layer takes a hundredth of it.
+
+    batch_size : int or "auto", default="auto"
+        Rows in a mini-batch of the RBMs. "auto" is a hundredth of the training
+        rows, but at least 10 and at most 100: an RBM needs enough updates.
+
+    max_iter : int, default=200
+        Most L-BFGS iterations. This is a budget, which the training of a deep
+        network usually spends; running out of it is no reason for a warning.
+
+    max_fun : int, default=15000
+        Most evaluations of the gradient.
+
+    tol : float, default=1e-7
+        Fine-tuning stops when an iteration lowers its objective by less than this
+        fraction, and early stopping counts smaller gains as none.
+
+    early_stopping : bool, default=False
+        Whether to keep ``validation_fraction`` of the rows out of the training,
+        to stop when their loss no longer falls, and to keep the weights that
+        were best for them.
+
+    validation_fraction : float, default=0.1
+        Fraction of the rows kept out with ``early_stopping=True``.
+
+    n_iter_no_change : int, default=10
+        Iterations without a lower validation loss after which to stop.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the previous one, without
+        pretraining.
+
+    pixel_range : tuple of (low, high), default=None
+        Range of the pixel values. By default that of the training data. Values
+        outside of it are clipped at transform time.
+
+    threshold : float, default=None
+        Where between 0 and 1 to cut the output into the two ends of the pixel
+        range: 0.5 makes white or black images, as the paper does. By default
+        images stay grey.
+
+    restore_dtype : bool, default=False
+        Whether `inverse_transform` returns the dtype seen during fit, integers
+        being rounded, instead of floating-point numbers.
+
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, RBM samples and the validation split.
+
+    verbose : int, default=0
+        When positive, print a line for each RBM and each tenth of ``max_iter``;
+        when above 1, for each epoch and each iteration.
+
+    Attributes
+    ----------
+    theta_ : ndarray of shape (n_parameters,)
+        All weights and biases, in single precision.
+
+    layout_ : Layout
+        Sizes and units of the network.
+
+    coefs_, intercepts_ : list of ndarray
+        Weights, of shape (n_in, n_out), and biases of each layer: views of
+        ``theta_``.
+
+    scaler_ : PixelScaler
+        The pixel range.
+
+    pretraining_errors_ : list of list of float
+        For each RBM and epoch, its squared reconstruction error a row; empty
+        without pretraining.
+
+    loss_curve_ : list of float
+        The objective after each iteration.
+
+    validation_loss_curve_ : list of float
+        The loss of the held-out rows after each iteration; empty without
+        ``early_stopping``.
+
+    n_iter_ : int
+        Number of L-BFGS iterations.
+
+    n_evaluations_ : int
+        Number of gradient evaluations.
+
+    message_ : str
+        Why fine-tuning ended, in SciPy's words where SciPy ended it.
+
+    n_features_in_ : int
+        Number of pixels seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, where X has names that are all strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The best linear code.
+    BernoulliRBM : The layer that is stacked.
+
+    Notes
+    -----
+    Training works in single precision whatever the dtype of X, which may be
+    ``uint8`` and memory-mapped: rows are scaled a block at a time. `transform`
+    and `inverse_transform` compute in double precision for double-precision
+    input.
+
+    References
+    ----------
+    Hinton, G. E. and Salakhutdinov, R. R. (2006). Reducing the dimensionality of
+    data with neural networks. Science 313, 504-507.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_dae import DeepAutoencoderCompressor
+    >>> X = load_digits().data
+    >>> dae = DeepAutoencoderCompressor(8, max_iter=20, random_state=0).fit(X)
+    >>> codes = dae.transform(X)
+    >>> codes.shape
+    (1797, 8)
+    >>> dae.inverse_transform(codes).shape
+    (1797, 64)
+    """
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        hidden_layer_sizes: Sequence[int] | None = None,
+        activation: str = "logistic",
+        code_activation: str = "logistic",
+        output_activation: str = "logistic",
+        loss: str = "log_loss",
+        alpha: float = 0.0,
+        sparsity: float = 0.0,
+        target_activation: float = 0.05,
+        pretraining: str | None = "auto",
+        pretrain_epochs: int = 20,
+        pretrain_learning_rate: float = 0.1,
+        batch_size: int | str = "auto",
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        tol: float = 1e-7,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        pixel_range: tuple[float, float] | None = None,
+        threshold: float | None = None,
+        restore_dtype: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.code_activation = code_activation
+        self.output_activation = output_activation
+        self.loss = loss
+        self.alpha = alpha
+        self.sparsity = sparsity
+        self.target_activation = target_activation
+        self.pretraining = pretraining
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.max_fun = max_fun
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.pixel_range = pixel_range
+        self.threshold = threshold
+        self.restore_dtype = restore_dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # Fitting.
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn to compress images like the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training images, one a row.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted compressor.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, X holds NaN, infinity or values
+            outside ``pixel_range``, or the loss stops being finite.
+
+        TypeError
+            If a parameter has the wrong type.
+        """
+        self._fit(X)
+        return self
+
+    @with_callbacks
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """Learn to compress the rows of X, and compress them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training images, one a row.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            The same as ``fit(X).transform(X)``; X is checked only once.
+        """
+        return self._encode(self._fit(X))
+
+    def _fit(self, X: Any) -> np.ndarray:
+        """Fit to X; return it validated."""
+        self._check_parameters()
+        X = validate_data(self, X, dtype="numeric")
+        rng = check_random_state(self.random_state)
+        previous = self._previous_layout()
+
+        self.scaler_ = self._learn_range(X)
+        self.dtype_in_ = X.dtype
+        self.layout_ = self.layout_for(X.shape[1])
+        self._n_features_out = self.layout_.widths[self.layout_.encoder[-1]]
+        training, validation = self._split(X, rng)
+
+        pretrained = previous is None and self._takes_rbms()
+        context = self._init_callback_context(max_subtasks=1 + pretrained)
+        context.call_on_fit_task_begin(estimator=self, X=X)
+        if previous is not None:
+            self._check_warm_start(previous)
+            theta = self.theta_.copy()
+        else:
+            self.pretraining_errors_: list[list[float]] = []
+            if pretrained:
+                theta = self._pretrain(training, rng, context)
+            else:
+                theta = _random_parameters(self.layout_, rng)
+        self._fine_tune(theta, training, validation, context)
+        context.call_on_fit_task_end(
+            estimator=self, X=X, reconstruction_attributes={"theta_": self.theta_}
+        )
+        return X
+
+    def _pretrain(self, blocks: RowBlocks, rng: Any, context: Any) -> np.ndarray:
+        """Learn a stack of RBMs, each on the hidden units of the one below."""
+        stage = context.subcontext("pretrain", max_subtasks=len(self.layout_.encoder))
+        stage.call_on_fit_task_begin(estimator=self)
+        rows = blocks.map(lambda x: x)
+        rbms = []
+        for index in self.layout_.encoder:
+            layer = self.layout_.layers[index]
+            rbm = self._make_rbm(layer.n_out, layer.unit, len(rows), rng)
+            step = stage.subcontext(f"layer {layer.n_in} -> {layer.n_out}")
+            begin = time.perf_counter()
+            with step.propagate_callback_context(rbm):
+                step.call_on_fit_task_begin(estimator=self)
+                try:
+                    rbm.fit(rows)
+                except ValueError as error:
+                    raise ValueError(
+                        f"Pretraining of layer {index + 1} ({layer}) failed with "
+                        f"pretrain_learning_rate={self.pretrain_learning_rate}: "
+                        f"lower it. {error}"
+                    ) from error
+                step.call_on_fit_task_end(estimator=self)
+            rows = rbm.transform(rows)
+            rbms.append(rbm)
+            self.pretraining_errors_.append(rbm.reconstruction_errors_)
+            if self.verbose and rbm.reconstruction_errors_:
+                print(
+                    f"[{type(self).__name__}] Layer {layer.n_in} -> {layer.n_out}, "
+                    f"reconstruction error = {rbm.reconstruction_errors_[-1]:.4g}, "
+                    f"time = {time.perf_counter() - begin:.2f}s"
+                )
+        stage.call_on_fit_task_end(estimator=self)
+        return _unroll(rbms, self.layout_)
+
+    def _make_rbm(self, n_hidden: int, unit: str, n_rows: int, rng: Any) -> Any:
+        """Make an RBM whose hidden units are those of a layer."""
+        automatic = min(100, max(10, n_rows // 100))
+        shared = {
+            "batch_size": automatic if self.batch_size == "auto" else self.batch_size,
+            "n_iter": self.pretrain_epochs,
+            "persistent": False,
+            "sample_visible": False,
+            "momentum": 0.9,
+            "weight_decay": 2e-4,
+            "random_state": rng.randint(np.iinfo(np.int32).max),
+            "verbose": self.verbose > 1,
+        }
+        if unit == "logistic":
+            return BernoulliRBM(
+                n_hidden, learning_rate=self.pretrain_learning_rate, **shared
+            )
+        return GaussianRBM(
+            n_hidden,
+            visible_units="bernoulli",
+            hidden_units="gaussian",
+            learning_rate=self.pretrain_learning_rate / 100,
+            **shared,
+        )
+
+    def _fine_tune(
+        self,
+        theta: np.ndarray,
+        training: RowBlocks,
+        validation: RowBlocks | None,
+        context: Any,
+    ) -> None:
+        """Minimise the objective over all parameters; set the fitted attributes."""
+        layout = self.layout_
+        objective = Objective(
+            self.loss, self.alpha, self.sparsity, self.target_activation
+        )
+        stage = context.subcontext("fine-tune", max_subtasks=self.max_iter)
+        stage.call_on_fit_task_begin(estimator=self, X=training.X)
+
+        def function(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss, gradient = loss_and_gradient(theta, training, layout, objective)
+                if not (np.isfinite(loss) and np.isfinite(gradient).all()):
+                    raise ValueError(_explain_overflow(theta, training, layout))
+            return loss, gradient
+
+        def validation_loss(theta: np.ndarray) -> float:
+            assert validation is not None
+            return reconstruction_loss(theta, validation, layout, self.loss)
+
+        begin = time.perf_counter()
+
+        def on_iteration(progress: Progress) -> bool:
+            every = 1 if self.verbose > 1 else max(1, self.max_iter // 10)
+            if self.verbose and progress.n_iter % every == 0:
+                print(self._report(progress, time.perf_counter() - begin))
+            iteration = stage.subcontext("iteration")
+            iteration.call_on_fit_task_begin(estimator=self, X=training.X)
+            return iteration.call_on_fit_task_end(
+                estimator=self,
+                X=training.X,
+                reconstruction_attributes={"theta_": progress.best_theta},
+            )
+
+        progress = Progress(
+            theta,
+            validation_loss=None if validation is None else validation_loss,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            on_iteration=on_iteration,
+        )
+        if self.max_iter > 0:
+            outcome = minimize_lbfgs(
+                function,
+                theta,
+                progress,
+                max_iter=self.max_iter,
+                max_fun=self.max_fun,
+                tol=self.tol,
+            )
+            self.message_, self.n_evaluations_, interrupted = outcome
+            if interrupted:
+                warnings.warn(
+                    f"Fine-tuning was interrupted after {progress.n_iter} iterations; "
+                    "the best weights so far are kept.",
+                    stacklevel=4,
+                )
+        else:
+            self.message_, self.n_evaluations_ = "STOP: max_iter is 0", 0
+        self.theta_ = progress.best_theta
+        self.loss_curve_ = progress.loss_curve
+        self.validation_loss_curve_ = progress.validation_loss_curve
+        self.n_iter_ = progress.n_iter
+        stage.call_on_fit_task_end(
+            estimator=self,
+            X=training.X,
+            reconstruction_attributes={"theta_": self.theta_},
+        )
+
+    def _report(self, progress: Progress, seconds: float) -> str:
+        line = (
+            f"[{type(self).__name__}] Iteration {progress.n_iter}, "
+            f"loss = {progress.loss_curve[-1]:.5g}"
+        )
+        if progress.validation_loss_curve:
+            line += f", validation loss = {progress.validation_loss_curve[-1]:.5g}"
+        return f"{line}, time = {seconds:.1f}s"
+
+    # What fitting needs to know first.
+
+    def _check_parameters(self) -> None:
+        if self.n_components is not None:
+            check_integer("n_components", self.n_components, 1)
+        _check_sizes(self.hidden_layer_sizes)
+        check_choice("activation", self.activation, UNITS)
+        check_choice("code_activation", self.code_activation, UNITS)
+        check_choice("output_activation", self.output_activation, UNITS)
+        check_choice("loss", self.loss, LOSSES)
+        check_real("alpha", self.alpha, 0)
+        check_real("sparsity", self.sparsity, 0)
+        check_real("target_activation", self.target_activation, 0, 1, "neither")
+        check_choice("pretraining", self.pretraining, ("auto", "rbm", None))
+        check_integer("pretrain_epochs", self.pretrain_epochs, 0)
+        check_real(
+            "pretrain_learning_rate", self.pretrain_learning_rate, 0, None, "neither"
+        )
+        if self.batch_size != "auto":
+            check_integer("batch_size", self.batch_size, 1)
+        check_integer("max_iter", self.max_iter, 0)
+        check_integer("max_fun", self.max_fun, 1)
+        check_real("tol", self.tol, 0)
+        check_switch("early_stopping", self.early_stopping)
+        check_real("validation_fraction", self.validation_fraction, 0, 1, "neither")
+        check_integer("n_iter_no_change", self.n_iter_no_change, 1)
+        check_switch("warm_start", self.warm_start)
+        _check_range(self.pixel_range)
+        if self.threshold is not None:
+            check_real("threshold", self.threshold, 0, 1, "neither")
+        check_switch("restore_dtype", self.restore_dtype)
+        check_verbose(self.verbose)
+
+        if self.loss == "log_loss" and self.output_activation != "logistic":
+            raise ValueError(
+                f"loss='log_loss' needs output_activation='logistic', got "
+                f"{self.output_activation!r}; use that, or loss='squared_error'."
+            )
+        if self.pretraining == "rbm" and not self._takes_rbms():
+            raise ValueError(
+                "pretraining='rbm' needs activation='logistic' and code_activation="
+                f"'logistic' or 'identity', got {self.activation!r} and "
+                f"{self.code_activation!r}; use those, or pretraining=None."
+            )
+        if self.sparsity and not {self.activation, self.code_activation} & {
+            *BOUNDED_UNITS
+        }:
+            raise ValueError(
+                f"sparsity={self.sparsity} needs units with a bounded activation, "
+                f"'logistic' or 'tanh'; got activation={self.activation!r} and "
+                f"code_activation={self.code_activation!r}."
+            )
+
+    def _takes_rbms(self) -> bool:
+        return (
+            self.pretraining is not None
+            and self.activation == "logistic"
+            and self.code_activation in ("logistic", "identity")
+        )
+
+    def layout_for(self, n_features: int) -> Layout:
+        """Lay out the network that `fit` would train on images of some size.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of pixels of an image.
+
+        Returns
+        -------
+        Layout
+            Sizes, units and the number of parameters.
+
+        Raises
+        ------
+        ValueError
+            If the code would be larger than the image.
+
+        Examples
+        --------
+        >>> from sklearn_dae import DeepAutoencoderCompressor
+        >>> layout = DeepAutoencoderCompressor().layout_for(784)
+        >>> print(layout, f"{layout.n_parameters:,}")
+        784-1000-500-196-500-1000-784 2,771,980
+        """
+        self._check_parameters()
+        n_components = self.n_components
+        if n_components is None:
+            n_components = max(1, n_features // 4)
+        if n_components > n_features:
+            raise ValueError(
+                f"n_components={n_components} must be at most n_features={n_features}: "
+                "a code larger than the image compresses nothing."
+            )
+        hidden = self.hidden_layer_sizes
+        if hidden is None:
+            sizes = (round(n_features * ratio) for ratio in PAPER_PROPORTIONS)
+            hidden = [max(n_components, size) for size in sizes]
+        return Layout.autoencoder(
+            [n_features, *map(int, hidden), int(n_components)],
+            hidden=self.activation,
+            code=self.code_activation,
+            output=self.output_activation,
+        )
+
+    def _learn_range(self, X: np.ndarray) -> PixelScaler:
+        learned = PixelScaler.from_data(X)
+        if self.pixel_range is None:
+            return learned
+        low, high = (float(end) for end in self.pixel_range)
+        if learned.low < low or learned.high > high:
+            raise ValueError(
+                f"X has values in [{learned.low:g}, {learned.high:g}], outside "
+                f"pixel_range=({low:g}, {high:g}); widen it, or leave it None to "
+                "learn it from X."
+            )
+        return PixelScaler(low, high)
+
+    def _split(self, X: np.ndarray, rng: Any) -> tuple[RowBlocks, RowBlocks | None]:
+        """Training rows and, with early stopping, validation rows, both scaled."""
+        if not self.early_stopping:
+            return RowBlocks(X, convert=self.scaler_.to_unit), None
+        n_validation = max(1, round(self.validation_fraction * len(X)))
+        if n_validation >= len(X):
+            raise ValueError(
+                f"early_stopping=True with validation_fraction="
+                f"{self.validation_fraction} leaves no training row of n_samples="
+                f"{len(X)}; give more rows, or a smaller fraction."
+            )
+        order = rng.permutation(len(X))
+        # In the order of X, so that reading from a file goes forwards.
+        held_out, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
+        return (
+            RowBlocks(X, rows=kept, convert=self.scaler_.to_unit),
+            RowBlocks(X, rows=held_out, convert=self.scaler_.to_unit),
+        )
+
+    def _previous_layout(self) -> Layout | None:
+        return getattr(self, "layout_", None) if self.warm_start else None
+
+    def _check_warm_start(self, previous: Layout) -> None:
+        if previous != self.layout_:
+            wanted, self.layout_ = self.layout_, previous
+            raise ValueError(
+                f"warm_start=True goes on with the network {previous}, but the "
+                f"parameters and X now ask for {wanted}, or for other units; "
+                "use warm_start=False."
+            )
+
+    # Using a fitted compressor.
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Compress images to codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, one a row. Values outside the pixel range are clipped to it.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components)
+            Double precision for double-precision X, else single.
+        """
+        return self._encode(self._validate(X))
+
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Reconstruct images from codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returned them.
+
+        Returns
+        -------
+        images : ndarray of shape (n_samples, n_features)
+            In the units and the range of the training images; of their dtype with
+            ``restore_dtype=True``.
+        """
+        check_is_fitted(self)
+        codes = check_array(X, dtype=(np.float64, np.float32), input_name="X")
+        if codes.shape[1] != self._n_features_out:
+            raise ValueError(
+                f"X has {codes.shape[1]} columns, but the codes of this "
+                f"{type(self).__name__} have {self._n_features_out} values; pass what "
+                "transform returned."
+            )
+        return self._decode(codes)
+
+    def reconstruction_error(self, X: Any) -> np.ndarray:
+        """Squared error of each reconstructed image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, one a row.
+
+        Returns
+        -------
+        errors : ndarray of shape (n_samples,)
+            Squared differences between X and its reconstruction, in squared units
+            of X, summed over the pixels of each image.
+        """
+        X = self._validate(X)
+        errors = [
+            np.square(np.subtract(rows, images, dtype=np.float64)).sum(axis=1)
+            for rows in RowBlocks(X)
+            for images in [self._decode(self._encode(rows))]
+        ]
+        return np.concatenate(errors)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Negative mean squared error of a reconstructed image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, one a row.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        score : float
+            Minus the mean of `reconstruction_error`. Higher is better.
+        """
+        return -float(self.reconstruction_error(X).mean())
+
+    def activations(self, X: Any, layer: int) -> np.ndarray:
+        """Activations of one layer of the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, one a row.
+
+        layer : int
+            0 is the image scaled to [0, 1], ``len(hidden_layer_sizes) + 1`` the
+            code, and -1 the output; negative numbers count from the output.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_units)
+            What the units of the layer say of each image.
+        """
+        check_is_fitted(self)
+        n_layers = len(self.layout_.layers)
+        check_integer("layer", layer, -n_layers - 1, n_layers)
+        index = layer if layer >= 0 else n_layers + 1 + layer
+        return self._go_through(self._validate(X), range(index))
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """Weights of each layer, views of ``theta_``."""
+        return [parameters[:-1] for parameters in self.layout_.split(self.theta_)]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """Biases of each layer, views of ``theta_``."""
+        return [parameters[-1] for parameters in self.layout_.split(self.theta_)]
+
+    def _validate(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        return validate_data(self, X, dtype="numeric", reset=False)
+
+    def _encode(self, X: np.ndarray) -> np.ndarray:
+        return self._go_through(X, self.layout_.encoder)
+
+    def _go_through(self, X: np.ndarray, layers: range) -> np.ndarray:
+        """Scale the rows of X and send them through the layers."""
+        dtype = np.float64 if X.dtype == np.float64 else np.float32
+        theta = self.theta_.astype(dtype, copy=False)
+        return RowBlocks(X, convert=lambda x: self.scaler_.to_unit(x, dtype)).map(
+            lambda x: propagate(theta, x, self.layout_, layers)
+        )
+
+    def _decode(self, codes: np.ndarray) -> np.ndarray:
+        theta = self.theta_.astype(codes.dtype, copy=False)
+        layout = self.layout_
+
+        def decode(rows: np.ndarray) -> np.ndarray:
+            output = propagate(theta, rows, layout, layout.decoder)
+            if self.threshold is not None:
+                output = (output >= self.threshold).astype(output.dtype)
+            images = self.scaler_.from_unit(output)
+            return _as_dtype(images, self.dtype_in_) if self.restore_dtype else images
+
+        return RowBlocks(codes).map(decode)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "theta_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _unroll(rbms: list[Any], layout: Layout) -> np.ndarray:
+    """Make an encoder of the RBMs and a decoder of their transposed weights."""
+    theta = np.empty(layout.n_parameters, np.float32)
+    parameters = layout.split(theta)
+    for index, rbm in enumerate(rbms):
+        encoder, decoder = parameters[index], parameters[-1 - index]
+        encoder[:-1], encoder[-1] = rbm.components_.T, rbm.intercept_hidden_
+        decoder[:-1], decoder[-1] = rbm.components_, rbm.intercept_visible_
+    return theta
+
+
+def _random_parameters(layout: Layout, rng: Any) -> np.ndarray:
+    """Draw weights as Glorot and Bengio (2010) advise; biases are zero."""
+    theta = np.zeros(layout.n_parameters, np.float32)
+    for layer, parameters in zip(layout.layers, layout.split(theta), strict=True):
+        factor = 2.0 if layer.unit == "logistic" else 6.0
+        bound = np.sqrt(factor / (layer.n_in + layer.n_out))
+        parameters[:-1] = rng.uniform(-bound, bound, (layer.n_in, layer.n_out))
+    return theta
+
+
+def _explain_overflow(theta: np.ndarray, blocks: RowBlocks, layout: Layout) -> str:
+    """Name the first layer whose activations are not finite, and the remedy."""
+    where = "the gradient"
+    for index, h in enumerate(forward(theta, next(iter(blocks)), layout)[1:]):
+        if not np.isfinite(h).all():
+            where = f"layer {index + 1} ({layout.layers[index]})"
+            break
+    return (
+        f"The loss is no longer finite: {where} of the network {layout} overflowed. "
+        "Use bounded units (activation='logistic' or 'tanh'), a larger alpha, or "
+        "pretraining with a smaller pretrain_learning_rate."
+    )
+
+
+def _as_dtype(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Cast to a dtype, rounding to the nearest where it is not a floating one."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        images = np.clip(np.rint(images), limits.min, limits.max)
+    elif dtype.kind == "b":
+        images = images >= 0.5
+    return images.astype(dtype)
+
+
+def _check_sizes(sizes: Any) -> None:
+    if sizes is None:
+        return
+    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
+        raise TypeError(
+            "hidden_layer_sizes must be a sequence of integers, such as (1000, 500), "
+            f"got {sizes!r}."
+        )
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, Integral):
+            raise TypeError(f"hidden_layer_sizes must hold integers, got {sizes!r}.")
+        if size < 1:
+            raise ValueError(
+                f"hidden_layer_sizes must hold positive integers, got {sizes!r}."
+            )
+
+
+def _check_range(pixel_range: Any) -> None:
+    if pixel_range is None:
+        return
+    if not isinstance(pixel_range, Sequence) or len(pixel_range) != 2:
+        raise TypeError(
+            f"pixel_range must be a pair (low, high) or None, got {pixel_range!r}."
+        )
+    low, high = pixel_range
+    check_real("pixel_range[0]", low)
+    check_real("pixel_range[1]", high)
+    if low >= high:
+        raise ValueError(f"pixel_range must have low < high, got {pixel_range!r}.")

@@ -1,0 +1,263 @@
+"""The demonstration: train, compress held-out images, show a table and a picture.
+
+In: the name of a set of images. Out: a fitted autoencoder for each code size, PCA
+with the same number of values, and what both make of images they have not seen.
+"""
+
+import copy
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from sklearn_dae._callbacks import progress_bar
+from sklearn_dae._compressor import DeepAutoencoderCompressor
+from sklearn_dae.datasets import (
+    ImageSet,
+    load_array,
+    load_digits,
+    load_images,
+    load_mnist,
+)
+from sklearn_dae.evaluation import Comparison, compare, plot_reconstructions
+
+#: Images in a line of the picture.
+N_SHOWN = 12
+
+#: Parameters of a network that still trains on an ordinary machine. L-BFGS keeps
+#: some thirty double-precision vectors of this length.
+MOST_PARAMETERS = 30_000_000
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Images to learn from and to compress, and the settings for them."""
+
+    name: str
+    training: np.ndarray
+    test: np.ndarray
+    shape: tuple[int, int]
+    n_components: Sequence[int | None]
+    settings: dict[str, Any]
+    thresholded: bool = False
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """Smallest and largest pixel of the training images."""
+        return float(self.training.min()), float(self.training.max())
+
+
+def digits_experiment() -> Experiment:
+    """Digits of 8 x 8 pixels, a fifth of them held out, to 16 and to 8 values."""
+    digits = load_digits()
+    training, test = _hold_out(digits)
+    settings = {"max_iter": 500}
+    return Experiment(digits.source, training, test, digits.shape, (16, 8), settings)
+
+
+def mnist_experiment() -> Experiment:
+    """Set up the experiment of the paper: its images, its network, its threshold."""
+    training, test = load_mnist("train"), load_mnist("test")
+    return Experiment(
+        "MNIST, as in the paper",
+        training.data[:20000],
+        test.data[:1000],
+        training.shape,
+        (196,),
+        {"hidden_layer_sizes": (1000, 500), "max_iter": 200},
+        thresholded=True,
+    )
+
+
+def path_experiment(path: str, *, grey: bool = False) -> Experiment:
+    """Take a user's own images, a fifth of them held out.
+
+    An ``.npz`` file with arrays named ``train`` and ``test`` is taken as split.
+    """
+    if Path(path).suffix == ".npz":
+        with np.load(path, allow_pickle=False) as arrays:
+            is_split = {"train", "test"} <= set(arrays.files)
+        if is_split:
+            images, held_out = (load_array(path, key=key) for key in ("train", "test"))
+            if images.shape != held_out.shape:
+                raise ValueError(
+                    f"{path}: images of 'train' have the shape {images.shape}, those "
+                    f"of 'test' {held_out.shape}; they must be equal."
+                )
+            return Experiment(
+                path, images.data, held_out.data, images.shape, (None,), {}
+            )
+    images = load_images(path, grey=grey)
+    training, test = _hold_out(images)
+    return Experiment(path, training, test, images.shape, (None,), {})
+
+
+def _hold_out(images: ImageSet) -> list[np.ndarray]:
+    if len(images) < 5:
+        raise ValueError(
+            f"{images.source} holds {len(images)} images; at least 5 are needed to "
+            "learn from some and to compress others."
+        )
+    return train_test_split(images.data, test_size=0.2, random_state=0)
+
+
+def run(
+    experiment: Experiment,
+    output: Path,
+    *,
+    settings: dict[str, Any],
+    interactive: bool,
+    say: Say,
+) -> Comparison:
+    """Train, compare, print, and write the picture.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to do.
+
+    output : Path
+        Where to write the picture.
+
+    settings : dict
+        Parameters of the autoencoder, which override those of the experiment.
+
+    interactive : bool
+        Whether to show progress bars, or a line now and then.
+
+    say : callable
+        Prints a line of text.
+
+    Returns
+    -------
+    Comparison
+        The table.
+    """
+    draws = _can_draw(output, say)
+    height, width = experiment.shape
+    low, high = experiment.pixel_range
+    say(
+        f"{experiment.name}: {len(experiment.training):,} images to learn from, "
+        f"{len(experiment.test):,} held out, {width} x {height} pixels from {low:g} "
+        f"to {high:g}\n"
+    )
+    methods: dict[str, Any] = {}
+    for n_components in experiment.n_components:
+        methods |= _fit(experiment, n_components, settings, interactive, say)
+    comparison = compare(
+        methods, experiment.training, experiment.test, experiment.pixel_range
+    )
+    say(f"{comparison}\n")
+    say(
+        "Errors are squared errors an image, with pixels scaled to [0, 1]. "
+        "A value is counted as 32 bits;\nHuffman codes the pixels without loss."
+    )
+    if draws:
+        _draw(experiment, comparison, output)
+        say(f"\nPicture: {output}")
+    return comparison
+
+
+def _fit(
+    experiment: Experiment,
+    n_components: int | None,
+    settings: dict[str, Any],
+    interactive: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """Fit the autoencoder and PCA with the same number of values."""
+    bar = progress_bar() if interactive else None
+    dae = DeepAutoencoderCompressor(
+        n_components,
+        **{"random_state": 0, **experiment.settings, **settings},
+        verbose=bar is None,
+    )
+    n_parameters = dae.layout_for(experiment.training.shape[1]).n_parameters
+    if n_parameters > MOST_PARAMETERS:
+        raise ValueError(
+            f"The network would have {n_parameters:,} parameters, more than "
+            f"{MOST_PARAMETERS:,}: make the images smaller, or give smaller "
+            "--hidden-layer-sizes."
+        )
+    if bar is not None:
+        dae.set_callbacks(bar)
+    begin = time.perf_counter()
+    dae.fit(experiment.training)
+    seconds = time.perf_counter() - begin
+    dae.set_callbacks()
+    n_values = dae.layout_.widths[dae.layout_.encoder[-1]]
+    say(
+        f"Autoencoder {dae.layout_}: {dae.n_iter_} iterations, {seconds:.0f} s "
+        f"with pretraining. {dae.message_}"
+    )
+    pretraining = zip(dae.layout_.layers, dae.pretraining_errors_, strict=False)
+    for layer, errors in pretraining:
+        if errors:
+            say(
+                f"  RBM {layer.n_in} -> {layer.n_out}: squared error a row "
+                f"{errors[0]:.3f} after 1 epoch, {errors[-1]:.3f} after {len(errors)}"
+            )
+    say("")
+    methods: dict[str, Any] = {f"autoencoder {n_values}": dae}
+    if experiment.thresholded:
+        two_valued = copy.copy(dae).set_params(threshold=0.5)
+        methods[f"autoencoder {n_values}, thresholded"] = two_valued
+    most = min(experiment.training.shape)
+    pca = PCA(min(n_values, most), random_state=0)
+    methods[f"PCA {pca.n_components}"] = pca.fit(experiment.training)
+    return methods
+
+
+def _can_draw(output: Path, say: Say) -> bool:
+    """Find out before the long work whether a picture can be made and written."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        say(
+            "No picture will be made: that needs matplotlib "
+            "(pip install 'sklearn-dae[full]').\n"
+        )
+        return False
+    if output.is_dir():
+        raise IsADirectoryError(f"--output {output} is a folder; name a file in it.")
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"--output {output}: there is no folder for it.")
+    if not os.access(output.parent, os.W_OK):
+        raise PermissionError(f"--output {output}: its folder cannot be written to.")
+    return True
+
+
+def _draw(experiment: Experiment, comparison: Comparison, output: Path) -> None:
+    n_shown = min(N_SHOWN, len(experiment.test))
+    errors = {row.method: row.test_error for row in comparison.rows}
+    figure = plot_reconstructions(
+        experiment.test[:n_shown],
+        {
+            f"{method}\nerror {errors[method]:.2f}": images[:n_shown]
+            for method, images in comparison.reconstructions.items()
+        },
+        experiment.shape,
+        pixel_range=experiment.pixel_range,
+        title=f"Held-out images and their reconstructions: {experiment.name}",
+    )
+    suffix = output.suffix or ".png"
+    handle, unfinished = tempfile.mkstemp(suffix=suffix, dir=output.parent)
+    os.close(handle)
+    try:
+        figure.savefig(unfinished)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(unfinished, 0o666 & ~umask)
+        os.replace(unfinished, output)
+    except BaseException:
+        os.unlink(unfinished)
+        raise

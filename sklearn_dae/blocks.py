@@ -1,0 +1,101 @@
+"""Rows of X as blocks, wherever they live.
+
+In: an array of rows, in memory or memory-mapped, of any numeric dtype.
+Out: blocks of rows, converted one at a time, and sums of a function over them.
+Every full-data quantity of training (loss, gradient, mean activations) is such
+a sum, so the converted data never exist all at once.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae._threads import lanes, map_in_lanes
+
+#: Rows in one block. Large enough that matrix products run at full speed,
+#: small enough that the activations of a block stay near the processor.
+BLOCK_ROWS = 1024
+
+
+class RowBlocks:
+    """The rows of an array, a block at a time.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The rows.
+
+    rows : ndarray of int, default=None
+        Which rows, in which order; all of them when None.
+
+    convert : callable, default=None
+        Applied to every block as it is read, for example to scale pixels.
+
+    block_rows : int, default=1024
+        Rows in a block; the last one may be shorter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae.blocks import RowBlocks
+    >>> blocks = RowBlocks(np.arange(10).reshape(5, 2), block_rows=2)
+    >>> [len(block) for block in blocks]
+    [2, 2, 1]
+    >>> count, total = blocks.sum(lambda block: (len(block), block.sum(axis=0)))
+    >>> count, total
+    (5, array([20, 25]))
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        *,
+        rows: np.ndarray | None = None,
+        convert: Callable[[np.ndarray], np.ndarray] | None = None,
+        block_rows: int = BLOCK_ROWS,
+    ) -> None:
+        self.X = X
+        self.rows = rows
+        self.convert = convert
+        self.block_rows = block_rows
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows in all blocks together."""
+        return len(self.X) if self.rows is None else len(self.rows)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self._blocks(slice(0, self.n_rows))
+
+    def _blocks(self, lane: slice) -> Iterator[np.ndarray]:
+        for start in range(lane.start, lane.stop, self.block_rows):
+            part = slice(start, min(start + self.block_rows, lane.stop))
+            block = self.X[part] if self.rows is None else self.X[self.rows[part]]
+            yield block if self.convert is None else self.convert(block)
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Apply a function to the blocks; concatenate what it returns."""
+
+        def go_along(lane: slice) -> list[np.ndarray]:
+            return [function(block) for block in self._blocks(lane)]
+
+        parts = map_in_lanes(go_along, lanes(self.n_rows))
+        return np.concatenate([block for part in parts for block in part])
+
+    def sum(self, function: Callable[[np.ndarray], tuple]) -> tuple[Any, ...]:
+        """Sum ``function(block)``, a tuple of numbers and new arrays, over blocks.
+
+        Lanes of rows are summed in parallel and then added up in their order, so
+        that the result does not depend on the number of threads.
+        """
+
+        def add(total: tuple, part: tuple) -> tuple:
+            return tuple(map(operator.iadd, total, part))
+
+        def go_along(lane: slice) -> tuple:
+            return reduce(add, map(function, self._blocks(lane)))
+
+        return reduce(add, map_in_lanes(go_along, lanes(self.n_rows)))

@@ -1,0 +1,115 @@
+"""The command ``sklearn-dae``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sklearn_dae import _demo
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments; those of the process when None.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 1 after an error, 130 after Ctrl-C. Wrong usage exits
+        with 2.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("sklearn-dae: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; there is nobody left to tell.
+        sys.stderr.close()
+        return 1
+    except (OSError, ValueError, ImportError) as error:
+        print(f"sklearn-dae: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sklearn-dae",
+        description="Compress sets of similar images with a deep autoencoder.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    demo = commands.add_parser(
+        "demo",
+        help="train, compress held-out images, show a table and a picture",
+        description="Train an autoencoder, compress images it has not seen, and "
+        "compare it with PCA at the same number of values and with Huffman coding.",
+    )
+    demo.set_defaults(run=_run_demo)
+    demo.add_argument(
+        "--data",
+        default="digits",
+        metavar="SET",
+        help="'digits' (default), 'mnist' for the experiment of the paper, or the path "
+        "of a folder of images, a .npy, .npz or IDX file",
+    )
+    demo.add_argument(
+        "--n-components",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="values an image is compressed to; several are compared",
+    )
+    demo.add_argument(
+        "--hidden-layer-sizes",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="units of the encoder's layers between image and code",
+    )
+    demo.add_argument(
+        "--max-iter", type=int, metavar="N", help="most L-BFGS iterations"
+    )
+    demo.add_argument(
+        "--random-state", type=int, default=0, metavar="N", help="seed (default 0)"
+    )
+    demo.add_argument("--grey", action="store_true", help="turn colour images to grey")
+    demo.add_argument(
+        "--output",
+        type=Path,
+        default=Path("sklearn-dae-demo.png"),
+        metavar="FILE",
+        help="the picture, overwritten if it exists (default %(default)s)",
+    )
+    return parser
+
+
+def _run_demo(arguments: argparse.Namespace) -> None:
+    if arguments.data == "digits":
+        experiment = _demo.digits_experiment()
+    elif arguments.data == "mnist":
+        experiment = _demo.mnist_experiment()
+    else:
+        experiment = _demo.path_experiment(arguments.data, grey=arguments.grey)
+    if arguments.n_components:
+        experiment = replace(experiment, n_components=arguments.n_components)
+    settings: dict[str, Any] = {"random_state": arguments.random_state}
+    if arguments.max_iter is not None:
+        settings["max_iter"] = arguments.max_iter
+    if arguments.hidden_layer_sizes is not None:
+        settings["hidden_layer_sizes"] = arguments.hidden_layer_sizes
+    _demo.run(
+        experiment,
+        arguments.output,
+        settings=settings,
+        interactive=sys.stdout.isatty(),
+        say=partial(print, flush=True),
+    )

@@ -1,0 +1,75 @@
+"""What every loader returns."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images of one size, one a row.
+
+    Parameters
+    ----------
+    data : ndarray of shape (n_images, height * width)
+        Pixels, row by row, in the dtype they came in.
+
+    shape : tuple of (height, width)
+        Size of an image in pixels.
+
+    source : str
+        Where the images came from, for people to read.
+
+    names : sequence of str
+        A name for each image, such as its file name; empty where it has none.
+
+    Examples
+    --------
+    >>> from sklearn_dae.datasets import load_digits
+    >>> digits = load_digits()
+    >>> len(digits), digits.shape
+    (1797, (8, 8))
+    """
+
+    data: np.ndarray
+    shape: tuple[int, int]
+    source: str
+    names: Sequence[str] = field(default=(), repr=False)
+
+    @classmethod
+    def from_array(cls, array: np.ndarray, source: str) -> Self:
+        """Take images of shape (n, height, width), or rows of shape (n, n_pixels).
+
+        Rows whose length is a square number are taken for square images, others
+        for images of a single line.
+
+        Raises
+        ------
+        ValueError
+            If the array has another number of dimensions, no pixel, or is not
+            numeric.
+        """
+        if array.ndim not in (2, 3):
+            raise ValueError(
+                f"{source} has shape {array.shape}; expected (n_images, height, width) "
+                "or (n_images, n_pixels), in shades of grey."
+            )
+        if 0 in array.shape:
+            raise ValueError(f"{source} has shape {array.shape}: there is no pixel.")
+        if array.dtype.kind not in "buif":
+            raise ValueError(
+                f"{source} has dtype {array.dtype}; expected integers or real numbers."
+            )
+        if array.ndim == 3:
+            shape = array.shape[1:]
+        else:
+            side = math.isqrt(array.shape[1])
+            n_pixels = array.shape[1]
+            shape = (side, side) if side * side == n_pixels else (1, n_pixels)
+        return cls(array.reshape(len(array), -1), shape, source)
+
+    def __len__(self) -> int:
+        return len(self.data)

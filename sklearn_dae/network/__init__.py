@@ -1,0 +1,24 @@
+"""The network as pure functions on one flat parameter vector."""
+
+from sklearn_dae.network._forward import forward, propagate
+from sklearn_dae.network._layout import Layer, Layout
+from sklearn_dae.network._losses import LOSSES
+from sklearn_dae.network._objective import (
+    Objective,
+    loss_and_gradient,
+    reconstruction_loss,
+)
+from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
+
+__all__ = [
+    "BOUNDED_UNITS",
+    "LOSSES",
+    "UNITS",
+    "Layer",
+    "Layout",
+    "Objective",
+    "forward",
+    "loss_and_gradient",
+    "propagate",
+    "reconstruction_loss",
+]

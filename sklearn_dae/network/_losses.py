@@ -1,0 +1,49 @@
+"""Losses: the cost of a reconstruction, and its slope at the output layer.
+
+Both are sums over pixels and rows. Each takes the pre-activations ``z`` of the
+output layer, the targets ``x`` and the kind of output unit, turns ``z`` in place
+into the derivative of the loss by ``z``, and returns the loss as a float that is
+summed in double precision.
+"""
+
+import numpy as np
+
+from sklearn_dae.network._units import UNITS
+
+
+def log_loss(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
+    """Cross-entropy of pixels x in [0, 1] and logistic outputs, in nats.
+
+    Computed from the pre-activations as softplus(z) - x z, where
+    softplus(z) = max(z, 0) - log(1/2 + |tanh(z/2)| / 2), so that no output is
+    ever so close to 0 or 1 that its logarithm is lost.
+    """
+    terms = np.maximum(z, 0)
+    product = x * z
+    terms -= product
+
+    z *= 0.5
+    tanh = np.tanh(z, out=z)
+    likelihood = np.abs(tanh, out=product)
+    likelihood *= 0.5
+    likelihood += 0.5
+    terms -= np.log(likelihood, out=likelihood)
+
+    z *= 0.5
+    z += 0.5
+    z -= x
+    return float(terms.sum(dtype=np.float64))
+
+
+def squared_error(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
+    """Sum of squared differences between pixels x and outputs."""
+    UNITS[unit].activate(z)
+    output = z.copy()
+    z -= x
+    loss = float(np.square(z).sum(dtype=np.float64))
+    z *= 2
+    UNITS[unit].backpropagate(output, z)
+    return loss
+
+
+LOSSES = {"log_loss": log_loss, "squared_error": squared_error}

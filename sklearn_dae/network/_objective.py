@@ -1,0 +1,210 @@
+"""The training objective and its gradient.
+
+The objective is the mean loss of a row, plus penalties::
+
+    1/n sum_i loss(x_i, reconstruction of x_i)
+    + alpha / 2 ||weights||^2
+    + sparsity sum_j KL(target_activation || mean activation of unit j)
+
+with the last sum over the units of every layer but the output that has bounded
+units. The loss and its gradient are sums over blocks of rows; the matrix
+products are made in the dtype of the data, sums of losses in double precision.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.network._forward import forward, preactivations, propagate
+from sklearn_dae.network._layout import Layout
+from sklearn_dae.network._losses import LOSSES
+from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised.
+
+    Parameters
+    ----------
+    loss : {"log_loss", "squared_error"}, default="log_loss"
+        Summed over the pixels of an image, averaged over images.
+
+    alpha : float, default=0.0
+        Weight of the L2 penalty on the weights (biases are free). It is added
+        to a mean over rows, so its meaning does not depend on their number.
+
+    sparsity : float, default=0.0
+        Weight of the sparsity penalty.
+
+    target_activation : float, default=0.05
+        The mean activation that the sparsity penalty asks of each unit, as a
+        fraction of the units' range.
+
+    References
+    ----------
+    Atreya, A. and O'Shea, D. (2009). Novel lossy compression algorithms with
+    stacked autoencoders. Stanford University, CS229 report.
+    """
+
+    loss: str = "log_loss"
+    alpha: float = 0.0
+    sparsity: float = 0.0
+    target_activation: float = 0.05
+
+
+def loss_and_gradient(
+    theta: np.ndarray,
+    X: np.ndarray | RowBlocks,
+    layout: Layout,
+    objective: Objective | None = None,
+) -> tuple[float, np.ndarray]:
+    """Value of the objective at theta, and its gradient.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameter vector, of the floating dtype of the rows.
+
+    X : ndarray of shape (n_samples, n_features) or RowBlocks
+        Rows to reconstruct.
+
+    layout : Layout
+        Sizes and units of the network.
+
+    objective : Objective, default=None
+        What to minimise; the plain log loss when None.
+
+    Returns
+    -------
+    loss : float
+        The objective.
+
+    gradient : ndarray of shape (n_parameters,)
+        Its gradient, of the dtype of ``theta``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae.network import Layout, loss_and_gradient
+    >>> layout = Layout.autoencoder([4, 2])
+    >>> theta = np.zeros(layout.n_parameters)
+    >>> loss, gradient = loss_and_gradient(theta, np.eye(4), layout)
+    >>> round(loss / np.log(2), 6)  # each of 4 pixels costs one bit
+    4.0
+    """
+    objective = Objective() if objective is None else objective
+    blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
+    n_rows = blocks.n_rows
+    penalty, slopes = _sparsity_penalty(theta, blocks, layout, objective)
+    loss, gradient = blocks.sum(
+        lambda x: _block_sums(theta, x, layout, objective.loss, slopes)
+    )
+    gradient /= n_rows
+    loss = loss / n_rows + penalty
+    if objective.alpha:
+        loss += _add_l2_penalty(theta, gradient, layout, objective.alpha)
+    return loss, gradient
+
+
+def reconstruction_loss(
+    theta: np.ndarray,
+    X: np.ndarray | RowBlocks,
+    layout: Layout,
+    loss: str = "log_loss",
+) -> float:
+    """Mean loss of a row, without penalties and without a gradient."""
+    blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
+    parameters = layout.split(theta)
+    last = len(layout.layers) - 1
+
+    def block_loss(x: np.ndarray) -> tuple[float]:
+        h = propagate(theta, x, layout, range(last))
+        z = preactivations(h, parameters[last])
+        return (LOSSES[loss](z, x, layout.layers[last].unit),)
+
+    (total,) = blocks.sum(block_loss)
+    return total / blocks.n_rows
+
+
+def _block_sums(
+    theta: np.ndarray,
+    x: np.ndarray,
+    layout: Layout,
+    loss: str,
+    slopes: list[np.ndarray | None],
+) -> tuple[float, np.ndarray]:
+    """Sum of the losses of a block of rows, and its gradient.
+
+    ``slopes[l]`` is added to the error signal of every row at layer l.
+    """
+    parameters = layout.split(theta)
+    gradient = np.empty_like(theta)
+    gradients = layout.split(gradient)
+    last = len(layout.layers) - 1
+
+    activations = forward(theta, x, layout, range(last))
+    delta = preactivations(activations[last], parameters[last])
+    total = LOSSES[loss](delta, x, layout.layers[last].unit)
+
+    for index in range(last, -1, -1):
+        h = activations[index]
+        np.matmul(h.T, delta, out=gradients[index][:-1])
+        np.sum(delta, axis=0, out=gradients[index][-1])
+        if index > 0:
+            delta = delta @ parameters[index][:-1].T
+            below = index - 1
+            if (slope := slopes[below]) is not None:
+                delta += slope
+            UNITS[layout.layers[below].unit].backpropagate(h, delta)
+    return total, gradient
+
+
+def _add_l2_penalty(
+    theta: np.ndarray, gradient: np.ndarray, layout: Layout, alpha: float
+) -> float:
+    """Add the gradient of the L2 penalty in place; return the penalty."""
+    penalty = 0.0
+    views = zip(layout.split(theta), layout.split(gradient), strict=True)
+    for parameters, gradients in views:
+        weights = parameters[:-1]
+        gradients[:-1] += alpha * weights
+        penalty += 0.5 * alpha * float(np.square(weights).sum(dtype=np.float64))
+    return penalty
+
+
+def _sparsity_penalty(
+    theta: np.ndarray, blocks: RowBlocks, layout: Layout, objective: Objective
+) -> tuple[float, list[np.ndarray | None]]:
+    """Return the sparsity penalty, and its slope by each activation of a row.
+
+    The mean activations must be known before any gradient, so a penalty costs
+    one more forward pass.
+    """
+    n_inner = len(layout.layers) - 1
+    slopes: list[np.ndarray | None] = [None] * n_inner
+    if not objective.sparsity:
+        return 0.0, slopes
+
+    def activation_sums(x: np.ndarray) -> tuple[np.ndarray, ...]:
+        inner = forward(theta, x, layout, range(n_inner))[1:]
+        return tuple(h.sum(axis=0, dtype=np.float64) for h in inner)
+
+    target = objective.target_activation
+    penalty = 0.0
+    for index, activation_sum in enumerate(blocks.sum(activation_sums)):
+        mean = activation_sum / blocks.n_rows
+        unit = layout.layers[index].unit
+        if unit not in BOUNDED_UNITS:
+            continue
+        low, high = BOUNDED_UNITS[unit]
+        # A saturated unit has an infinite divergence; keep it finite.
+        rate = np.clip((mean - low) / (high - low), 1e-6, 1 - 1e-6)
+        divergence = target * np.log(target / rate) + (1 - target) * np.log(
+            (1 - target) / (1 - rate)
+        )
+        penalty += objective.sparsity * float(divergence.sum())
+        slope = ((1 - target) / (1 - rate) - target / rate) / (high - low)
+        slopes[index] = (objective.sparsity * slope).astype(theta.dtype)
+    return penalty, slopes

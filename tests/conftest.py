@@ -1,0 +1,46 @@
+"""Fixtures shared by the tests."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import train_test_split
+
+from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae.datasets import load_digits
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """Rows of digits, uint8 from 0 to 16."""
+    return load_digits().data
+
+
+@pytest.fixture(scope="session")
+def digits_split(digits):
+    """Training and held-out rows of digits."""
+    return train_test_split(digits, test_size=0.2, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def fitted(digits):
+    """A compressor fitted quickly on digits. Tests must not change it."""
+    return DeepAutoencoderCompressor(
+        8, pretrain_epochs=3, max_iter=15, random_state=0
+    ).fit(digits)
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """Folder with the real data sets, named by SKLEARN_DAE_DATA."""
+    folder = os.environ.get("SKLEARN_DAE_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("SKLEARN_DAE_DATA names no folder with MNIST's IDX files")
+    return Path(folder)
+
+
+@pytest.fixture
+def rng():
+    """A source of random numbers."""
+    return np.random.default_rng(0)

@@ -1,0 +1,279 @@
+"""The compressor: what it learns, keeps and gives back."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition import PCA
+
+from sklearn_dae import BernoulliRBM, DeepAutoencoderCompressor
+from sklearn_dae.network import Objective, loss_and_gradient
+
+QUICK = {"n_components": 6, "pretrain_epochs": 2, "max_iter": 5, "random_state": 0}
+
+
+@pytest.mark.parametrize("n_components", [16, 8])
+def test_better_than_pca_on_held_out_digits(digits_split, n_components):
+    training, test = digits_split
+    dae = DeepAutoencoderCompressor(n_components, random_state=0).fit(training)
+    pca = PCA(n_components).fit(training)
+    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, 16)
+    pca_error = np.square(test - restored).sum(axis=1).mean()
+    assert -dae.score(test) < 0.85 * pca_error
+
+
+def test_default_sizes_are_the_paper_s():
+    layout = DeepAutoencoderCompressor().layout_for(784)
+    assert str(layout) == "784-1000-500-196-500-1000-784"
+    assert str(DeepAutoencoderCompressor(60).layout_for(64)) == "64-82-60-60-60-82-64"
+    assert str(DeepAutoencoderCompressor().layout_for(1)) == "1-1-1-1-1-1-1"
+
+
+def test_unrolled_network_is_the_stack_of_rbms(digits):
+    dae = DeepAutoencoderCompressor(
+        5,
+        hidden_layer_sizes=(12,),
+        pretrain_epochs=2,
+        batch_size=50,
+        max_iter=0,
+        random_state=0,
+    ).fit(digits)
+    assert dae.n_iter_ == 0
+    first, code, mirrored, output = dae.coefs_
+    assert_array_equal(first, output.T)
+    assert_array_equal(code, mirrored.T)
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    rbm = BernoulliRBM(
+        12,
+        batch_size=50,
+        n_iter=2,
+        persistent=False,
+        sample_visible=False,
+        momentum=0.9,
+        weight_decay=2e-4,
+        random_state=seed,
+    ).fit((digits / 16).astype(np.float32))
+    assert_array_equal(first, rbm.components_.T)
+    assert_array_equal(dae.intercepts_[0], rbm.intercept_hidden_)
+    assert_array_equal(dae.intercepts_[-1], rbm.intercept_visible_)
+    assert dae.pretraining_errors_[0] == rbm.reconstruction_errors_
+
+
+def test_loss_curve_is_the_objective(digits):
+    dae = DeepAutoencoderCompressor(alpha=1e-3, sparsity=0.01, **QUICK).fit(digits)
+    assert len(dae.loss_curve_) == dae.n_iter_ == 5
+    assert dae.n_evaluations_ >= 5
+    assert np.all(np.diff(dae.loss_curve_) < 0)
+    objective = Objective("log_loss", 1e-3, 0.01)
+    X = digits.astype(np.float32) / np.float32(16)
+    final = loss_and_gradient(dae.theta_, X, dae.layout_, objective)[0]
+    assert final == pytest.approx(dae.loss_curve_[-1], rel=1e-6)
+    assert "ITERATIONS" in dae.message_
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"code_activation": "identity"},
+        {"activation": "relu", "code_activation": "identity"},
+        {"activation": "tanh", "code_activation": "tanh"},
+        {"loss": "squared_error"},
+        {"loss": "squared_error", "output_activation": "identity"},
+        {"pretraining": None, "hidden_layer_sizes": (30,)},
+        {"hidden_layer_sizes": ()},
+        {"hidden_layer_sizes": [20]},
+        {"hidden_layer_sizes": np.array([30, 20, 10])},
+        {"sparsity": 0.1, "code_activation": "identity"},
+        {"early_stopping": True},
+    ],
+)
+def test_every_kind_of_network_learns(digits, settings):
+    dae = DeepAutoencoderCompressor(
+        **QUICK | {"max_iter": 60, "pretrain_epochs": 5} | settings
+    )
+    error = -dae.fit(digits).score(digits)
+    variance = np.square(digits - digits.mean(axis=0)).sum(axis=1).mean()
+    assert error < 0.75 * variance
+    restored = dae.inverse_transform(dae.transform(digits))
+    assert restored.min() >= 0
+    assert restored.max() <= 16
+
+
+def test_more_iterations_lower_the_error(digits):
+    errors = [
+        -DeepAutoencoderCompressor(**QUICK | {"max_iter": n}).fit(digits).score(digits)
+        for n in (0, 10, 60)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_sparsity_lowers_mean_activations(digits):
+    means = [
+        DeepAutoencoderCompressor(**QUICK | {"max_iter": 30}, sparsity=sparsity)
+        .fit(digits)
+        .activations(digits, 1)
+        .mean()
+        for sparsity in (0.0, 1.0)
+    ]
+    assert means[1] < 0.6 * means[0]
+
+
+def test_alpha_shrinks_weights(digits):
+    norms = [
+        np.linalg.norm(
+            DeepAutoencoderCompressor(**QUICK | {"max_iter": 30}, alpha=alpha)
+            .fit(digits)
+            .theta_
+        )
+        for alpha in (0.0, 0.1)
+    ]
+    assert norms[1] < 0.9 * norms[0]
+
+
+# Pixels in, pixels out.
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_dtype_of_the_images_makes_no_difference(digits, fitted, dtype):
+    dae = DeepAutoencoderCompressor(
+        8, pretrain_epochs=3, max_iter=15, random_state=0
+    ).fit(digits.astype(dtype))
+    assert_array_equal(dae.theta_, fitted.theta_)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1 / 16, 0.0), (100.0, -800.0)])
+def test_units_of_the_pixels_make_no_difference(digits, fitted, scale, shift):
+    X = digits * scale + shift
+    dae = DeepAutoencoderCompressor(
+        8, pretrain_epochs=3, max_iter=15, random_state=0
+    ).fit(X)
+    ours = dae.inverse_transform(dae.transform(X))
+    theirs = fitted.inverse_transform(fitted.transform(digits.astype(float)))
+    assert_allclose(ours, theirs * scale + shift, atol=0.05 * scale * 16)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, bool])
+def test_restore_dtype_gives_back_the_dtype(digits, dtype):
+    X = (digits > 8) if dtype is bool else digits.astype(dtype)
+    dae = DeepAutoencoderCompressor(**QUICK, restore_dtype=True).fit(X)
+    restored = dae.inverse_transform(dae.transform(X))
+    assert restored.dtype == dtype
+    plain = dae.set_params(restore_dtype=False).inverse_transform(dae.transform(X))
+    assert_allclose(restored, plain, atol=0.5 if dtype != np.float32 else 1e-6)
+
+
+def test_threshold_makes_two_valued_images(fitted, digits):
+    dae = DeepAutoencoderCompressor(**QUICK, threshold=0.3).fit(digits)
+    restored = dae.inverse_transform(dae.transform(digits))
+    assert set(np.unique(restored)) == {0, 16}
+    grey = dae.set_params(threshold=None).inverse_transform(dae.transform(digits))
+    assert_array_equal(restored == 16, grey >= 0.3 * 16)
+
+
+def test_values_outside_the_range_are_clipped(fitted, digits):
+    beyond = digits.astype(float)
+    beyond[digits == 16] = 1000.0
+    beyond[digits == 0] = -50.0
+    assert_array_equal(fitted.transform(beyond), fitted.transform(digits.astype(float)))
+
+
+def test_pixel_range_may_be_wider_than_the_data(digits):
+    dae = DeepAutoencoderCompressor(**QUICK, pixel_range=(0, 255)).fit(digits)
+    assert (dae.scaler_.low, dae.scaler_.high) == (0.0, 255.0)
+
+
+@pytest.mark.parametrize("value", [0, 7.5, 255])
+def test_images_of_one_grey_value_come_back(value):
+    X = np.full((20, 9), value)
+    dae = DeepAutoencoderCompressor(2, max_iter=20, random_state=0).fit(X)
+    restored = dae.inverse_transform(dae.transform(X))
+    assert_array_equal(restored, X)
+
+
+def test_constant_pixels_are_no_special_case(digits):
+    X = digits.copy()
+    X[:, ::3] = 5
+    dae = DeepAutoencoderCompressor(**QUICK | {"max_iter": 100}).fit(X)
+    restored = dae.inverse_transform(dae.transform(X))
+    assert_allclose(restored[:, ::3], 5, atol=0.6)
+
+
+def test_fewer_rows_than_a_batch(digits):
+    for n_rows in (1, 2, 7):
+        dae = DeepAutoencoderCompressor(**QUICK, batch_size=100).fit(digits[:n_rows])
+        assert dae.transform(digits[:n_rows]).shape == (n_rows, 6)
+
+
+def test_precision_follows_the_input(fitted, digits):
+    for dtype, expected in (
+        (np.float64, np.float64),
+        (np.float32, np.float32),
+        (np.uint8, np.float32),
+    ):
+        codes = fitted.transform(digits.astype(dtype))
+        assert codes.dtype == expected
+        assert fitted.inverse_transform(codes).dtype == expected
+    assert fitted.theta_.dtype == np.float32
+
+
+# Methods.
+
+
+def test_fit_transform_is_fit_then_transform(digits):
+    dae = DeepAutoencoderCompressor(**QUICK)
+    codes = dae.fit_transform(digits)
+    assert_array_equal(codes, dae.transform(digits))
+
+
+def test_score_and_errors_are_those_of_the_reconstruction(fitted, digits):
+    X = digits.astype(float)
+    restored = fitted.inverse_transform(fitted.transform(X))
+    errors = np.square(X - restored).sum(axis=1)
+    assert_allclose(fitted.reconstruction_error(X), errors)
+    assert fitted.score(X) == pytest.approx(-errors.mean())
+
+
+def test_score_does_not_wrap_around_for_unsigned_integers(fitted, digits):
+    assert fitted.score(digits) == pytest.approx(fitted.score(digits * 1.0), rel=1e-5)
+
+
+def test_activations_of_every_layer(fitted, digits):
+    X = digits.astype(float)
+    assert_allclose(fitted.activations(X, 0), X / 16)
+    assert_array_equal(fitted.activations(X, 3), fitted.transform(X))
+    assert_array_equal(fitted.activations(X, -4), fitted.transform(X))
+    output = fitted.inverse_transform(fitted.transform(X))
+    assert_allclose(fitted.activations(X, -1), output / 16)
+    widths = [fitted.activations(X, layer).shape[1] for layer in range(7)]
+    assert widths == [64, 82, 41, 8, 41, 82, 64]
+
+
+@pytest.mark.parametrize(
+    ("layer", "error"), [(7, ValueError), (-8, ValueError), ("code", TypeError)]
+)
+def test_activations_of_no_layer(fitted, digits, layer, error):
+    with pytest.raises(error, match="layer"):
+        fitted.activations(digits, layer)
+
+
+def test_parameters_are_views_of_the_vector(fitted):
+    total = sum(part.size for part in fitted.coefs_ + fitted.intercepts_)
+    assert total == fitted.theta_.size == fitted.layout_.n_parameters
+    assert all(np.shares_memory(part, fitted.theta_) for part in fitted.coefs_)
+
+
+def test_feature_names(fitted):
+    names = fitted.get_feature_names_out()
+    assert list(names[:2]) == [
+        "deepautoencodercompressor0",
+        "deepautoencodercompressor1",
+    ]
+    assert len(names) == 8
+
+
+def test_rows_of_x_are_never_changed(digits):
+    X = digits.astype(np.float32)
+    before = X.copy()
+    dae = DeepAutoencoderCompressor(**QUICK, early_stopping=True).fit(X)
+    dae.inverse_transform(dae.transform(X))
+    dae.score(X)
+    assert_array_equal(X, before)

@@ -1,0 +1,328 @@
+"""How fitting goes on, stops, and reports; and what it refuses."""
+
+import re
+import signal
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.callback import ProgressBar
+from sklearn.exceptions import NotFittedError
+
+from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae.network import reconstruction_loss
+
+QUICK = {"n_components": 6, "pretrain_epochs": 2, "max_iter": 5, "random_state": 0}
+
+
+class Recorder:
+    """A callback that keeps what it is told, and may act on an iteration."""
+
+    def __init__(self, on_iteration=None):
+        self.tasks = []
+        self.on_iteration = on_iteration
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.tasks.append((context.task_name, context.task_id))
+        if context.task_name == "iteration" and self.on_iteration:
+            return self.on_iteration(context.task_id, fitted_estimator)
+        return False
+
+
+def test_warm_start_goes_on(digits):
+    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(digits)
+    errors, first_loss = dae.pretraining_errors_, dae.loss_curve_[-1]
+    dae.fit(digits)
+    assert dae.loss_curve_[0] < first_loss
+    assert dae.pretraining_errors_ is errors
+
+
+def test_warm_start_refuses_another_network(digits):
+    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(digits)
+    theta = dae.theta_.copy()
+    dae.set_params(hidden_layer_sizes=(10,))
+    with pytest.raises(ValueError, match=r"64-82-41-6.*64-10-6.*warm_start=False"):
+        dae.fit(digits)
+    assert_array_equal(dae.theta_, theta)
+    assert dae.transform(digits).shape == (1797, 6)
+
+
+def test_early_stopping_keeps_the_best_weights(digits):
+    X = digits[:150]
+    dae = DeepAutoencoderCompressor(
+        20,
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=3,
+        max_iter=300,
+        random_state=0,
+    ).fit(X)
+    curve = dae.validation_loss_curve_
+    assert len(curve) == dae.n_iter_ < 300
+    assert "did not improve for 3 iterations" in dae.message_
+    assert min(curve[:-3]) <= min(curve[-3:])
+    held_out = np.sort(np.random.RandomState(0).permutation(150)[:45])
+    rows = dae.scaler_.to_unit(X[held_out])
+    kept = reconstruction_loss(dae.theta_, rows, dae.layout_)
+    assert kept == pytest.approx(min(curve), rel=1e-6)
+
+
+def test_ctrl_c_keeps_the_best_weights(digits):
+    kept = []
+
+    def press(number, fitted):
+        kept.append(fitted.theta_.copy())
+        if number == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    dae = DeepAutoencoderCompressor(**QUICK | {"max_iter": 50})
+    dae.set_callbacks(Recorder(press))
+    with pytest.warns(UserWarning, match="interrupted after 4 iterations; the best"):
+        dae.fit(digits)
+    assert dae.n_iter_ == 4
+    assert "interrupted" in dae.message_
+    assert_array_equal(dae.theta_, kept[-1])
+    assert np.isfinite(dae.score(digits))
+
+
+def test_ctrl_c_before_the_first_iteration_keeps_the_pretrained_weights(
+    digits, monkeypatch
+):
+    def press(*_args, **_kwargs):
+        signal.raise_signal(signal.SIGINT)
+
+    pretrained = DeepAutoencoderCompressor(**QUICK | {"max_iter": 0}).fit(digits)
+    monkeypatch.setattr("sklearn_dae._compressor.loss_and_gradient", press)
+    dae = DeepAutoencoderCompressor(**QUICK)
+    with pytest.warns(UserWarning, match="interrupted after 0 iterations"):
+        dae.fit(digits)
+    assert_array_equal(dae.theta_, pretrained.theta_)
+
+
+def test_a_callback_can_stop(digits):
+    recorder = Recorder(lambda number, _: number == 2)
+    dae = DeepAutoencoderCompressor(**QUICK | {"max_iter": 50})
+    dae.set_callbacks(recorder).fit(digits)
+    assert dae.n_iter_ == 3
+    assert "callback" in dae.message_
+
+
+def test_callbacks_see_every_stage(digits):
+    recorder = Recorder()
+    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(recorder).fit(digits)
+    tasks = [name for name, _ in recorder.tasks]
+    assert tasks == [
+        *(f"layer {a} -> {b}" for a, b in ((64, 82), (82, 41), (41, 6))),
+        "pretrain",
+        *["iteration"] * dae.n_iter_,
+        "fine-tune",
+        "fit",
+    ]
+
+
+def test_a_callback_sees_the_score_rise(digits):
+    scores = []
+    recorder = Recorder(lambda _, fitted: scores.append(fitted.score(digits)))
+    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(recorder).fit(digits)
+    assert len(scores) == 5
+    assert scores[-1] > scores[0]
+    assert scores[-1] == dae.score(digits)
+
+
+def test_a_progress_bar_shows_epochs_and_iterations(digits, capsys):
+    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(ProgressBar())
+    dae.fit(digits)
+    shown = capsys.readouterr().out
+    for stage in ("pretrain", "layer 64 -> 82", "BernoulliRBM", "fine-tune"):
+        assert stage in shown
+    assert "100%" in shown
+
+
+def test_verbose_says_how_it_goes(digits, capsys):
+    DeepAutoencoderCompressor(**QUICK | {"max_iter": 20}, verbose=1).fit(digits)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("Layer" in line for line in lines) == 3
+    assert sum("Iteration" in line for line in lines) == 10
+    number = r"[\d.]+"
+    assert re.fullmatch(
+        rf"\[DeepAutoencoderCompressor\] Iteration 20, loss = {number}, "
+        rf"time = {number}s",
+        lines[-1],
+    )
+    DeepAutoencoderCompressor(**QUICK, verbose=2).fit(digits)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("BernoulliRBM] Iteration" in line for line in lines) == 6
+    assert sum("Compressor] Iteration" in line for line in lines) == 5
+
+
+def test_silent_by_default(digits, capsys):
+    DeepAutoencoderCompressor(**QUICK).fit(digits)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_max_fun_bounds_the_evaluations(digits):
+    dae = DeepAutoencoderCompressor(**QUICK | {"max_iter": 100}, max_fun=10)
+    assert dae.fit(digits).n_evaluations_ <= 12
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (np.empty((0, 64)), r"0 sample\(s\)"),
+        (np.empty((10, 0)), r"0 feature\(s\)"),
+        (np.full((10, 4), np.nan), "NaN"),
+        (np.full((10, 4), np.inf), "infinity"),
+        (np.ones(10), "Expected 2D array"),
+        (np.ones((10, 8, 8)), "dim 3"),
+        ([["a", "b"], ["c", "d"]], "Convert your data to numeric"),
+        (np.array([["a", "b"]], object), "could not convert string to float"),
+        (np.ones((4, 4), complex), "Complex data not supported"),
+    ],
+)
+def test_bad_training_data(X, match):
+    with pytest.raises(ValueError, match=match):
+        DeepAutoencoderCompressor(2).fit(X)
+
+
+@pytest.mark.parametrize("method", ["transform", "score", "reconstruction_error"])
+def test_bad_data_after_fit(fitted, method):
+    use = getattr(fitted, method)
+    with pytest.raises(ValueError, match=r"63 features, but .* is expecting 64"):
+        use(np.ones((3, 63)))
+    with pytest.raises(ValueError, match="NaN"):
+        use(np.full((3, 64), np.nan))
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        use(np.empty((0, 64)))
+
+
+def test_bad_codes(fitted):
+    with pytest.raises(ValueError, match=r"X has 7 columns, .* have 8 values"):
+        fitted.inverse_transform(np.ones((3, 7)))
+    with pytest.raises(ValueError, match="NaN"):
+        fitted.inverse_transform(np.full((3, 8), np.nan))
+
+
+@pytest.mark.parametrize(
+    "method", ["transform", "inverse_transform", "score", "reconstruction_error"]
+)
+def test_not_fitted(digits, method):
+    with pytest.raises(NotFittedError):
+        getattr(DeepAutoencoderCompressor(), method)(digits)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "error"),
+    [
+        ("n_components", 0, ValueError),
+        ("n_components", 65, ValueError),
+        ("n_components", 2.0, TypeError),
+        ("n_components", "mle", TypeError),
+        ("n_components", True, TypeError),
+        ("hidden_layer_sizes", (0,), ValueError),
+        ("hidden_layer_sizes", (10, -3), ValueError),
+        ("hidden_layer_sizes", (10.5,), TypeError),
+        ("hidden_layer_sizes", ("10",), TypeError),
+        ("hidden_layer_sizes", 10, TypeError),
+        ("hidden_layer_sizes", "100", TypeError),
+        ("activation", "sigmoid", ValueError),
+        ("activation", None, ValueError),
+        ("code_activation", "linear", ValueError),
+        ("output_activation", 3, ValueError),
+        ("loss", "mse", ValueError),
+        ("alpha", -1.0, ValueError),
+        ("alpha", "small", TypeError),
+        ("sparsity", -0.5, ValueError),
+        ("sparsity", None, TypeError),
+        ("target_activation", 0.0, ValueError),
+        ("target_activation", 1.0, ValueError),
+        ("target_activation", "low", TypeError),
+        ("pretraining", "dbn", ValueError),
+        ("pretraining", True, ValueError),
+        ("pretrain_epochs", -1, ValueError),
+        ("pretrain_epochs", 2.5, TypeError),
+        ("pretrain_learning_rate", 0.0, ValueError),
+        ("pretrain_learning_rate", "auto", TypeError),
+        ("batch_size", 0, ValueError),
+        ("batch_size", "all", TypeError),
+        ("max_iter", -1, ValueError),
+        ("max_iter", "many", TypeError),
+        ("max_fun", 0, ValueError),
+        ("max_fun", 1.5, TypeError),
+        ("tol", -1e-3, ValueError),
+        ("tol", np.nan, ValueError),
+        ("tol", None, TypeError),
+        ("early_stopping", 1, TypeError),
+        ("validation_fraction", 0.0, ValueError),
+        ("validation_fraction", 1.0, ValueError),
+        ("validation_fraction", "10%", TypeError),
+        ("n_iter_no_change", 0, ValueError),
+        ("n_iter_no_change", 2.5, TypeError),
+        ("warm_start", "yes", TypeError),
+        ("pixel_range", (0, 0), ValueError),
+        ("pixel_range", (255, 0), ValueError),
+        ("pixel_range", (0, np.inf), ValueError),
+        ("pixel_range", (0, 10), ValueError),
+        ("pixel_range", 255, TypeError),
+        ("pixel_range", (0, 1, 2), TypeError),
+        ("pixel_range", ("0", "255"), TypeError),
+        ("threshold", 0.0, ValueError),
+        ("threshold", 127, ValueError),
+        ("threshold", "half", TypeError),
+        ("restore_dtype", np.uint8, TypeError),
+        ("random_state", "seed", ValueError),
+        ("verbose", "loud", TypeError),
+        ("verbose", -1, ValueError),
+    ],
+)
+def test_bad_parameters_are_named(digits, parameter, value, error):
+    dae = DeepAutoencoderCompressor(**{parameter: value})
+    what = "seed" if parameter == "random_state" else parameter
+    with pytest.raises(error, match=what):
+        dae.fit(digits[:20])
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"output_activation": "identity"}, "use that, or loss='squared_error'"),
+        ({"activation": "relu", "pretraining": "rbm"}, "use those, or pretraining="),
+        (
+            {"activation": "relu", "code_activation": "identity", "sparsity": 0.1},
+            "bounded activation",
+        ),
+        ({"early_stopping": True, "validation_fraction": 0.99}, "no training row"),
+    ],
+)
+def test_settings_that_contradict_each_other(digits, settings, match):
+    with pytest.raises(ValueError, match=match):
+        DeepAutoencoderCompressor(**settings).fit(digits[:20])
+
+
+def test_pretraining_that_diverges_names_its_layer(digits):
+    dae = DeepAutoencoderCompressor(
+        5, code_activation="identity", pretrain_learning_rate=1e36, random_state=0
+    )
+    with pytest.raises(ValueError, match=r"layer 1 \(64 -> 82, logistic\).*lower it"):
+        dae.fit(digits)
+
+
+def test_a_loss_that_overflows_names_the_layer_and_the_remedy(digits):
+    units = {"activation": "relu", "code_activation": "relu"}
+    dae = DeepAutoencoderCompressor(
+        **QUICK, **units, hidden_layer_sizes=(9,), warm_start=True
+    ).fit(digits)
+    dae.theta_ = np.abs(dae.theta_) * np.float32(1e30)
+    with pytest.raises(ValueError, match=r"layer 2 \(9 -> 6, relu\).*larger alpha"):
+        dae.fit(digits)

@@ -1,0 +1,354 @@
+"""Restricted Boltzmann machines."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn.neural_network
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.neural_network.tests import test_rbm as scikit_learn_tests
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_dae import BernoulliRBM, GaussianRBM
+from sklearn_dae._rbm import _draw_bernoulli
+
+
+def _cases_of_scikit_learn():
+    """Every test in scikit-learn's file, with each of its parametrizations."""
+    for name, test in inspect.getmembers(scikit_learn_tests, inspect.isfunction):
+        if not name.startswith("test_"):
+            continue
+        cases = [{}]
+        for mark in getattr(test, "pytestmark", []):
+            if mark.name != "parametrize":
+                continue
+            names = [name.strip() for name in mark.args[0].split(",")]
+            values = [v if len(names) > 1 else (v,) for v in mark.args[1]]
+            cases = [
+                case | dict(zip(names, value, strict=True))
+                for case in cases
+                for value in values
+            ]
+        for number, case in enumerate(cases):
+            yield pytest.param(test, case, id=f"{name}-{number}")
+
+
+@pytest.mark.parametrize(("test", "case"), list(_cases_of_scikit_learn()))
+def test_passes_the_tests_of_scikit_learn(test, case, monkeypatch, capsys):
+    monkeypatch.setattr(scikit_learn_tests, "BernoulliRBM", BernoulliRBM)
+    if "capsys" in inspect.signature(test).parameters:
+        case = case | {"capsys": capsys}
+    test(**case)
+
+
+def test_scikit_learn_has_tests_to_pass():
+    assert len(list(_cases_of_scikit_learn())) >= 20
+
+
+def test_same_parameters_with_the_same_defaults_as_scikit_learn():
+    theirs = sklearn.neural_network.BernoulliRBM().get_params()
+    ours = BernoulliRBM().get_params()
+    assert {name: ours[name] for name in theirs} == theirs
+
+
+def test_equal_to_scikit_learn_where_that_one_is_right(digits):
+    X = (digits / 16.0)[:600]
+    settings = {"n_components": 30, "batch_size": 20, "n_iter": 3}
+    theirs = sklearn.neural_network.BernoulliRBM(
+        random_state=np.random.RandomState(3), **settings
+    ).fit(X)
+    ours = BernoulliRBM(
+        random_state=np.random.RandomState(3), shuffle=False, **settings
+    ).fit(X)
+    for name in ("components_", "intercept_hidden_", "intercept_visible_"):
+        assert_allclose(getattr(ours, name), getattr(theirs, name), atol=1e-12)
+    assert_array_equal(ours.h_samples_, theirs.h_samples_)
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_phases_of_a_ragged_batch_are_averages(persistent):
+    # One step from zero weights on seven rows with ten chains: the visible biases
+    # move by the rate times the difference of the two means, whatever the counts.
+    rng = np.random.default_rng(0)
+    X = rng.random((7, 400))
+    rbm = BernoulliRBM(
+        1,
+        learning_rate=1.0,
+        batch_size=10,
+        n_iter=1,
+        persistent=persistent,
+        sample_visible=False,
+        random_state=0,
+    )
+    rbm.fit(X)
+    # The model's mean is 1/2, up to the initial weights of 0.01.
+    assert_allclose(rbm.intercept_visible_, X.mean(axis=0) - 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3, 10, 64, 101])
+def test_partial_fit_takes_any_number_of_rows(digits, n_rows):
+    X = digits[:n_rows] / 16.0
+    rbm = BernoulliRBM(8, batch_size=10, random_state=0)
+    assert rbm.partial_fit(X) is rbm
+    assert rbm.partial_fit(X[: max(1, n_rows // 2)]) is rbm
+    assert np.isfinite(rbm.components_).all()
+
+
+def test_partial_fit_learns_as_fit_does(digits):
+    X = digits / 16.0
+    fitted = BernoulliRBM(40, batch_size=20, n_iter=8, random_state=0).fit(X)
+    partly = BernoulliRBM(40, batch_size=20, random_state=0)
+    for _ in range(8):
+        partly.partial_fit(X)
+    assert partly.score_samples(X).mean() == pytest.approx(
+        fitted.score_samples(X).mean(), abs=1.0
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"persistent": False},
+        {"persistent": False, "n_gibbs_steps": 3},
+        {"n_gibbs_steps": 2},
+        {"persistent": False, "sample_visible": False, "momentum": 0.9},
+        {"momentum": 0.5, "weight_decay": 1e-3},
+    ],
+)
+def test_every_way_of_learning_lowers_the_error(digits, settings):
+    X = (digits / 16.0).astype(np.float32)
+    rbm = BernoulliRBM(40, batch_size=20, n_iter=8, random_state=0, **settings).fit(X)
+    errors = rbm.reconstruction_errors_
+    constant = np.square(X - X.mean(axis=0)).sum(axis=1).mean()
+    assert len(errors) == rbm.n_iter_ == 8
+    assert errors[-1] < errors[0]
+    assert errors[-1] < 0.65 * constant
+
+
+def test_reconstruction_error_is_what_transform_and_its_inverse_leave(digits):
+    X = digits / 16.0
+    rbm = BernoulliRBM(20, n_iter=2, random_state=0).fit(X)
+    watched = X[::2]
+    restored = rbm.inverse_transform(rbm.transform(watched))
+    error = np.square(watched - restored).sum(axis=1).mean()
+    assert rbm.reconstruction_errors_[-1] == pytest.approx(error)
+
+
+def test_momentum_is_bounded_until_its_switch(digits):
+    X = digits[:200] / 16.0
+    settings = {"n_components": 5, "n_iter": 3, "random_state": 0}
+    late = BernoulliRBM(momentum=0.9, momentum_switch=3, **settings).fit(X)
+    low = BernoulliRBM(momentum=0.5, **settings).fit(X)
+    early = BernoulliRBM(momentum=0.9, momentum_switch=0, **settings).fit(X)
+    assert_array_equal(late.components_, low.components_)
+    assert np.abs(early.components_ - low.components_).max() > 1e-3
+
+
+def test_weight_decay_shrinks_weights(digits):
+    X = digits / 16.0
+    norms = [
+        np.linalg.norm(
+            BernoulliRBM(10, weight_decay=decay, n_iter=3, random_state=0)
+            .fit(X)
+            .components_
+        )
+        for decay in (0.0, 0.01, 0.1)
+    ]
+    assert norms[0] > norms[1] > norms[2]
+
+
+def test_rows_are_shuffled_each_epoch(digits):
+    X = digits[:100] / 16.0
+    settings = {"n_components": 5, "batch_size": 10, "n_iter": 1, "random_state": 0}
+    shuffled = BernoulliRBM(**settings).fit(X)
+    straight = BernoulliRBM(shuffle=False, **settings).fit(X)
+    assert np.abs(shuffled.components_ - straight.components_).max() > 1e-4
+
+
+@pytest.mark.parametrize("estimator", [BernoulliRBM, GaussianRBM])
+def test_single_precision_is_kept(digits, estimator):
+    X = (digits / 16.0).astype(np.float32)
+    rbm = estimator(10, n_iter=2, momentum=0.5, weight_decay=1e-4, random_state=0)
+    rbm.fit(X)
+    for name in ("components_", "intercept_hidden_", "intercept_visible_"):
+        assert getattr(rbm, name).dtype == np.float32
+    assert rbm.transform(X).dtype == np.float32
+    assert rbm.inverse_transform(rbm.transform(X)).dtype == np.float32
+    assert rbm.partial_fit(X).components_.dtype == np.float32
+
+
+def test_sparse_rows_give_the_same_as_dense_ones(digits):
+    X = digits / 16.0
+    settings = {"n_components": 10, "n_iter": 2, "random_state": 0}
+    dense = BernoulliRBM(**settings).fit(X)
+    sparse = BernoulliRBM(**settings).fit(sp.csr_array(X))
+    assert_allclose(sparse.components_, dense.components_)
+    assert_allclose(
+        sparse.score_samples(sp.csr_array(X)), dense.score_samples(X), rtol=1e-6
+    )
+
+
+def test_draws_have_their_probabilities():
+    probabilities = np.tile(np.linspace(0, 1, 11, dtype=np.float32), (40000, 1))
+    for rng in (np.random.default_rng(0), np.random.RandomState(0)):
+        drawn = _draw_bernoulli(probabilities, rng)
+        assert set(np.unique(drawn)) == {0.0, 1.0}
+        assert_allclose(drawn.mean(axis=0), probabilities[0], atol=0.01)
+        assert_array_equal(drawn[:, 0], 0)
+
+
+def test_score_samples_ranks_data_above_noise(digits, rng):
+    X = (digits > 8).astype(float)
+    rbm = BernoulliRBM(64, n_iter=10, random_state=0).fit(X)
+    noise = rng.permuted(X, axis=1)
+    assert rbm.score_samples(X).mean() > rbm.score_samples(noise).mean() + 10
+
+
+def test_gaussian_visible_units_learn_real_values(digits):
+    X = StandardScaler().fit_transform(digits.astype(float))
+    rbm = GaussianRBM(80, n_iter=30, random_state=0).fit(X)
+    variance = np.square(X).sum(axis=1).mean()
+    assert rbm.reconstruction_errors_[-1] < 0.6 * variance
+    assert rbm.transform(X).min() >= 0
+    assert rbm.transform(X).max() <= 1
+
+
+def test_gaussian_hidden_units_make_a_linear_code(digits):
+    X = digits / 16.0
+    rbm = GaussianRBM(
+        20,
+        visible_units="bernoulli",
+        hidden_units="gaussian",
+        batch_size=20,
+        n_iter=30,
+        random_state=0,
+    ).fit(X)
+    assert_allclose(
+        rbm.transform(X), X @ rbm.components_.T + rbm.intercept_hidden_, atol=1e-10
+    )
+    constant = np.square(X - X.mean(axis=0)).sum(axis=1).mean()
+    assert rbm.reconstruction_errors_[-1] < 0.6 * constant
+
+
+def test_gaussian_samples_have_unit_variance(rng):
+    X = rng.normal(size=(20000, 1))
+    rbm = GaussianRBM(1, n_iter=0, random_state=0).fit(X)
+    assert rbm.gibbs(X).std() == pytest.approx(1.0, abs=0.02)
+
+
+def test_callbacks_see_every_epoch_and_can_stop(digits):
+    class Stopper:
+        def __init__(self):
+            self.epochs = []
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.task_name == "epoch":
+                self.epochs.append(fitted_estimator.components_)
+                return context.task_id == 2
+            return False
+
+    stopper = Stopper()
+    rbm = BernoulliRBM(4, n_iter=10, random_state=0).set_callbacks(stopper)
+    rbm.fit(digits / 16.0)
+    assert rbm.n_iter_ == len(stopper.epochs) == 3
+    assert_array_equal(stopper.epochs[-1], rbm.components_)
+    assert np.abs(stopper.epochs[0] - rbm.components_).max() > 0
+
+
+def test_verbose_prints_a_line_an_epoch(digits, capsys):
+    BernoulliRBM(4, n_iter=2, verbose=1).fit(digits / 16.0)
+    GaussianRBM(4, n_iter=1, verbose=1).fit(digits / 16.0)
+    first, second, third = capsys.readouterr().out.splitlines()
+    number = r"-?[\d.]+"
+    assert re.fullmatch(
+        rf"\[BernoulliRBM\] Iteration 1, pseudo-likelihood = {number}, "
+        rf"time = {number}s, reconstruction error = {number}",
+        first,
+    )
+    assert second.startswith("[BernoulliRBM] Iteration 2, ")
+    assert third.startswith("[GaussianRBM] Iteration 1, reconstruction error = ")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "error"),
+    [
+        ("n_components", 0, ValueError),
+        ("n_components", 2.5, TypeError),
+        ("n_components", "ten", TypeError),
+        ("n_components", True, TypeError),
+        ("learning_rate", 0, ValueError),
+        ("learning_rate", -1.0, ValueError),
+        ("learning_rate", "fast", TypeError),
+        ("learning_rate", np.inf, ValueError),
+        ("batch_size", 0, ValueError),
+        ("batch_size", None, TypeError),
+        ("n_iter", -1, ValueError),
+        ("n_iter", 1.5, TypeError),
+        ("n_gibbs_steps", 0, ValueError),
+        ("n_gibbs_steps", "1", TypeError),
+        ("persistent", 1, TypeError),
+        ("sample_visible", "yes", TypeError),
+        ("momentum", 1.0, ValueError),
+        ("momentum", "high", TypeError),
+        ("initial_momentum", -0.1, ValueError),
+        ("initial_momentum", None, TypeError),
+        ("momentum_switch", -1, ValueError),
+        ("momentum_switch", 0.5, TypeError),
+        ("weight_decay", -1e-3, ValueError),
+        ("weight_decay", np.nan, ValueError),
+        ("shuffle", None, TypeError),
+        ("verbose", "loud", TypeError),
+        ("random_state", "seed", ValueError),
+    ],
+)
+@pytest.mark.parametrize("estimator", [BernoulliRBM, GaussianRBM])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_bad_parameters_are_named(digits, estimator, method, parameter, value, error):
+    rbm = estimator(**{parameter: value})
+    what = "seed" if parameter == "random_state" else parameter
+    with pytest.raises(error, match=what):
+        getattr(rbm, method)(digits[:20] / 16.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"visible_units": "poisson"}, "visible_units == 'poisson', must be one of"),
+        ({"hidden_units": 3}, "hidden_units == 3, must be one of"),
+        ({"visible_units": "bernoulli"}, "for binary units use BernoulliRBM"),
+    ],
+)
+def test_bad_units_are_named(digits, settings, match):
+    with pytest.raises(ValueError, match=match):
+        GaussianRBM(**settings).fit(digits)
+
+
+def test_a_rate_that_diverges_is_named(digits):
+    rbm = GaussianRBM(
+        10,
+        visible_units="bernoulli",
+        hidden_units="gaussian",
+        learning_rate=1e30,
+        n_iter=5,
+        random_state=0,
+    )
+    with pytest.raises(ValueError, match=r"GaussianRBM 64 -> 10.*smaller learning"):
+        rbm.fit(digits / 16.0)
+
+
+def test_codes_of_another_width_are_refused(digits):
+    rbm = BernoulliRBM(6, n_iter=1).fit(digits / 16.0)
+    with pytest.raises(ValueError, match=r"X has 5 columns.*6 hidden units"):
+        rbm.inverse_transform(np.zeros((3, 5)))
