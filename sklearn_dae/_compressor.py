@@ -589,7 +589,7 @@ class DeepAutoencoderCompressor(
         >>> from sklearn_dae import DeepAutoencoderCompressor
         >>> layout = DeepAutoencoderCompressor().layout_for(784)
         >>> print(layout, f"{layout.n_parameters:,}")
-        784-1000-500-196-500-1000-784 2,771,980
+        784-1000-500-196-500-1000-784 2,767,980
         """
         self._check_parameters()
         n_components = self.n_components
@@ -793,7 +793,9 @@ class DeepAutoencoderCompressor(
             if self.threshold is not None:
                 output = (output >= self.threshold).astype(output.dtype)
             images = self.scaler_.from_unit(output)
-            return _as_dtype(images, self.dtype_in_) if self.restore_dtype else images
+            return _as_dtype(
+                images, self.dtype_in_ if self.restore_dtype else rows.dtype
+            )
 
         return RowBlocks(codes).map(decode)
 
@@ -848,7 +850,7 @@ def _as_dtype(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
         images = np.clip(np.rint(images), limits.min, limits.max)
     elif dtype.kind == "b":
         images = images >= 0.5
-    return images.astype(dtype)
+    return images.astype(dtype, copy=False)
 
 
 def _check_sizes(sizes: Any) -> None:

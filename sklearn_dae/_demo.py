@@ -21,6 +21,7 @@ from sklearn_dae._callbacks import progress_bar
 from sklearn_dae._compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import (
     ImageSet,
+    array_names,
     load_array,
     load_digits,
     load_images,
@@ -83,19 +84,15 @@ def path_experiment(path: str, *, grey: bool = False) -> Experiment:
 
     An ``.npz`` file with arrays named ``train`` and ``test`` is taken as split.
     """
-    if Path(path).suffix == ".npz":
-        with np.load(path, allow_pickle=False) as arrays:
-            is_split = {"train", "test"} <= set(arrays.files)
-        if is_split:
-            images, held_out = (load_array(path, key=key) for key in ("train", "test"))
-            if images.shape != held_out.shape:
-                raise ValueError(
-                    f"{path}: images of 'train' have the shape {images.shape}, those "
-                    f"of 'test' {held_out.shape}; they must be equal."
-                )
-            return Experiment(
-                path, images.data, held_out.data, images.shape, (None,), {}
+    is_file = Path(path).is_file()
+    if is_file and {"train", "test"} <= set(array_names(path)):
+        images, held_out = (load_array(path, key=key) for key in ("train", "test"))
+        if images.shape != held_out.shape:
+            raise ValueError(
+                f"{path}: images of 'train' have the shape {images.shape}, those "
+                f"of 'test' {held_out.shape}; they must be equal."
             )
+        return Experiment(path, images.data, held_out.data, images.shape, (None,), {})
     images = load_images(path, grey=grey)
     training, test = _hold_out(images)
     return Experiment(path, training, test, images.shape, (None,), {})
@@ -108,6 +105,25 @@ def _hold_out(images: ImageSet) -> list[np.ndarray]:
             "learn from some and to compress others."
         )
     return train_test_split(images.data, test_size=0.2, random_state=0)
+
+
+def _check_images(experiment: Experiment) -> None:
+    """Refuse before the long work what nothing can be learned from."""
+    for images in (experiment.training, experiment.test):
+        if not np.isfinite(images).all():
+            raise ValueError(
+                f"{experiment.name} holds NaN or infinity; replace these pixels."
+            )
+    if len(experiment.training) < 4:
+        raise ValueError(
+            f"{experiment.name} leaves {len(experiment.training)} images to learn "
+            "from; at least 4 are needed."
+        )
+    low, high = experiment.pixel_range
+    if low == high:
+        raise ValueError(
+            f"All pixels of {experiment.name} are {low:g}: there is nothing to learn."
+        )
 
 
 def run(
@@ -142,6 +158,11 @@ def run(
     Comparison
         The table.
     """
+    _check_images(experiment)
+    autoencoders = [
+        _make(experiment, n_components, settings)
+        for n_components in experiment.n_components
+    ]
     draws = _can_draw(output, say)
     height, width = experiment.shape
     low, high = experiment.pixel_range
@@ -151,15 +172,15 @@ def run(
         f"to {high:g}\n"
     )
     methods: dict[str, Any] = {}
-    for n_components in experiment.n_components:
-        methods |= _fit(experiment, n_components, settings, interactive, say)
+    for dae in autoencoders:
+        methods |= _fit(experiment, dae, interactive, say)
     comparison = compare(
         methods, experiment.training, experiment.test, experiment.pixel_range
     )
     say(f"{comparison}\n")
     say(
         "Errors are squared errors an image, with pixels scaled to [0, 1]. "
-        "A value is counted as 32 bits;\nHuffman codes the pixels without loss."
+        "A value is counted as 32 bits."
     )
     if draws:
         _draw(experiment, comparison, output)
@@ -167,19 +188,12 @@ def run(
     return comparison
 
 
-def _fit(
-    experiment: Experiment,
-    n_components: int | None,
-    settings: dict[str, Any],
-    interactive: bool,
-    say: Say,
-) -> dict[str, Any]:
-    """Fit the autoencoder and PCA with the same number of values."""
-    bar = progress_bar() if interactive else None
+def _make(
+    experiment: Experiment, n_components: int | None, settings: dict[str, Any]
+) -> DeepAutoencoderCompressor:
+    """Make an autoencoder; refuse one that would be too large to train."""
     dae = DeepAutoencoderCompressor(
-        n_components,
-        **{"random_state": 0, **experiment.settings, **settings},
-        verbose=bar is None,
+        n_components, **{"random_state": 0, **experiment.settings, **settings}
     )
     n_parameters = dae.layout_for(experiment.training.shape[1]).n_parameters
     if n_parameters > MOST_PARAMETERS:
@@ -188,7 +202,20 @@ def _fit(
             f"{MOST_PARAMETERS:,}: make the images smaller, or give smaller "
             "--hidden-layer-sizes."
         )
-    if bar is not None:
+    return dae
+
+
+def _fit(
+    experiment: Experiment,
+    dae: DeepAutoencoderCompressor,
+    interactive: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """Fit the autoencoder and PCA with the same number of values."""
+    bar = progress_bar() if interactive else None
+    if bar is None:
+        dae.set_params(verbose=1)
+    else:
         dae.set_callbacks(bar)
     begin = time.perf_counter()
     dae.fit(experiment.training)
@@ -220,7 +247,8 @@ def _fit(
 def _can_draw(output: Path, say: Say) -> bool:
     """Find out before the long work whether a picture can be made and written."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib
+        import matplotlib.backend_bases
     except ImportError:
         say(
             "No picture will be made: that needs matplotlib "
@@ -229,6 +257,15 @@ def _can_draw(output: Path, say: Say) -> bool:
         return False
     if output.is_dir():
         raise IsADirectoryError(f"--output {output} is a folder; name a file in it.")
+    canvas = matplotlib.backend_bases.FigureCanvasBase
+    formats = canvas.get_supported_filetypes()
+    if output.suffix.lower().removeprefix(".") not in formats:
+        raise ValueError(
+            f"--output {output}: expected a name that ends in one of "
+            f"{', '.join(sorted(formats))}."
+        )
+    if output.exists() and not output.is_file():
+        raise ValueError(f"--output {output} is not a file that can be replaced.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"--output {output}: there is no folder for it.")
     if not os.access(output.parent, os.W_OK):
@@ -249,15 +286,15 @@ def _draw(experiment: Experiment, comparison: Comparison, output: Path) -> None:
         pixel_range=experiment.pixel_range,
         title=f"Held-out images and their reconstructions: {experiment.name}",
     )
-    suffix = output.suffix or ".png"
-    handle, unfinished = tempfile.mkstemp(suffix=suffix, dir=output.parent)
+    target = output.resolve()  # what a link points to is replaced, not the link
+    handle, unfinished = tempfile.mkstemp(suffix=target.suffix, dir=target.parent)
     os.close(handle)
     try:
         figure.savefig(unfinished)
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(unfinished, 0o666 & ~umask)
-        os.replace(unfinished, output)
+        os.replace(unfinished, target)
     except BaseException:
         os.unlink(unfinished)
         raise

@@ -7,7 +7,7 @@ unrolled from.
 
 import math
 import time
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,7 +20,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
-from sklearn_dae._threads import lanes, map_in_lanes, one_blas_thread
+from sklearn_dae._threads import N_LANES, lanes, map_in_lanes, one_blas_thread
 from sklearn_dae._validation import (
     check_choice,
     check_integer,
@@ -66,14 +66,15 @@ def _draw_bernoulli(
     if isinstance(rng, np.random.RandomState):
         uniform = rng.random_sample(probabilities.shape)
         return np.less(uniform, probabilities, out=out)
-    # Batches of draws that stay in cache between their making and their use.
-    flat, drawn = probabilities.reshape(-1), out.reshape(-1)
-    for start in range(0, flat.size, _DRAWS_AT_ONCE):
-        threshold = flat[start : start + _DRAWS_AT_ONCE]
+    # As many rows at once as stay in cache between making numbers and using them.
+    rows, drawn = np.atleast_2d(probabilities), np.atleast_2d(out)
+    step = max(1, _DRAWS_AT_ONCE // rows.shape[1])
+    for start in range(0, len(rows), step):
+        threshold = rows[start : start + step]
         words = rng.bit_generator.random_raw((threshold.size + 1) // 2)
-        bits = words.view(np.uint32)[: threshold.size]
+        bits = words.view(np.uint32)[: threshold.size].reshape(threshold.shape)
         uniform = np.multiply(bits, np.float32(2**-32), dtype=np.float32)
-        np.less(uniform, threshold, out=drawn[start : start + _DRAWS_AT_ONCE])
+        np.less(uniform, threshold, out=drawn[start : start + step])
     return out
 
 
@@ -102,14 +103,42 @@ def _cut(n: int, n_products: int) -> list[slice]:
     return lanes(n) if n_products > _WORTH_THREADS else [slice(0, n)]
 
 
+class _Draw(NamedTuple):
+    """Where to put draws from the means of some rows, and what to draw them with."""
+
+    out: np.ndarray
+    rng: "_Streams"
+    first_row: int = 0
+
+
+class _Streams:
+    """A source of random numbers that lanes can draw from at the same time.
+
+    A RandomState has a single stream, which lanes share one after the other, so that
+    its draws are those of scikit-learn. From a seed comes a stream for each lane.
+    """
+
+    def __init__(self, random_state: Any) -> None:
+        self.main: Random = check_random_state(random_state)
+        self.is_single = isinstance(random_state, np.random.RandomState)
+        if not self.is_single:
+            seed = self.main.randint(np.iinfo(np.int32).max, size=4)
+            self.main = np.random.Generator(np.random.SFC64(seed))
+            self.of_lane = self.main.spawn(N_LANES)
+
+
 def _mean_units(
     inputs: Any,
     weights: np.ndarray,
     biases: np.ndarray,
     kind: str,
     out: np.ndarray | None = None,
+    draw: _Draw | None = None,
 ) -> np.ndarray:
-    """Means of units of some kind given the units they are connected to."""
+    """Means of units of some kind given the units they are connected to.
+
+    Draws from them are made on the way, if asked for.
+    """
     if _is_sparse(inputs) or inputs.ndim == 1:
         means = inputs @ weights
         means += biases
@@ -117,12 +146,18 @@ def _mean_units(
         return means
     means = np.empty((len(inputs), len(biases)), weights.dtype) if out is None else out
 
-    def fill(units: slice) -> None:
+    def fill(lane: tuple[int, slice]) -> None:
+        number, units = lane
         part = np.matmul(inputs, weights[:, units], out=means[:, units])
         part += biases[units]
         _MEANS[kind](part)
+        if draw is not None and not draw.rng.is_single:
+            rng = draw.rng.of_lane[number]
+            _DRAWS[kind](part[draw.first_row :], rng, out=draw.out[:, units])
 
-    map_in_lanes(fill, _cut(len(biases), len(inputs) * weights.size))
+    map_in_lanes(fill, list(enumerate(_cut(len(biases), len(inputs) * weights.size))))
+    if draw is not None and draw.rng.is_single:
+        _DRAWS[kind](means[draw.first_row :], draw.rng.main, out=draw.out)
     return means
 
 
@@ -178,15 +213,19 @@ class _BaseRBM(
     # What a layer computes. Shapes: v (n_samples, n_features),
     # h (n_samples, n_components), the weights between them as components_.
 
-    def _mean_hiddens(self, v: Any, out: np.ndarray | None = None) -> np.ndarray:
+    def _mean_hiddens(
+        self, v: Any, out: np.ndarray | None = None, draw: _Draw | None = None
+    ) -> np.ndarray:
         """Mean of the hidden units given the visible ones."""
         weights, biases = self.components_.T, self.intercept_hidden_
-        return _mean_units(v, weights, biases, self._units[1], out)
+        return _mean_units(v, weights, biases, self._units[1], out, draw)
 
-    def _mean_visibles(self, h: np.ndarray, out: np.ndarray | None = None) -> Any:
+    def _mean_visibles(
+        self, h: np.ndarray, out: np.ndarray | None = None, draw: _Draw | None = None
+    ) -> np.ndarray:
         """Mean of the visible units given the hidden ones."""
         weights, biases = self.components_, self.intercept_visible_
-        return _mean_units(h, weights, biases, self._units[0], out)
+        return _mean_units(h, weights, biases, self._units[0], out, draw)
 
     def _sample_hiddens(self, v: Any, rng: Random) -> np.ndarray:
         """Draw the hidden units given the visible ones."""
@@ -213,8 +252,8 @@ class _BaseRBM(
         check_switch("shuffle", self.shuffle)
         check_verbose(self.verbose)
 
-    def _initialize(self, n_features: int, dtype: Any, rng: Random) -> None:
-        weights = rng.normal(0, 0.01, (self.n_components, n_features))
+    def _initialize(self, n_features: int, dtype: Any, rng: _Streams) -> None:
+        weights = rng.main.normal(0, 0.01, (self.n_components, n_features))
         # Column-major, so that components_.T is the row-major matrix of a layer.
         self.components_ = np.asarray(weights, order="F", dtype=dtype)
         self.intercept_hidden_ = np.zeros(self.n_components, dtype)
@@ -223,18 +262,6 @@ class _BaseRBM(
         self.__dict__.pop("_velocity", None)
         if self.persistent:
             self.h_samples_ = np.zeros((self.batch_size, self.n_components), dtype)
-
-    def _generator(self) -> Random:
-        """Return the source of random draws for a fit.
-
-        A RandomState instance is used as it is, so that its draws are those of
-        scikit-learn; anything else seeds a Generator.
-        """
-        rng = check_random_state(self.random_state)
-        if isinstance(self.random_state, np.random.RandomState):
-            return rng
-        seed = rng.randint(np.iinfo(np.int32).max, size=4)
-        return np.random.Generator(np.random.SFC64(seed))
 
     def _make_workspace(self, n_rows: int) -> _Workspace:
         n_hidden, n_visible = self.components_.shape
@@ -247,7 +274,7 @@ class _BaseRBM(
         rows: np.ndarray,
         workspace: _Workspace,
         momentum: float,
-        rng: Random,
+        rng: _Streams,
     ) -> None:
         """Move the parameters along the contrastive divergence of one mini-batch.
 
@@ -261,27 +288,26 @@ class _BaseRBM(
         v_pos, v_neg = visible[:n_rows], visible[n_rows:]
         h_pos, h_neg = hidden[:n_rows], hidden[n_rows:]
         samples = self.h_samples_ if self.persistent else workspace.samples[:n_chains]
-        draw_hidden = _DRAWS[self._units[1]]
+        draw_visible = _Draw(v_neg, rng) if self.sample_visible else None
+        draw_hidden = _Draw(samples, rng)
 
         if _is_sparse(X):
             v_pos[...] = _dense(X[rows])
         else:
             np.take(X, rows, axis=0, out=v_pos, mode="clip")
+        last = self.n_gibbs_steps - 1
         if self.persistent:
             # The chains do not wait for the data: both phases in one product.
-            self._step_visibles(samples, v_neg, rng)
-            self._mean_hiddens(visible, out=hidden)
+            self._mean_visibles(samples, v_neg, draw_visible)
+            self._mean_hiddens(visible, hidden, _Draw(samples, rng, n_rows))
         else:
-            self._mean_hiddens(v_pos, out=h_pos)
-            draw_hidden(h_pos, rng, out=samples)
-            self._step_visibles(samples, v_neg, rng)
-            self._mean_hiddens(v_neg, out=h_neg)
-        for _ in range(self.n_gibbs_steps - 1):
-            draw_hidden(h_neg, rng, out=samples)
-            self._step_visibles(samples, v_neg, rng)
-            self._mean_hiddens(v_neg, out=h_neg)
-        if self.persistent:
-            draw_hidden(h_neg, rng, out=samples)
+            self._mean_hiddens(v_pos, h_pos, draw_hidden)
+            self._mean_visibles(samples, v_neg, draw_visible)
+            self._mean_hiddens(v_neg, h_neg, draw_hidden if last > 0 else None)
+        for step in range(1, self.n_gibbs_steps):
+            self._mean_visibles(samples, v_neg, draw_visible)
+            goes_on = self.persistent or step < last
+            self._mean_hiddens(v_neg, h_neg, draw_hidden if goes_on else None)
 
         rate = self.learning_rate
         h_pos *= rate / n_rows
@@ -300,12 +326,6 @@ class _BaseRBM(
         map_in_lanes(move_weights, _cut(visible.shape[1], n_products))
         for which in (1, 2):
             self._move(which, steps[which], slice(0, len(steps[which])), momentum)
-
-    def _step_visibles(self, h: np.ndarray, out: np.ndarray, rng: Random) -> None:
-        """Let the model's visible units follow its hidden ones."""
-        self._mean_visibles(h, out=out)
-        if self.sample_visible:
-            _DRAWS[self._units[0]](out, rng, out=out)
 
     def _move(self, which: int, step: np.ndarray, part: slice, momentum: float) -> None:
         """Take a step in part of the weights (0), hidden (1) or visible biases (2)."""
@@ -326,7 +346,7 @@ class _BaseRBM(
                 velocity[slab] += step[slab]
             parameter[slab] += velocity[slab]
 
-    def _sweep(self, X: Any, momentum: float, rng: Random) -> None:
+    def _sweep(self, X: Any, momentum: float, rng: _Streams) -> None:
         """Update on every row of X once, mini-batch by mini-batch."""
         n_samples = X.shape[0]
         batch_size = min(self.batch_size, n_samples)
@@ -335,7 +355,7 @@ class _BaseRBM(
             self._velocity = [np.zeros_like(step) for step in workspace.steps]
         # In a single batch the order of the rows makes no difference.
         shuffled = self.shuffle and batch_size < n_samples
-        order = rng.permutation(n_samples) if shuffled else np.arange(n_samples)
+        order = rng.main.permutation(n_samples) if shuffled else np.arange(n_samples)
         # A rate too high overflows; it is reported once, after the sweep.
         with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
             for start in range(0, n_samples, batch_size):
@@ -368,7 +388,7 @@ class _BaseRBM(
         """
         self._check_parameters()
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS)
-        rng = self._generator()
+        rng = _Streams(self.random_state)
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X)
 
@@ -428,7 +448,7 @@ class _BaseRBM(
         first = not hasattr(self, "components_")
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=first)
         if not hasattr(self, "_partial_fit_rng") or first:
-            self._partial_fit_rng = self._generator()
+            self._partial_fit_rng = _Streams(self.random_state)
         if first:
             self._initialize(X.shape[1], X.dtype, self._partial_fit_rng)
         self._sweep(X, self.momentum, self._partial_fit_rng)

@@ -22,9 +22,9 @@ class PixelScaler:
     --------
     >>> import numpy as np
     >>> from sklearn_dae._scaling import PixelScaler
-    >>> scaler = PixelScaler.from_data(np.array([[0, 255], [51, 102]], np.uint8))
-    >>> print(scaler.to_unit(np.array([[51, 255]], np.uint8)))
-    [[0.2 1. ]]
+    >>> scaler = PixelScaler.from_data(np.array([[0, 255], [127, 128]], np.uint8))
+    >>> print(scaler.to_unit(np.array([[0, 255]], np.uint8)))
+    [[0. 1.]]
     """
 
     low: float
@@ -40,19 +40,26 @@ class PixelScaler:
         """Width of the range; 1 when all pixels are equal."""
         return (self.high - self.low) or 1.0
 
+    @property
+    def _precision(self) -> type:
+        """Precision that does not lose a narrow range far from zero."""
+        far = max(abs(self.low), abs(self.high)) > 4 * self.span
+        return np.float64 if far else np.float32
+
     def to_unit(self, X: np.ndarray, dtype: type | np.dtype = np.float32) -> np.ndarray:
         """Map X to [0, 1] in a new array; values outside the range are clipped."""
-        # The differences are taken in double precision where single precision
-        # would lose a narrow range that lies far from zero.
-        far = max(abs(self.low), abs(self.high)) > 1e4 * self.span
-        scaled = X.astype(np.float64 if far else dtype)
+        scaled = X.astype(np.promote_types(dtype, self._precision))
         scaled -= self.low
         scaled *= 1.0 / self.span
         np.clip(scaled, 0.0, 1.0, out=scaled)
         return scaled.astype(dtype, copy=False)
 
     def from_unit(self, scaled: np.ndarray) -> np.ndarray:
-        """Map [0, 1] back to the pixel range, in place."""
-        scaled *= self.span
-        scaled += self.low
-        return np.clip(scaled, self.low, max(self.high, self.low), out=scaled)
+        """Map [0, 1] back to the pixel range, which output beyond it is clipped to.
+
+        The result has double precision where single precision would be too coarse.
+        """
+        pixels = scaled.astype(np.promote_types(scaled.dtype, self._precision))
+        pixels *= self.span
+        pixels += self.low
+        return np.clip(pixels, self.low, self.high, out=pixels)

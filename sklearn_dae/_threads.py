@@ -68,9 +68,14 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, N_LANES - 1), thread_name_prefix="sklearn-dae")
 
 
+def _start_anew() -> None:
+    _pool.cache_clear()
+    _limit.__init__()  # type: ignore[misc]
+
+
 if hasattr(os, "register_at_fork"):
-    # Threads do not survive a fork, and locks may be taken in it.
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+    # Threads do not survive a fork, and the lock may be taken in it.
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 def one_blas_thread() -> AbstractContextManager[int]:
@@ -95,24 +100,32 @@ def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[
         The results in the order of the items.
     """
     with one_blas_thread() as n_threads:
-        if n_threads == 1 or len(items) < 2:
+        n_shares = min(n_threads, len(items))
+        if n_shares < 2:
             return [function(item) for item in items]
-        # This thread takes its share, which saves it a change of thread.
-        n_own = -(-len(items) // n_threads)
-        # In a copy of this thread's context, where np.errstate lives.
-        futures = [
-            _pool().submit(copy_context().run, function, item) for item in items[n_own:]
-        ]
+
+        def work(share: slice) -> list[Result]:
+            return [function(item) for item in items[share]]
+
+        # This thread takes a share, which saves it a change of thread. The others run
+        # in a copy of its context, where np.errstate lives.
+        own, *others = _cut(len(items), n_shares)
+        futures = [_pool().submit(copy_context().run, work, share) for share in others]
         try:
-            results = [function(item) for item in items[:n_own]]
-            return results + [future.result() for future in futures]
+            results = work(own)
+            for future in futures:
+                results += future.result()
         finally:
             for future in futures:
                 future.cancel()
+        return results
 
 
 def lanes(n: int) -> list[slice]:
     """Cut ``range(n)`` into a slice for each lane, none of them empty."""
-    n_lanes = max(1, min(N_LANES, n))
-    ends = [n * lane // n_lanes for lane in range(n_lanes + 1)]
+    return _cut(n, max(1, min(N_LANES, n)))
+
+
+def _cut(n: int, n_parts: int) -> list[slice]:
+    ends = [n * part // n_parts for part in range(n_parts + 1)]
     return [slice(*pair) for pair in pairwise(ends)]

@@ -33,7 +33,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # Whoever read the output has gone; there is nobody left to tell.
-        sys.stderr.close()
         return 1
     except (OSError, ValueError, ImportError) as error:
         print(f"sklearn-dae: error: {error}", file=sys.stderr)

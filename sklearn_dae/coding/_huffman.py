@@ -4,6 +4,8 @@ import numpy as np
 from bitarray import bitarray
 from bitarray.util import huffman_code as _bitarray_huffman_code
 
+from sklearn_dae._validation import check_integer
+
 
 def huffman_code(symbols: np.ndarray, n_symbols: int = 256) -> dict[int, bitarray]:
     """Make the Huffman code of the symbols' frequencies.
@@ -24,8 +26,11 @@ def huffman_code(symbols: np.ndarray, n_symbols: int = 256) -> dict[int, bitarra
 
     Raises
     ------
+    TypeError
+        If the symbols are not integers.
+
     ValueError
-        If a symbol is not in the alphabet.
+        If a symbol is not in the alphabet, or the alphabet is empty.
 
     References
     ----------
@@ -40,7 +45,8 @@ def huffman_code(symbols: np.ndarray, n_symbols: int = 256) -> dict[int, bitarra
     >>> [len(code[symbol]) for symbol in range(3)]
     [1, 2, 2]
     """
-    symbols = np.asarray(symbols)
+    check_integer("n_symbols", n_symbols, 1)
+    symbols = _integers(symbols)
     if symbols.size and not 0 <= symbols.min() <= symbols.max() < n_symbols:
         raise ValueError(
             f"Symbols lie in [{symbols.min()}, {symbols.max()}], expected them in "
@@ -68,7 +74,7 @@ def huffman_encode(symbols: np.ndarray, code: dict[int, bitarray]) -> bitarray:
         The words; its length is the number of bits.
     """
     bits = bitarray()
-    bits.encode(code, np.asarray(symbols).ravel().tolist())
+    bits.encode(code, _integers(symbols).ravel().tolist())
     return bits
 
 
@@ -89,3 +95,12 @@ def huffman_decode(bits: bitarray, code: dict[int, bitarray]) -> np.ndarray:
         The symbols in their order.
     """
     return np.fromiter(bits.decode(code), np.int64)
+
+
+def _integers(symbols: np.ndarray) -> np.ndarray:
+    symbols = np.asarray(symbols)
+    if symbols.size == 0:
+        return symbols.astype(np.int64)
+    if symbols.dtype.kind not in "ui":
+        raise TypeError(f"Symbols must be integers, got an array of {symbols.dtype}.")
+    return symbols

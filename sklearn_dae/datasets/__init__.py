@@ -1,12 +1,18 @@
 """Sets of images: digits, MNIST, folders of images and array files."""
 
-from sklearn_dae.datasets._files import load_array, load_image_folder, load_images
+from sklearn_dae.datasets._files import (
+    array_names,
+    load_array,
+    load_image_folder,
+    load_images,
+)
 from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._image_set import ImageSet
 from sklearn_dae.datasets._standard import load_digits, load_mnist
 
 __all__ = [
     "ImageSet",
+    "array_names",
     "load_array",
     "load_digits",
     "load_image_folder",

@@ -1,6 +1,9 @@
 """A user's own images: a folder of image files, or an array file."""
 
 import os
+import warnings
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,12 @@ import numpy as np
 
 from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._image_set import ImageSet
+
+#: What NumPy may raise when a file is not what it says it is.
+_DAMAGE = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+
+#: Modes of Pillow that have a sensible conversion to grey.
+_COLOUR_MODES = ("RGB", "RGBA", "P", "LA", "CMYK", "YCbCr")
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -39,7 +48,7 @@ def load_images(path: str | os.PathLike[str], *, grey: bool = False) -> ImageSet
     path = Path(path)
     if path.is_dir():
         return load_image_folder(path, grey=grey)
-    if path.suffix in (".npy", ".npz"):
+    if path.suffix.lower() in (".npy", ".npz"):
         return load_array(path)
     return ImageSet.from_array(read_idx(path), str(path))
 
@@ -69,17 +78,15 @@ def load_array(path: str | os.PathLike[str], *, key: str | None = None) -> Image
         If it is not such a file, lacks the key, or the array holds no images.
     """
     path = Path(path)
-    try:
-        content: Any = np.load(
-            path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False
-        )
-    except (ValueError, EOFError) as error:
-        raise ValueError(
-            f"{path} cannot be read as an array of numbers: {error}"
-        ) from error
-    if isinstance(content, np.ndarray):
-        return ImageSet.from_array(content, str(path))
-    with content as arrays:
+    if not is_archive(path):
+        try:
+            array: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+        except _DAMAGE as error:
+            raise ValueError(
+                f"{path} cannot be read as an array of numbers: {error}"
+            ) from error
+        return ImageSet.from_array(array, str(path))
+    with np.load(path, allow_pickle=False) as arrays:
         if key is None and len(arrays.files) == 1:
             (key,) = arrays.files
         if key not in arrays.files:
@@ -89,11 +96,25 @@ def load_array(path: str | os.PathLike[str], *, key: str | None = None) -> Image
             )
         try:
             array = arrays[key]
-        except (ValueError, EOFError, OSError) as error:
+        except _DAMAGE as error:
             raise ValueError(
-                f"{path} cannot be read: array {key!r} is damaged ({error})."
+                f"{path} cannot be read: array {key!r}: {error}"
             ) from error
-        return ImageSet.from_array(array, f"{path}[{key}]")
+    return ImageSet.from_array(array, f"{path}[{key}]")
+
+
+def array_names(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the arrays in an ``.npz`` file; none for any other file."""
+    if not is_archive(path):
+        return []
+    with np.load(path, allow_pickle=False) as arrays:
+        return list(arrays.files)
+
+
+def is_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether the file at the path is a whole ``.npz`` file."""
+    with open(path, "rb") as file:
+        return zipfile.is_zipfile(file)
 
 
 def load_image_folder(
@@ -101,7 +122,8 @@ def load_image_folder(
 ) -> ImageSet:
     """Load the PNG, JPEG, TIFF and BMP files of a folder, in the order of names.
 
-    Files with other suffixes are passed over, folders within are not entered.
+    Hidden files and files with other suffixes are passed over, folders within are not
+    entered.
 
     Parameters
     ----------
@@ -127,7 +149,11 @@ def load_image_folder(
     """
     folder = Path(folder)
     files = sorted(
-        file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES
+        and not file.name.startswith(".")
+        and not file.is_dir()
     )
     if not files:
         raise ValueError(
@@ -162,17 +188,30 @@ def _read_image(file: Path, grey: bool) -> np.ndarray:
             "Reading image files needs Pillow: pip install 'sklearn-dae[full]'."
         ) from error
     try:
-        with Image.open(file) as image:
-            if image.mode == "1" or (grey and image.mode in ("RGB", "RGBA", "P", "LA")):
-                return np.asarray(image.convert("L"))
-            if image.mode != "L":
-                raise ValueError(
-                    f"{file} has mode {image.mode}, expected 8-bit grey. Convert it, "
-                    "or ask for colour to be turned to grey (grey=True)."
-                )
-            return np.asarray(image)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings(), Image.open(file) as image:
+            # Pillow warns of files that it reads only in part.
+            warnings.simplefilter("error")
+            return np.asarray(_to_grey(image, file, grey))
+    except (OSError, SyntaxError, Warning, Image.DecompressionBombError) as error:
         raise ValueError(f"{file} cannot be read as an image: {error}") from error
+
+
+def _to_grey(image: Any, file: Path, grey: bool) -> Any:
+    if getattr(image, "n_frames", 1) > 1:
+        raise ValueError(f"{file} holds {image.n_frames} images; expected one.")
+    if image.mode == "L":
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    is_colour = image.mode in _COLOUR_MODES
+    if is_colour and grey:
+        # A palette may have transparent colours, which only RGBA can hold.
+        return image.convert("RGBA" if image.mode == "P" else "RGB").convert("L")
+    remedy = ", or ask for colour to be turned to grey (grey=True, --grey)"
+    raise ValueError(
+        f"{file} has mode {image.mode}, expected 8-bit grey; convert it"
+        f"{remedy if is_colour else ''}."
+    )
 
 
 def _size(pixels: np.ndarray) -> str:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images of one size, one a row.
 

@@ -90,7 +90,8 @@ def _find(folder: Path, name: str) -> Path:
                 return file
     raise FileNotFoundError(
         f"No {name} or {name}.gz in {folder} or its folder mnist. Put MNIST's IDX "
-        f"files there, or unset {DATA_FOLDER} to download them from OpenML."
+        f"files there, or name no folder, neither here nor by {DATA_FOLDER}, to "
+        "download them from OpenML."
     )
 
 

@@ -143,6 +143,10 @@ def compare(
 
 def _huffman_row(training: np.ndarray, test: np.ndarray) -> Row | None:
     """Code the test pixels with the Huffman code of the training pixels."""
+    # Differences of pixels may not fit the dtype of the pixels.
+    training, test = (
+        X.astype(np.int64) if X.dtype.kind in "bui" else X for X in (training, test)
+    )
     low = min(training.min(), test.min())
     n_symbols = max(training.max(), test.max()) - low + 1
     whole = all(np.array_equal(X, np.rint(X)) for X in (training, test))

@@ -24,6 +24,11 @@ def squared_error_per_image(
     float
         The error, in squared ranges an image.
 
+    Raises
+    ------
+    ValueError
+        If the range is empty.
+
     Examples
     --------
     >>> import numpy as np
@@ -33,6 +38,8 @@ def squared_error_per_image(
     1.5
     """
     low, high = pixel_range
+    if low >= high:
+        raise ValueError(f"pixel_range must have low < high, got {pixel_range!r}.")
     total = 0.0
     for start in range(0, len(X), 1024):
         rows = slice(start, start + 1024)

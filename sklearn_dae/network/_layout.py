@@ -46,7 +46,7 @@ class Layout:
     >>> print(layout)
     784-1000-500-196-500-1000-784
     >>> layout.n_parameters
-    2771980
+    2767980
     """
 
     layers: tuple[Layer, ...]

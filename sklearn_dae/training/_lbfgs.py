@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
+from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.training._progress import Progress
 
 
@@ -71,15 +72,22 @@ def minimize_lbfgs(
             raise StopIteration
 
     try:
-        result = minimize(
-            evaluate,
-            theta.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            callback=report,
-            # The gradient of a mean loss is small long before the end.
-            options={"maxiter": max_iter, "maxfun": max_fun, "ftol": tol, "gtol": 0.0},
-        )
+        # SciPy has a BLAS of its own, whose threads would get in the way of ours.
+        with one_blas_thread():
+            result = minimize(
+                evaluate,
+                theta.astype(np.float64),
+                method="L-BFGS-B",
+                jac=True,
+                callback=report,
+                # The gradient of a mean loss is small long before the end: no gtol.
+                options={
+                    "maxiter": max_iter,
+                    "maxfun": max_fun,
+                    "ftol": tol,
+                    "gtol": 0.0,
+                },
+            )
     except KeyboardInterrupt:
         message = f"STOP: interrupted after {progress.n_iter} iterations"
         return Outcome(message, n_evaluations, True)
