@@ -20,7 +20,6 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
-from sklearn_dae._rbm import BernoulliRBM, GaussianRBM
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import (
     check_choice,
@@ -41,6 +40,7 @@ from sklearn_dae.network import (
     propagate,
     reconstruction_loss,
 )
+from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
 from sklearn_dae.training import Progress, minimize_lbfgs
 
 #: Sizes of the paper's hidden layers, relative to its 784 pixels.

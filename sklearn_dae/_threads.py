@@ -1,7 +1,7 @@
 """Threads that do not change a result.
 
 BLAS rounds differently with every number of threads it uses, and training
-amplifies the difference. So work is cut into lanes, as many as the machine has
+amplifies the difference. So work is cut into lanes, as many as this process may use
 cores; each runs on a BLAS of one thread, and the results are put together in a
 fixed order. Under joblib, where a worker may use a part of the cores only, fewer
 lanes run at once, to the same result. What BLAS does not spread over threads,
@@ -11,15 +11,15 @@ such as applying an activation function, is spread too.
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from functools import lru_cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 #: Parts that work is cut into: the cores of the machine, within reason.
 N_LANES = min(joblib.cpu_count(), 16)
@@ -28,13 +28,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class _SharedLimit:
-    """BLAS of one thread for as long as anybody in the process needs it."""
+class _Limit:
+    """BLAS of one thread for as long as anybody in the process needs it.
+
+    The number of BLAS threads is a setting of the whole process. The first to need
+    the limit sets it and the last lifts it, be they different threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._n_users = 0
         self._n_threads = 1
+        self._limiter: Any = None
 
     @contextmanager
     def held(self) -> Iterator[int]:
@@ -52,10 +57,26 @@ class _SharedLimit:
             with self._lock:
                 self._n_users -= 1
                 if self._n_users == 0:
-                    self._limiter.restore_original_limits()
+                    self.lift()
+
+    def lift(self) -> None:
+        """Give BLAS back the threads that it had."""
+        if self._limiter is not None:
+            # threadpoolctl lets only the thread that set a limit lift it.
+            _disown_limits(force=True)
+            self._limiter.restore_original_limits()
+            _disown_limits()
+            self._limiter = None
 
 
-_limit = _SharedLimit()
+def _disown_limits(force: bool = False) -> None:
+    """Make threadpoolctl, where it minds, forget which thread set a limit."""
+    disown = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if disown is not None:
+        disown(force=force)
+
+
+_limit = _Limit()
 
 
 @lru_cache(maxsize=1)
@@ -69,12 +90,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _start_anew() -> None:
+    """Forget threads, which do not survive a fork, and the limits they held."""
+    global _limit
+    before, _limit = _limit, _Limit()
+    before.lift()
     _pool.cache_clear()
-    _limit.__init__()  # type: ignore[misc]
 
 
 if hasattr(os, "register_at_fork"):
-    # Threads do not survive a fork, and the lock may be taken in it.
     os.register_at_fork(after_in_child=_start_anew)
 
 
@@ -116,13 +139,15 @@ def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[
             for future in futures:
                 results += future.result()
         finally:
+            # After an error or Ctrl-C, nobody goes on writing behind the caller's back.
             for future in futures:
                 future.cancel()
+            wait(futures)
         return results
 
 
 def lanes(n: int) -> list[slice]:
-    """Cut ``range(n)`` into a slice for each lane, none of them empty."""
+    """Cut ``range(n)`` into a slice for each lane, none of them empty if n > 0."""
     return _cut(n, max(1, min(N_LANES, n)))
 
 

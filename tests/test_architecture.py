@@ -25,7 +25,7 @@ LEVELS = [
     ["coding"],
     ["_compressor"],
     ["training"],
-    ["_rbm"],
+    ["rbm"],
     ["network"],
     ["blocks"],
     ["_scaling"],

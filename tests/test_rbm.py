@@ -12,7 +12,7 @@ from sklearn.neural_network.tests import test_rbm as scikit_learn_tests
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dae import BernoulliRBM, GaussianRBM
-from sklearn_dae._rbm import _draw_bernoulli
+from sklearn_dae.rbm._units import draw_bernoulli
 
 
 def _cases_of_scikit_learn():
@@ -194,7 +194,7 @@ def test_sparse_rows_give_the_same_as_dense_ones(digits):
 def test_draws_have_their_probabilities():
     probabilities = np.tile(np.linspace(0, 1, 11, dtype=np.float32), (40000, 1))
     for rng in (np.random.default_rng(0), np.random.RandomState(0)):
-        drawn = _draw_bernoulli(probabilities, rng)
+        drawn = draw_bernoulli(probabilities, rng)
         assert set(np.unique(drawn)) == {0.0, 1.0}
         assert_allclose(drawn.mean(axis=0), probabilities[0], atol=0.01)
         assert_array_equal(drawn[:, 0], 0)

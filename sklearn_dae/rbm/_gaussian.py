@@ -1,0 +1,164 @@
+"""RBM with real-valued units."""
+
+from typing import Any
+
+from sklearn_dae._validation import check_choice
+from sklearn_dae.rbm._base import BaseRBM
+from sklearn_dae.rbm._units import DRAWS
+
+
+class GaussianRBM(BaseRBM):
+    """Restricted Boltzmann machine with real-valued visible or hidden units.
+
+    Real-valued units are linear with Gaussian noise of unit variance. With
+    ``visible_units="gaussian"`` the machine models real data, which should be
+    standardised first; with ``hidden_units="gaussian"`` it makes the linear code
+    at the top of a stack, as Hinton and Salakhutdinov did.
+
+    Parameters
+    ----------
+    n_components : int, default=256
+        Number of hidden units.
+
+    visible_units, hidden_units : {"gaussian", "bernoulli"}
+        Kinds of units, by default Gaussian visible and Bernoulli hidden ones. At
+        least one of them must be Gaussian.
+
+    learning_rate : float, default=0.001
+        Step size of the updates. Linear units have no bound, so it must be ten to
+        a hundred times smaller than for binary units.
+
+    batch_size : int, default=100
+        Rows in a mini-batch, and the number of persistent chains.
+
+    n_iter : int, default=10
+        Number of sweeps over the training data.
+
+    n_gibbs_steps : int, default=1
+        Gibbs steps between data and model samples: the k of CD-k.
+
+    persistent : bool, default=False
+        Whether the chains go on from one mini-batch to the next (persistent
+        contrastive divergence) or start anew at the data (contrastive divergence).
+
+    sample_visible : bool, default=False
+        Whether the model's visible units are drawn, or their means are used, which
+        is less noisy.
+
+    momentum : float, default=0.9
+        Momentum of the updates.
+
+    initial_momentum : float, default=0.5
+        Bound of the momentum in the first ``momentum_switch`` epochs.
+
+    momentum_switch : int, default=5
+        Epochs before the full ``momentum`` is used.
+
+    weight_decay : float, default=0.0002
+        L2 penalty on the weights.
+
+    shuffle : bool, default=True
+        Whether the rows come in a new order each epoch.
+
+    verbose : int, default=0
+        When positive, print a line an epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Initial weights, order of the rows and samples.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Weights.
+
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Biases of the hidden units.
+
+    intercept_visible_ : ndarray of shape (n_features,)
+        Biases of the visible units.
+
+    h_samples_ : ndarray of shape (batch_size, n_components)
+        The persistent chains' hidden units; only with ``persistent=True``.
+
+    reconstruction_errors_ : list of float
+        After each epoch, the squared error a row of the mean-field reconstruction
+        of at most 1,000 training rows.
+
+    n_iter_ : int
+        Number of epochs run.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during fit, where X has names that are all strings.
+
+    See Also
+    --------
+    BernoulliRBM : Binary visible and hidden units.
+
+    References
+    ----------
+    Hinton, G. E. and Salakhutdinov, R. R. (2006). Reducing the dimensionality of
+    data with neural networks. Science 313, 504-507.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae import GaussianRBM
+    >>> X = np.random.RandomState(0).normal(size=(200, 6))
+    >>> rbm = GaussianRBM(n_components=3, random_state=0).fit(X)
+    >>> rbm.inverse_transform(rbm.transform(X)).shape
+    (200, 6)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 256,
+        *,
+        visible_units: str = "gaussian",
+        hidden_units: str = "bernoulli",
+        learning_rate: float = 0.001,
+        batch_size: int = 100,
+        n_iter: int = 10,
+        n_gibbs_steps: int = 1,
+        persistent: bool = False,
+        sample_visible: bool = False,
+        momentum: float = 0.9,
+        initial_momentum: float = 0.5,
+        momentum_switch: int = 5,
+        weight_decay: float = 2e-4,
+        shuffle: bool = True,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.n_components = n_components
+        self.visible_units = visible_units
+        self.hidden_units = hidden_units
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_iter = n_iter
+        self.n_gibbs_steps = n_gibbs_steps
+        self.persistent = persistent
+        self.sample_visible = sample_visible
+        self.momentum = momentum
+        self.initial_momentum = initial_momentum
+        self.momentum_switch = momentum_switch
+        self.weight_decay = weight_decay
+        self.shuffle = shuffle
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @property
+    def _units(self) -> tuple[str, str]:
+        return self.visible_units, self.hidden_units
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_choice("visible_units", self.visible_units, DRAWS)
+        check_choice("hidden_units", self.hidden_units, DRAWS)
+        if "gaussian" not in self._units:
+            raise ValueError(
+                "GaussianRBM needs visible_units='gaussian' or "
+                "hidden_units='gaussian'; for binary units use BernoulliRBM."
+            )

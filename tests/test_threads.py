@@ -1,0 +1,136 @@
+"""Lanes: threads that do not change a result, and leave no trace."""
+
+import multiprocessing
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from sklearn_dae._threads import N_LANES, lanes, map_in_lanes, one_blas_thread
+
+
+def _blas_threads():
+    return [
+        library["num_threads"]
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 100, 1001])
+def test_lanes_cover_everything_once(n):
+    parts = lanes(n)
+    assert len(parts) == min(n, N_LANES)
+    assert_array_equal(np.concatenate([np.arange(n)[part] for part in parts]), range(n))
+
+
+def test_results_come_in_the_order_of_the_items():
+    items = list(range(7))
+    assert map_in_lanes(lambda item: item**2, items) == [n**2 for n in items]
+    assert map_in_lanes(str, []) == []
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_again_outside():
+    before = _blas_threads()
+    inside = map_in_lanes(lambda _: _blas_threads(), [0, 1])
+    assert all(count == 1 for counts in inside for count in counts)
+    assert _blas_threads() == before
+    with pytest.raises(ZeroDivisionError), one_blas_thread():
+        1 / 0  # noqa: B018
+    assert _blas_threads() == before
+
+
+def test_the_limit_ends_with_the_last_who_needs_it():
+    before = _blas_threads()
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with one_blas_thread():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    with one_blas_thread() as n_threads:
+        thread.start()
+        assert inside.wait(10)
+        with one_blas_thread() as nested:
+            assert nested == n_threads
+        assert set(_blas_threads()) == {1}
+    assert set(_blas_threads()) == {1}  # the other thread still needs it
+    leave.set()
+    thread.join(10)
+    assert _blas_threads() == before
+    with threadpool_limits(1, user_api="blas"):
+        assert set(_blas_threads()) == {1}
+    assert _blas_threads() == before
+
+
+@pytest.mark.skipif(N_LANES < 2, reason="there is one lane only")
+def test_no_lane_goes_on_after_an_error():
+    started, finished = threading.Event(), threading.Event()
+
+    def fail_or_finish(item):
+        if item == 0:
+            assert started.wait(10)
+            raise KeyError("lane 0")
+        started.set()
+        time.sleep(0.2)
+        finished.set()
+
+    with pytest.raises(KeyError, match="lane 0"):
+        map_in_lanes(fail_or_finish, [0, 1])
+    assert finished.is_set()
+
+
+def test_no_more_threads_than_blas_may_use():
+    names = set()
+
+    def note(_):
+        names.add(threading.current_thread().name)
+
+    with threadpool_limits(1, user_api="blas"):
+        map_in_lanes(note, list(range(8)))
+    assert names == {threading.current_thread().name}
+
+
+def test_errors_come_out():
+    def fail(item):
+        if item == 1:
+            raise KeyError("lane 1")
+        return item
+
+    with pytest.raises(KeyError, match="lane 1"):
+        map_in_lanes(fail, [0, 1])
+    assert map_in_lanes(str, [0, 1]) == ["0", "1"]
+
+
+def test_error_state_of_numpy_holds_in_every_lane():
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        map_in_lanes(lambda x: np.float32(x) * np.float32(1e38), [1.0, 100.0])
+    with np.errstate(over="ignore"):
+        results = map_in_lanes(lambda x: np.float32(x) * np.float32(1e38), [100.0] * 2)
+    assert np.isinf(results).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    map_in_lanes(str, [0, 1])  # the pool exists before the fork
+
+    def work(connection):
+        connection.send((map_in_lanes(str, [0, 1]), _blas_threads()))
+
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(theirs,))
+    before = _blas_threads()
+    with one_blas_thread():
+        process.start()
+    assert ours.poll(20)
+    assert ours.recv() == (["0", "1"], before)
+    process.join(20)
+    assert process.exitcode == 0
