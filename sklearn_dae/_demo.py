@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from sklearn_dae._callbacks import progress_bar
-from sklearn_dae._compressor import DeepAutoencoderCompressor
+from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import (
     ImageSet,
     array_names,
@@ -237,7 +237,7 @@ def _fit(
     methods: dict[str, Any] = {f"autoencoder {n_values}": dae}
     if experiment.thresholded:
         two_valued = copy.copy(dae).set_params(threshold=0.5)
-        methods[f"autoencoder {n_values}, thresholded"] = two_valued
+        methods[f"thresholded {n_values}"] = two_valued
     most = min(experiment.training.shape)
     pca = PCA(min(n_values, most), random_state=0)
     methods[f"PCA {pca.n_components}"] = pca.fit(experiment.training)

@@ -32,8 +32,21 @@ class PixelScaler:
 
     @classmethod
     def from_data(cls, X: np.ndarray) -> Self:
-        """Learn the range from the smallest and the largest value of X."""
-        return cls(float(X.min()), float(X.max()))
+        """Learn the range from the smallest and the largest value of X.
+
+        Raises
+        ------
+        ValueError
+            If the range is too wide or too narrow to divide by.
+        """
+        low, high = float(X.min()), float(X.max())
+        span = high - low
+        if span > 0 and not np.isfinite([span, 1 / span]).all():
+            raise ValueError(
+                f"X has values from {low:g} to {high:g}, a range that cannot be scaled "
+                "to [0, 1] in double precision; bring X to another unit."
+            )
+        return cls(low, high)
 
     @property
     def span(self) -> float:
@@ -43,8 +56,9 @@ class PixelScaler:
     @property
     def _precision(self) -> type:
         """Precision that does not lose a narrow range far from zero."""
-        far = max(abs(self.low), abs(self.high)) > 4 * self.span
-        return np.float64 if far else np.float32
+        largest = max(abs(self.low), abs(self.high))
+        extreme = largest > 1e30 or self.span < 1e-30
+        return np.float64 if extreme or largest > 4 * self.span else np.float32
 
     def to_unit(self, X: np.ndarray, dtype: type | np.dtype = np.float32) -> np.ndarray:
         """Map X to [0, 1] in a new array; values outside the range are clipped."""

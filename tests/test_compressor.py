@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 
 from sklearn_dae import BernoulliRBM, DeepAutoencoderCompressor
+from sklearn_dae.compressor._estimator import _as_dtype
 from sklearn_dae.network import Objective, loss_and_gradient
 
 QUICK = {"n_components": 6, "pretrain_epochs": 2, "max_iter": 5, "random_state": 0}
@@ -161,7 +162,31 @@ def test_restore_dtype_gives_back_the_dtype(digits, dtype):
     assert_allclose(restored, plain, atol=0.5 if dtype != np.float32 else 1e-6)
 
 
-def test_threshold_makes_two_valued_images(fitted, digits):
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.int8])
+def test_integers_do_not_wrap_around_at_the_ends_of_their_range(dtype):
+    limits = np.iinfo(dtype)
+    ends = np.array([float(limits.min), float(limits.max)])
+    low, high = _as_dtype(ends, np.dtype(dtype)).tolist()
+    assert low == limits.min
+    assert high == pytest.approx(limits.max, rel=1e-15)
+
+
+@pytest.mark.parametrize("scale", [1e39, 1e300, 1e-300])
+def test_extreme_units_are_scaled(digits, scale):
+    X = digits * (scale / 16)
+    dae = DeepAutoencoderCompressor(**QUICK | {"max_iter": 50}).fit(X)
+    restored = dae.inverse_transform(dae.transform(X))
+    assert np.abs(restored - X).mean() < 0.3 * scale
+    assert np.abs(restored - X).max() > 0
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in reduce:RuntimeWarning")
+def test_a_range_that_cannot_be_scaled_is_refused(digits):
+    with pytest.raises(ValueError, match="bring X to another unit"):
+        DeepAutoencoderCompressor(2).fit((digits - 8.0) * 2e307)
+
+
+def test_threshold_makes_two_valued_images(digits):
     dae = DeepAutoencoderCompressor(**QUICK, threshold=0.3).fit(digits)
     restored = dae.inverse_transform(dae.transform(digits))
     assert set(np.unique(restored)) == {0, 16}

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -56,6 +57,94 @@ def test_warm_start_refuses_another_network(digits):
     assert dae.transform(digits).shape == (1797, 6)
 
 
+def _fail_in(stage, monkeypatch):
+    """Make a fit end with Ctrl-C while pretraining, or with a loss that overflows."""
+    if stage == "pretraining":
+
+        def press(*_args, **_kwargs):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("sklearn_dae.rbm._base.BaseRBM._sweep", press)
+        return KeyboardInterrupt
+
+    def overflow(theta, *_args):
+        return np.inf, theta
+
+    path = "sklearn_dae.compressor._estimator.loss_and_gradient"
+    monkeypatch.setattr(path, overflow)
+    return ValueError
+
+
+@pytest.mark.parametrize("stage", ["pretraining", "fine-tuning"])
+@pytest.mark.parametrize(
+    ("settings", "n_features"),
+    [({}, 64), ({"n_components": 3}, 64), ({"hidden_layer_sizes": (9,)}, 30)],
+)
+def test_a_fit_that_fails_leaves_the_previous_one(
+    digits, monkeypatch, stage, settings, n_features
+):
+    dae = DeepAutoencoderCompressor(**QUICK).fit(digits)
+    codes = dae.transform(digits)
+    expected = dae.inverse_transform(codes)
+    error = _fail_in(stage, monkeypatch)
+    with pytest.raises(error):
+        dae.set_params(**settings).fit(100.0 + digits[:, :n_features])
+    assert_array_equal(dae.transform(digits), codes)
+    assert_array_equal(dae.inverse_transform(codes), expected)
+    assert dae.n_features_in_ == 64
+
+
+def test_warm_start_after_a_first_fit_that_failed(digits, monkeypatch):
+    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True)
+    with monkeypatch.context() as patch:
+        error = _fail_in("pretraining", patch)
+        with pytest.raises(error):
+            dae.fit(digits)
+    with pytest.raises(NotFittedError):
+        dae.transform(digits)
+    assert dae.fit(digits).n_iter_ == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_features"), [({"n_components": 3}, 64), ({}, 30)]
+)
+def test_warm_start_that_is_refused_leaves_the_previous_fit(
+    digits, settings, n_features
+):
+    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(digits)
+    codes = dae.transform(digits)
+    with pytest.raises(ValueError, match="warm_start=False"):
+        dae.set_params(**settings).fit(7.0 * digits[:, :n_features])
+    assert_array_equal(dae.transform(digits), codes)
+    assert dae.inverse_transform(codes).shape == digits.shape
+
+
+def test_early_stopping_never_keeps_worse_weights_than_it_started_with(digits):
+    dae = DeepAutoencoderCompressor(
+        **QUICK | {"max_iter": 40}, early_stopping=True, warm_start=True
+    ).fit(digits)
+    best = min(dae.validation_loss_curve_)
+    dae.set_params(alpha=10.0).fit(digits)  # which only makes things worse
+    assert min(dae.validation_loss_curve_) > best
+    held_out = np.sort(np.random.RandomState(0).permutation(1797)[:180])
+    rows = dae.scaler_.to_unit(digits[held_out])
+    kept = reconstruction_loss(dae.theta_, rows, dae.layout_)
+    assert kept == pytest.approx(best, rel=1e-6)
+
+
+def test_a_callback_may_use_other_compressors_in_threads(digits, fitted):
+    codes = []
+
+    def use_a_thread(*_):
+        thread = threading.Thread(target=lambda: codes.append(fitted.transform(digits)))
+        thread.start()
+        thread.join(20)
+
+    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(Recorder(use_a_thread))
+    dae.fit(digits)
+    assert len(codes) == 5
+
+
 def test_early_stopping_keeps_the_best_weights(digits):
     X = digits[:150]
     dae = DeepAutoencoderCompressor(
@@ -86,8 +175,10 @@ def test_ctrl_c_keeps_the_best_weights(digits):
 
     dae = DeepAutoencoderCompressor(**QUICK | {"max_iter": 50})
     dae.set_callbacks(Recorder(press))
-    with pytest.warns(UserWarning, match="interrupted after 4 iterations; the best"):
+    match = "interrupted after 4 iterations; the best"
+    with pytest.warns(UserWarning, match=match) as warnings:
         dae.fit(digits)
+    assert warnings[0].filename == __file__
     assert dae.n_iter_ == 4
     assert "interrupted" in dae.message_
     assert_array_equal(dae.theta_, kept[-1])
@@ -101,7 +192,7 @@ def test_ctrl_c_before_the_first_iteration_keeps_the_pretrained_weights(
         signal.raise_signal(signal.SIGINT)
 
     pretrained = DeepAutoencoderCompressor(**QUICK | {"max_iter": 0}).fit(digits)
-    monkeypatch.setattr("sklearn_dae._compressor.loss_and_gradient", press)
+    monkeypatch.setattr("sklearn_dae.compressor._estimator.loss_and_gradient", press)
     dae = DeepAutoencoderCompressor(**QUICK)
     with pytest.warns(UserWarning, match="interrupted after 0 iterations"):
         dae.fit(digits)
@@ -326,3 +417,7 @@ def test_a_loss_that_overflows_names_the_layer_and_the_remedy(digits):
     dae.theta_ = np.abs(dae.theta_) * np.float32(1e30)
     with pytest.raises(ValueError, match=r"layer 2 \(9 -> 6, relu\).*larger alpha"):
         dae.fit(digits)
+    late = np.zeros((3000, 64), np.uint8)
+    late[0, 0] = late[-1, 1:] = 16
+    with pytest.raises(ValueError, match=r"layer 2 \(9 -> 6, relu\)"):
+        dae.fit(late)

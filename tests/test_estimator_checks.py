@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import SkipTestWarning
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 import sklearn_dae
@@ -22,8 +21,8 @@ ESTIMATORS = [
     ),
 ]
 
-#: How many checks scikit-learn 1.9 has for a transformer such as these.
-N_CHECKS = 47
+#: How many checks scikit-learn 1.9 has for a transformer such as these, and passes.
+N_CHECKS = 46
 
 #: Needs an environment variable that must be set before SciPy is imported.
 NEEDS_ENVIRONMENT = {"check_array_api_input"}
@@ -46,7 +45,6 @@ def test_every_public_estimator_is_checked():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
 def test_no_check_is_skipped_unseen(estimator):
-    assert issubclass(SkipTestWarning, Warning)
     results = check_estimator(estimator, on_skip=None, on_fail=None)
     statuses = Counter(result["status"] for result in results)
     not_passed = {
@@ -54,4 +52,4 @@ def test_no_check_is_skipped_unseen(estimator):
     }
     assert not_passed <= NEEDS_ENVIRONMENT
     assert statuses["xfail"] == statuses["failed"] == 0
-    assert sum(statuses.values()) >= N_CHECKS
+    assert statuses["passed"] >= N_CHECKS

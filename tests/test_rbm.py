@@ -3,7 +3,9 @@
 import inspect
 import re
 
+import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn.neural_network
@@ -12,6 +14,7 @@ from sklearn.neural_network.tests import test_rbm as scikit_learn_tests
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dae import BernoulliRBM, GaussianRBM
+from sklearn_dae.rbm._bernoulli import _hash_rows
 from sklearn_dae.rbm._units import draw_bernoulli
 
 
@@ -162,10 +165,18 @@ def test_weight_decay_shrinks_weights(digits):
 
 def test_rows_are_shuffled_each_epoch(digits):
     X = digits[:100] / 16.0
-    settings = {"n_components": 5, "batch_size": 10, "n_iter": 1, "random_state": 0}
-    shuffled = BernoulliRBM(**settings).fit(X)
-    straight = BernoulliRBM(shuffle=False, **settings).fit(X)
-    assert np.abs(shuffled.components_ - straight.components_).max() > 1e-4
+    orders = []
+
+    class Watched(BernoulliRBM):
+        def _update(self, X, rows, *others):
+            orders.append(rows)
+            super()._update(X, rows, *others)
+
+    Watched(5, batch_size=10, n_iter=2, random_state=0).fit(X)
+    first, second = (np.concatenate(orders[at : at + 10]) for at in (0, 10))
+    assert_array_equal(np.sort(first), np.arange(100))
+    assert_array_equal(np.sort(second), np.arange(100))
+    assert (first != second).mean() > 0.8
 
 
 @pytest.mark.parametrize("estimator", [BernoulliRBM, GaussianRBM])
@@ -189,6 +200,59 @@ def test_sparse_rows_give_the_same_as_dense_ones(digits):
     assert_allclose(
         sparse.score_samples(sp.csr_array(X)), dense.score_samples(X), rtol=1e-6
     )
+
+
+def test_partial_fit_keeps_the_precision_it_began_with(digits):
+    X = digits / 16.0
+    for first, then in ((np.float64, np.float32), (np.float32, np.float64)):
+        rbm = BernoulliRBM(5, random_state=0).partial_fit(X.astype(first))
+        assert rbm.partial_fit(X.astype(then)).components_.dtype == first
+
+
+def test_partial_fit_goes_on_with_other_settings(digits):
+    X = digits / 16.0
+    rbm = BernoulliRBM(5, persistent=False, n_iter=1, random_state=0).fit(X)
+    assert not hasattr(rbm, "h_samples_")
+    rbm.set_params(persistent=True, momentum=0.5).partial_fit(X)
+    assert rbm.h_samples_.shape == (10, 5)
+    assert not hasattr(rbm.set_params(persistent=False).fit(X), "h_samples_")
+
+
+def test_partial_fit_of_a_memory_mapped_model(digits, tmp_path):
+    X = digits / 16.0
+    joblib.dump(BernoulliRBM(5, n_iter=1, random_state=0).fit(X), tmp_path / "rbm")
+    rbm = joblib.load(tmp_path / "rbm", mmap_mode="r")
+    before = rbm.components_.copy()
+    assert np.abs(rbm.partial_fit(X).components_ - before).max() > 0
+
+
+def test_sampling_and_mixed_input_keep_precision(digits):
+    X = (digits / 16.0).astype(np.float32)
+    rbm = GaussianRBM(5, n_iter=1, random_state=0).fit(X)
+    assert rbm.gibbs(X).dtype == np.float32
+    for rows in (X.astype(float), sp.csr_array(X.astype(float))):
+        assert rbm.transform(rows).dtype == np.float64
+
+
+def test_verbose_fit_of_a_data_frame_does_not_warn(digits):
+    frame = pd.DataFrame(digits / 16.0, columns=[f"pixel{i}" for i in range(64)])
+    rbm = BernoulliRBM(4, n_iter=1, verbose=1, random_state=0).fit(frame)
+    assert rbm.feature_names_in_[0] == "pixel0"
+
+
+def _assert_uniform(flipped):
+    """Chi-squared test over 60 features: exceeded once in 10,000 times by chance."""
+    counts = np.bincount(flipped, minlength=60)
+    assert np.square(counts - counts.mean()).sum() / counts.mean() < 103
+
+
+def test_features_that_score_samples_flips_are_uniform_over_rows_and_seeds(rng):
+    keys = rng.integers(0, 2**64, (3000, 61), np.uint64)
+    rows = np.unique((rng.random((3000, 60)) < 0.1).astype(float), axis=0)
+    _assert_uniform((_hash_rows(rows, keys[0]) % np.uint64(60)).astype(int))
+    blank = np.zeros((1, 60))
+    hashes = np.concatenate([_hash_rows(blank, key) for key in keys])
+    _assert_uniform((hashes % np.uint64(60)).astype(int))
 
 
 def test_draws_have_their_probabilities():

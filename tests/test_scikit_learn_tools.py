@@ -87,7 +87,8 @@ def _search(n_jobs):
 def test_grid_search_ranks_pca_and_autoencoders_whatever_n_jobs(digits):
     parallel = _search(n_jobs=2).fit(digits)
     assert isinstance(parallel.best_params_["compress"], DeepAutoencoderCompressor)
-    assert parallel.best_params_["compress__hidden_layer_sizes"] in [(82, 41), (60,)]
+    scores = parallel.cv_results_["mean_test_score"]
+    assert scores[1:].max() > scores[0]
     serial = _search(n_jobs=1).fit(digits)
     # The autoencoders' scores to the last bit; PCA's linear algebra is not ours.
     ours = slice(1, None)

@@ -1,6 +1,7 @@
 """Sets of images that everybody uses: digits and MNIST."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,7 @@ def _find(folder: Path, name: str) -> Path:
     )
 
 
+@lru_cache(maxsize=1)
 def _fetch_openml() -> np.ndarray:
     try:
         bunch = sklearn_datasets.fetch_openml(

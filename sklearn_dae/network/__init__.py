@@ -1,6 +1,6 @@
 """The network as pure functions on one flat parameter vector."""
 
-from sklearn_dae.network._forward import forward, propagate
+from sklearn_dae.network._forward import forward, preactivations, propagate
 from sklearn_dae.network._layout import Layer, Layout
 from sklearn_dae.network._losses import LOSSES
 from sklearn_dae.network._objective import (
@@ -19,6 +19,7 @@ __all__ = [
     "Objective",
     "forward",
     "loss_and_gradient",
+    "preactivations",
     "propagate",
     "reconstruction_loss",
 ]

@@ -6,11 +6,23 @@ from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._units import UNITS
 
 
-def preactivations(
-    inputs: np.ndarray, parameters: np.ndarray, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Return ``inputs @ weights + biases`` of one layer, biases being its last row."""
-    z = np.matmul(inputs, parameters[:-1], out=out)
+def preactivations(inputs: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Return ``inputs @ weights + biases`` of a layer, whose last row the biases are.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n_samples, n_in)
+        Activations of the layer below.
+
+    parameters : ndarray of shape (n_in + 1, n_out)
+        The layer's part of the parameter vector, from `Layout.split`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_out)
+        A new array.
+    """
+    z = inputs @ parameters[:-1]
     z += parameters[-1]
     return z
 

@@ -18,6 +18,8 @@ def log_loss(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
     softplus(z) = max(z, 0) - log(1/2 + |tanh(z/2)| / 2), so that no output is
     ever so close to 0 or 1 that its logarithm is lost.
     """
+    if unit != "logistic":
+        raise ValueError(f"log_loss needs logistic output units, got {unit!r}.")
     terms = np.maximum(z, 0)
     product = x * z
     terms -= product

@@ -48,7 +48,8 @@ def minimize_lbfgs(
         Most evaluations of the function.
 
     tol : float, default=1e-7
-        Stop when an iteration lowers the objective by less, relative to it.
+        Stop when an iteration lowers the objective by less than this fraction of it,
+        or of 1, if it is below 1.
 
     Returns
     -------

@@ -52,7 +52,7 @@ class Progress:
         self._n_iter_no_change = n_iter_no_change
         self._tol = tol
         self._on_iteration = on_iteration
-        self._best_loss = np.inf
+        self._best_loss = np.inf if validation_loss is None else validation_loss(theta)
         self._n_without_gain = 0
 
     @property
@@ -76,12 +76,12 @@ class Progress:
         str or None
             Why to stop, or None to go on.
         """
-        self.loss_curve.append(loss)
         patient = True
         if self._validation_loss is None:
             self.best_theta = theta
         else:
             patient = self._judge(theta, self._validation_loss(theta))
+        self.loss_curve.append(loss)
         if self._on_iteration is not None and self._on_iteration(self):
             return "STOP: a callback asked to stop"
         if not patient:

@@ -7,7 +7,6 @@ image, and images again from codes.
 import time
 import warnings
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -21,26 +20,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import PixelScaler
-from sklearn_dae._validation import (
-    check_choice,
-    check_integer,
-    check_real,
-    check_switch,
-    check_verbose,
-)
+from sklearn_dae._validation import check_integer
 from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.compressor._initialization import make_rbm, random_parameters, unroll
+from sklearn_dae.compressor._parameters import check_parameters, takes_rbms
 from sklearn_dae.network import (
-    BOUNDED_UNITS,
-    LOSSES,
     UNITS,
     Layout,
     Objective,
-    forward,
     loss_and_gradient,
+    preactivations,
     propagate,
     reconstruction_loss,
 )
-from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
 from sklearn_dae.training import Progress, minimize_lbfgs
 
 #: Sizes of the paper's hidden layers, relative to its 784 pixels.
@@ -118,8 +110,9 @@ class DeepAutoencoderCompressor(
         Most evaluations of the gradient.
 
     tol : float, default=1e-7
-        Fine-tuning stops when an iteration lowers its objective by less than this
-        fraction, and early stopping counts smaller gains as none.
+        Fine-tuning stops when an iteration lowers the objective by less than this
+        fraction of it (of 1, if the objective is below 1). Early stopping treats
+        smaller gains as no improvement.
 
     early_stopping : bool, default=False
         Whether to keep ``validation_fraction`` of the rows out of the training,
@@ -204,10 +197,14 @@ class DeepAutoencoderCompressor(
 
     Notes
     -----
-    Training works in single precision whatever the dtype of X, which may be
-    ``uint8`` and memory-mapped: rows are scaled a block at a time. `transform`
-    and `inverse_transform` compute in double precision for double-precision
-    input.
+    Training works in single precision whatever the dtype of X. Fine-tuning scales
+    rows a block at a time, so X may be ``uint8`` and memory-mapped; pretraining holds
+    the scaled rows, and then the activations of one hidden layer, in memory.
+    `transform` and `inverse_transform` compute in double precision for
+    double-precision input.
+
+    A result depends on ``random_state`` and on the number of cores that the process
+    may use, but not on ``n_jobs`` or the number of BLAS threads.
 
     References
     ----------
@@ -226,6 +223,9 @@ class DeepAutoencoderCompressor(
     >>> dae.inverse_transform(codes).shape
     (1797, 64)
     """
+
+    theta_: np.ndarray
+    layout_: Layout
 
     def __init__(
         self,
@@ -333,30 +333,49 @@ class DeepAutoencoderCompressor(
         return self._encode(self._fit(X))
 
     def _fit(self, X: Any) -> np.ndarray:
-        """Fit to X; return it validated."""
-        self._check_parameters()
+        """Fit to X; return it validated. A fit that fails leaves no trace."""
+        before = self._fitted_attributes()
+        try:
+            return self._fit_or_fail(X)
+        except BaseException:
+            for name in self._fitted_attributes():
+                delattr(self, name)
+            self.__dict__.update(before)
+            raise
+
+    def _fitted_attributes(self) -> dict[str, Any]:
+        names = (name for name in vars(self) if name.endswith("_") and name[0] != "_")
+        return {name: getattr(self, name) for name in names}
+
+    def _fit_or_fail(self, X: Any) -> np.ndarray:
+        check_parameters(self)
         X = validate_data(self, X, dtype="numeric")
         rng = check_random_state(self.random_state)
-        previous = self._previous_layout()
+        goes_on = self.warm_start and hasattr(self, "theta_")
+        previous = self.layout_ if goes_on else None
 
         self.scaler_ = self._learn_range(X)
         self.dtype_in_ = X.dtype
         self.layout_ = self.layout_for(X.shape[1])
-        self._n_features_out = self.layout_.widths[self.layout_.encoder[-1]]
         training, validation = self._split(X, rng)
 
-        pretrained = previous is None and self._takes_rbms()
+        pretrained = previous is None and takes_rbms(self)
         context = self._init_callback_context(max_subtasks=1 + pretrained)
         context.call_on_fit_task_begin(estimator=self, X=X)
         if previous is not None:
-            self._check_warm_start(previous)
-            theta = self.theta_.copy()
+            if previous != self.layout_:
+                raise ValueError(
+                    f"warm_start=True goes on with the network {previous}, but the "
+                    f"parameters and X now ask for {self.layout_}, or for other units; "
+                    "use warm_start=False."
+                )
+            theta = self.theta_
         else:
             self.pretraining_errors_: list[list[float]] = []
             if pretrained:
                 theta = self._pretrain(training, rng, context)
             else:
-                theta = _random_parameters(self.layout_, rng)
+                theta = random_parameters(self.layout_, rng)
         self._fine_tune(theta, training, validation, context)
         context.call_on_fit_task_end(
             estimator=self, X=X, reconstruction_attributes={"theta_": self.theta_}
@@ -371,7 +390,15 @@ class DeepAutoencoderCompressor(
         rbms = []
         for index in self.layout_.encoder:
             layer = self.layout_.layers[index]
-            rbm = self._make_rbm(layer.n_out, layer.unit, len(rows), rng)
+            rbm = make_rbm(
+                layer,
+                len(rows),
+                n_iter=self.pretrain_epochs,
+                learning_rate=self.pretrain_learning_rate,
+                batch_size=self.batch_size,
+                random_state=rng.randint(np.iinfo(np.int32).max),
+                verbose=self.verbose > 1,
+            )
             step = stage.subcontext(f"layer {layer.n_in} -> {layer.n_out}")
             begin = time.perf_counter()
             with step.propagate_callback_context(rbm):
@@ -395,32 +422,7 @@ class DeepAutoencoderCompressor(
                     f"time = {time.perf_counter() - begin:.2f}s"
                 )
         stage.call_on_fit_task_end(estimator=self)
-        return _unroll(rbms, self.layout_)
-
-    def _make_rbm(self, n_hidden: int, unit: str, n_rows: int, rng: Any) -> Any:
-        """Make an RBM whose hidden units are those of a layer."""
-        automatic = min(100, max(10, n_rows // 100))
-        shared = {
-            "batch_size": automatic if self.batch_size == "auto" else self.batch_size,
-            "n_iter": self.pretrain_epochs,
-            "persistent": False,
-            "sample_visible": False,
-            "momentum": 0.9,
-            "weight_decay": 2e-4,
-            "random_state": rng.randint(np.iinfo(np.int32).max),
-            "verbose": self.verbose > 1,
-        }
-        if unit == "logistic":
-            return BernoulliRBM(
-                n_hidden, learning_rate=self.pretrain_learning_rate, **shared
-            )
-        return GaussianRBM(
-            n_hidden,
-            visible_units="bernoulli",
-            hidden_units="gaussian",
-            learning_rate=self.pretrain_learning_rate / 100,
-            **shared,
-        )
+        return unroll(rbms, self.layout_)
 
     def _fine_tune(
         self,
@@ -483,7 +485,7 @@ class DeepAutoencoderCompressor(
                 warnings.warn(
                     f"Fine-tuning was interrupted after {progress.n_iter} iterations; "
                     "the best weights so far are kept.",
-                    stacklevel=4,
+                    stacklevel=6,
                 )
         else:
             self.message_, self.n_evaluations_ = "STOP: max_iter is 0", 0
@@ -507,64 +509,6 @@ class DeepAutoencoderCompressor(
         return f"{line}, time = {seconds:.1f}s"
 
     # What fitting needs to know first.
-
-    def _check_parameters(self) -> None:
-        if self.n_components is not None:
-            check_integer("n_components", self.n_components, 1)
-        _check_sizes(self.hidden_layer_sizes)
-        check_choice("activation", self.activation, UNITS)
-        check_choice("code_activation", self.code_activation, UNITS)
-        check_choice("output_activation", self.output_activation, UNITS)
-        check_choice("loss", self.loss, LOSSES)
-        check_real("alpha", self.alpha, 0)
-        check_real("sparsity", self.sparsity, 0)
-        check_real("target_activation", self.target_activation, 0, 1, "neither")
-        check_choice("pretraining", self.pretraining, ("auto", "rbm", None))
-        check_integer("pretrain_epochs", self.pretrain_epochs, 0)
-        check_real(
-            "pretrain_learning_rate", self.pretrain_learning_rate, 0, None, "neither"
-        )
-        if self.batch_size != "auto":
-            check_integer("batch_size", self.batch_size, 1)
-        check_integer("max_iter", self.max_iter, 0)
-        check_integer("max_fun", self.max_fun, 1)
-        check_real("tol", self.tol, 0)
-        check_switch("early_stopping", self.early_stopping)
-        check_real("validation_fraction", self.validation_fraction, 0, 1, "neither")
-        check_integer("n_iter_no_change", self.n_iter_no_change, 1)
-        check_switch("warm_start", self.warm_start)
-        _check_range(self.pixel_range)
-        if self.threshold is not None:
-            check_real("threshold", self.threshold, 0, 1, "neither")
-        check_switch("restore_dtype", self.restore_dtype)
-        check_verbose(self.verbose)
-
-        if self.loss == "log_loss" and self.output_activation != "logistic":
-            raise ValueError(
-                f"loss='log_loss' needs output_activation='logistic', got "
-                f"{self.output_activation!r}; use that, or loss='squared_error'."
-            )
-        if self.pretraining == "rbm" and not self._takes_rbms():
-            raise ValueError(
-                "pretraining='rbm' needs activation='logistic' and code_activation="
-                f"'logistic' or 'identity', got {self.activation!r} and "
-                f"{self.code_activation!r}; use those, or pretraining=None."
-            )
-        if self.sparsity and not {self.activation, self.code_activation} & {
-            *BOUNDED_UNITS
-        }:
-            raise ValueError(
-                f"sparsity={self.sparsity} needs units with a bounded activation, "
-                f"'logistic' or 'tanh'; got activation={self.activation!r} and "
-                f"code_activation={self.code_activation!r}."
-            )
-
-    def _takes_rbms(self) -> bool:
-        return (
-            self.pretraining is not None
-            and self.activation == "logistic"
-            and self.code_activation in ("logistic", "identity")
-        )
 
     def layout_for(self, n_features: int) -> Layout:
         """Lay out the network that `fit` would train on images of some size.
@@ -591,7 +535,7 @@ class DeepAutoencoderCompressor(
         >>> print(layout, f"{layout.n_parameters:,}")
         784-1000-500-196-500-1000-784 2,767,980
         """
-        self._check_parameters()
+        check_parameters(self)
         n_components = self.n_components
         if n_components is None:
             n_components = max(1, n_features // 4)
@@ -642,18 +586,6 @@ class DeepAutoencoderCompressor(
             RowBlocks(X, rows=kept, convert=self.scaler_.to_unit),
             RowBlocks(X, rows=held_out, convert=self.scaler_.to_unit),
         )
-
-    def _previous_layout(self) -> Layout | None:
-        return getattr(self, "layout_", None) if self.warm_start else None
-
-    def _check_warm_start(self, previous: Layout) -> None:
-        if previous != self.layout_:
-            wanted, self.layout_ = self.layout_, previous
-            raise ValueError(
-                f"warm_start=True goes on with the network {previous}, but the "
-                f"parameters and X now ask for {wanted}, or for other units; "
-                "use warm_start=False."
-            )
 
     # Using a fitted compressor.
 
@@ -751,13 +683,17 @@ class DeepAutoencoderCompressor(
         Returns
         -------
         activations : ndarray of shape (n_samples, n_units)
-            What the units of the layer say of each image.
+            Activations of the layer's units.
         """
         check_is_fitted(self)
         n_layers = len(self.layout_.layers)
         check_integer("layer", layer, -n_layers - 1, n_layers)
         index = layer if layer >= 0 else n_layers + 1 + layer
         return self._go_through(self._validate(X), range(index))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.layout_.widths[self.layout_.encoder[-1]]
 
     @property
     def coefs_(self) -> list[np.ndarray]:
@@ -808,77 +744,35 @@ class DeepAutoencoderCompressor(
         return tags
 
 
-def _unroll(rbms: list[Any], layout: Layout) -> np.ndarray:
-    """Make an encoder of the RBMs and a decoder of their transposed weights."""
-    theta = np.empty(layout.n_parameters, np.float32)
-    parameters = layout.split(theta)
-    for index, rbm in enumerate(rbms):
-        encoder, decoder = parameters[index], parameters[-1 - index]
-        encoder[:-1], encoder[-1] = rbm.components_.T, rbm.intercept_hidden_
-        decoder[:-1], decoder[-1] = rbm.components_, rbm.intercept_visible_
-    return theta
-
-
-def _random_parameters(layout: Layout, rng: Any) -> np.ndarray:
-    """Draw weights as Glorot and Bengio (2010) advise; biases are zero."""
-    theta = np.zeros(layout.n_parameters, np.float32)
-    for layer, parameters in zip(layout.layers, layout.split(theta), strict=True):
-        factor = 2.0 if layer.unit == "logistic" else 6.0
-        bound = np.sqrt(factor / (layer.n_in + layer.n_out))
-        parameters[:-1] = rng.uniform(-bound, bound, (layer.n_in, layer.n_out))
-    return theta
-
-
 def _explain_overflow(theta: np.ndarray, blocks: RowBlocks, layout: Layout) -> str:
-    """Name the first layer whose activations are not finite, and the remedy."""
-    where = "the gradient"
-    for index, h in enumerate(forward(theta, next(iter(blocks)), layout)[1:]):
-        if not np.isfinite(h).all():
-            where = f"layer {index + 1} ({layout.layers[index]})"
-            break
+    """Name the first layer that overflows for some row, and the remedy."""
     return (
-        f"The loss is no longer finite: {where} of the network {layout} overflowed. "
-        "Use bounded units (activation='logistic' or 'tanh'), a larger alpha, or "
-        "pretraining with a smaller pretrain_learning_rate."
+        f"The loss is no longer finite: {_find_overflow(theta, blocks, layout)} of the "
+        f"network {layout} overflowed. Use bounded units (activation='logistic' or "
+        "'tanh'), a larger alpha, or pretraining with a smaller "
+        "pretrain_learning_rate."
     )
+
+
+def _find_overflow(theta: np.ndarray, blocks: RowBlocks, layout: Layout) -> str:
+    for h in blocks:
+        layers = zip(layout.layers, layout.split(theta), strict=True)
+        for number, (layer, parameters) in enumerate(layers, start=1):
+            z = preactivations(h, parameters)
+            if not np.isfinite(z).all():
+                return f"layer {number} ({layer})"
+            UNITS[layer.unit].activate(z)
+            h = z
+    return "the gradient"
 
 
 def _as_dtype(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Cast to a dtype, rounding to the nearest where it is not a floating one."""
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        images = np.clip(np.rint(images), limits.min, limits.max)
+        # The largest 64-bit integers round up to a number that is one too large.
+        high = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
+        images = np.clip(np.rint(images), limits.min, high)
     elif dtype.kind == "b":
         images = images >= 0.5
     return images.astype(dtype, copy=False)
-
-
-def _check_sizes(sizes: Any) -> None:
-    if sizes is None:
-        return
-    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
-        raise TypeError(
-            "hidden_layer_sizes must be a sequence of integers, such as (1000, 500), "
-            f"got {sizes!r}."
-        )
-    for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, Integral):
-            raise TypeError(f"hidden_layer_sizes must hold integers, got {sizes!r}.")
-        if size < 1:
-            raise ValueError(
-                f"hidden_layer_sizes must hold positive integers, got {sizes!r}."
-            )
-
-
-def _check_range(pixel_range: Any) -> None:
-    if pixel_range is None:
-        return
-    if not isinstance(pixel_range, Sequence) or len(pixel_range) != 2:
-        raise TypeError(
-            f"pixel_range must be a pair (low, high) or None, got {pixel_range!r}."
-        )
-    low, high = pixel_range
-    check_real("pixel_range[0]", low)
-    check_real("pixel_range[1]", high)
-    if low >= high:
-        raise ValueError(f"pixel_range must have low < high, got {pixel_range!r}.")

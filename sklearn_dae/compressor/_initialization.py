@@ -1,0 +1,72 @@
+"""Where training starts: a stack of RBMs, unrolled, or small random weights."""
+
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae.network import Layer, Layout
+from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
+
+#: Units that an RBM can have in a hidden layer, and in the code layer besides.
+RBM_HIDDEN_UNITS = ("logistic",)
+RBM_CODE_UNITS = ("logistic", "identity")
+
+
+def make_rbm(
+    layer: Layer,
+    n_rows: int,
+    *,
+    n_iter: int,
+    learning_rate: float,
+    batch_size: int | str,
+    random_state: int,
+    verbose: bool,
+) -> BernoulliRBM | GaussianRBM:
+    """Make an RBM whose hidden units are those of a layer.
+
+    The settings are those of Hinton (2010), A practical guide to training restricted
+    Boltzmann machines: CD-1 with mean visible units, momentum and weight decay, for a
+    linear layer a hundredth of the learning rate.
+    """
+    if isinstance(batch_size, str):  # "auto"
+        batch_size = min(100, max(10, n_rows // 100))
+    shared: dict[str, Any] = {
+        "batch_size": batch_size,
+        "n_iter": n_iter,
+        "persistent": False,
+        "sample_visible": False,
+        "momentum": 0.9,
+        "weight_decay": 2e-4,
+        "random_state": random_state,
+        "verbose": verbose,
+    }
+    if layer.unit == "logistic":
+        return BernoulliRBM(layer.n_out, learning_rate=learning_rate, **shared)
+    return GaussianRBM(
+        layer.n_out,
+        visible_units="bernoulli",
+        hidden_units="gaussian",
+        learning_rate=learning_rate / 100,
+        **shared,
+    )
+
+
+def unroll(rbms: list[Any], layout: Layout) -> np.ndarray:
+    """Make an encoder of the RBMs and a decoder of their transposed weights."""
+    theta = np.empty(layout.n_parameters, np.float32)
+    parameters = layout.split(theta)
+    for index, rbm in enumerate(rbms):
+        encoder, decoder = parameters[index], parameters[-1 - index]
+        encoder[:-1], encoder[-1] = rbm.components_.T, rbm.intercept_hidden_
+        decoder[:-1], decoder[-1] = rbm.components_, rbm.intercept_visible_
+    return theta
+
+
+def random_parameters(layout: Layout, rng: Any) -> np.ndarray:
+    """Draw weights as Glorot and Bengio (2010) advise; biases are zero."""
+    theta = np.zeros(layout.n_parameters, np.float32)
+    for layer, parameters in zip(layout.layers, layout.split(theta), strict=True):
+        factor = 2.0 if layer.unit == "logistic" else 6.0
+        bound = np.sqrt(factor / (layer.n_in + layer.n_out))
+        parameters[:-1] = rng.uniform(-bound, bound, (layer.n_in, layer.n_out))
+    return theta

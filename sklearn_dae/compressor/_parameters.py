@@ -1,0 +1,107 @@
+"""Checks of the compressor's parameters, each alone and together."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae._validation import (
+    check_choice,
+    check_integer,
+    check_real,
+    check_switch,
+    check_verbose,
+)
+from sklearn_dae.compressor._initialization import RBM_CODE_UNITS, RBM_HIDDEN_UNITS
+from sklearn_dae.network import BOUNDED_UNITS, LOSSES, UNITS
+
+
+def takes_rbms(p: Any) -> bool:
+    """Whether an estimator with parameters ``p`` starts from RBMs."""
+    return (
+        p.pretraining is not None
+        and p.activation in RBM_HIDDEN_UNITS
+        and p.code_activation in RBM_CODE_UNITS
+    )
+
+
+def check_parameters(p: Any) -> None:
+    """Raise TypeError or ValueError for the first parameter of ``p`` that is wrong."""
+    if p.n_components is not None:
+        check_integer("n_components", p.n_components, 1)
+    _check_sizes(p.hidden_layer_sizes)
+    check_choice("activation", p.activation, UNITS)
+    check_choice("code_activation", p.code_activation, UNITS)
+    check_choice("output_activation", p.output_activation, UNITS)
+    check_choice("loss", p.loss, LOSSES)
+    check_real("alpha", p.alpha, 0)
+    check_real("sparsity", p.sparsity, 0)
+    check_real("target_activation", p.target_activation, 0, 1, "neither")
+    check_choice("pretraining", p.pretraining, ("auto", "rbm", None))
+    check_integer("pretrain_epochs", p.pretrain_epochs, 0)
+    check_real("pretrain_learning_rate", p.pretrain_learning_rate, 0, None, "neither")
+    if p.batch_size != "auto":
+        check_integer("batch_size", p.batch_size, 1)
+    check_integer("max_iter", p.max_iter, 0)
+    check_integer("max_fun", p.max_fun, 1)
+    check_real("tol", p.tol, 0)
+    check_switch("early_stopping", p.early_stopping)
+    check_real("validation_fraction", p.validation_fraction, 0, 1, "neither")
+    check_integer("n_iter_no_change", p.n_iter_no_change, 1)
+    check_switch("warm_start", p.warm_start)
+    _check_range(p.pixel_range)
+    if p.threshold is not None:
+        check_real("threshold", p.threshold, 0, 1, "neither")
+    check_switch("restore_dtype", p.restore_dtype)
+    check_verbose(p.verbose)
+
+    if p.loss == "log_loss" and p.output_activation != "logistic":
+        raise ValueError(
+            f"loss='log_loss' needs output_activation='logistic', got "
+            f"{p.output_activation!r}; use that, or loss='squared_error'."
+        )
+    if p.pretraining == "rbm" and not takes_rbms(p):
+        raise ValueError(
+            "pretraining='rbm' needs activation='logistic' and code_activation="
+            f"'logistic' or 'identity', got {p.activation!r} and "
+            f"{p.code_activation!r}; use those, or pretraining=None."
+        )
+    if p.sparsity and not {p.activation, p.code_activation} & {*BOUNDED_UNITS}:
+        raise ValueError(
+            f"sparsity={p.sparsity} needs units with a bounded activation, "
+            f"'logistic' or 'tanh'; got activation={p.activation!r} and "
+            f"code_activation={p.code_activation!r}."
+        )
+
+
+def _check_sizes(sizes: Any) -> None:
+    if sizes is None:
+        return
+    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
+        raise TypeError(
+            "hidden_layer_sizes must be a sequence of integers, such as (1000, 500), "
+            f"got {sizes!r}."
+        )
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, Integral):
+            raise TypeError(f"hidden_layer_sizes must hold integers, got {sizes!r}.")
+        if size < 1:
+            raise ValueError(
+                f"hidden_layer_sizes must hold positive integers, got {sizes!r}."
+            )
+
+
+def _check_range(pixel_range: Any) -> None:
+    if pixel_range is None:
+        return
+    is_sequence = isinstance(pixel_range, Sequence | np.ndarray)
+    if isinstance(pixel_range, str) or not is_sequence or len(pixel_range) != 2:
+        raise TypeError(
+            f"pixel_range must be a pair (low, high) or None, got {pixel_range!r}."
+        )
+    low, high = pixel_range
+    check_real("pixel_range[0]", low)
+    check_real("pixel_range[1]", high)
+    if low >= high:
+        raise ValueError(f"pixel_range must have low < high, got {pixel_range!r}.")
