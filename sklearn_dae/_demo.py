@@ -61,7 +61,7 @@ def digits_experiment() -> Experiment:
     """Digits of 8 x 8 pixels, a fifth of them held out, to 16 and to 8 values."""
     digits = load_digits()
     training, test = _hold_out(digits)
-    settings = {"max_iter": 500}
+    settings = {"max_iter": 1000}
     return Experiment(digits.source, training, test, digits.shape, (16, 8), settings)
 
 

@@ -77,3 +77,15 @@ class PixelScaler:
         pixels *= self.span
         pixels += self.low
         return np.clip(pixels, self.low, self.high, out=pixels)
+
+
+def cast(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Cast to a dtype, rounding to the nearest where it is not a floating one."""
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        # The largest 64-bit integers round up to a number that is one too large.
+        high = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
+        images = np.clip(np.rint(images), limits.min, high)
+    elif dtype.kind == "b":
+        images = images >= 0.5
+    return images.astype(dtype, copy=False)

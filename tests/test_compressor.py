@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 
 from sklearn_dae import BernoulliRBM, DeepAutoencoderCompressor
-from sklearn_dae.compressor._estimator import _as_dtype
+from sklearn_dae._scaling import cast
 from sklearn_dae.network import Objective, loss_and_gradient
 
 QUICK = {"n_components": 6, "pretrain_epochs": 2, "max_iter": 5, "random_state": 0}
@@ -166,7 +166,7 @@ def test_restore_dtype_gives_back_the_dtype(digits, dtype):
 def test_integers_do_not_wrap_around_at_the_ends_of_their_range(dtype):
     limits = np.iinfo(dtype)
     ends = np.array([float(limits.min), float(limits.max)])
-    low, high = _as_dtype(ends, np.dtype(dtype)).tolist()
+    low, high = cast(ends, np.dtype(dtype)).tolist()
     assert low == limits.min
     assert high == pytest.approx(limits.max, rel=1e-15)
 

@@ -70,7 +70,7 @@ def _fail_in(stage, monkeypatch):
     def overflow(theta, *_args):
         return np.inf, theta
 
-    path = "sklearn_dae.compressor._estimator.loss_and_gradient"
+    path = "sklearn_dae.compressor._fine_tuning.loss_and_gradient"
     monkeypatch.setattr(path, overflow)
     return ValueError
 
@@ -192,7 +192,7 @@ def test_ctrl_c_before_the_first_iteration_keeps_the_pretrained_weights(
         signal.raise_signal(signal.SIGINT)
 
     pretrained = DeepAutoencoderCompressor(**QUICK | {"max_iter": 0}).fit(digits)
-    monkeypatch.setattr("sklearn_dae.compressor._estimator.loss_and_gradient", press)
+    monkeypatch.setattr("sklearn_dae.compressor._fine_tuning.loss_and_gradient", press)
     dae = DeepAutoencoderCompressor(**QUICK)
     with pytest.warns(UserWarning, match="interrupted after 0 iterations"):
         dae.fit(digits)

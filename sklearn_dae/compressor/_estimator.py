@@ -19,21 +19,14 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
-from sklearn_dae._scaling import PixelScaler
+from sklearn_dae._scaling import PixelScaler, cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.compressor._fine_tuning import fine_tune
 from sklearn_dae.compressor._initialization import make_rbm, random_parameters, unroll
 from sklearn_dae.compressor._parameters import check_parameters, takes_rbms
-from sklearn_dae.network import (
-    UNITS,
-    Layout,
-    Objective,
-    loss_and_gradient,
-    preactivations,
-    propagate,
-    reconstruction_loss,
-)
-from sklearn_dae.training import Progress, minimize_lbfgs
+from sklearn_dae.network import Layout, Objective, propagate
+from sklearn_dae.training import Progress
 
 #: Sizes of the paper's hidden layers, relative to its 784 pixels.
 PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
@@ -336,18 +329,26 @@ class DeepAutoencoderCompressor(
         """Fit to X; return it validated. A fit that fails leaves no trace."""
         before = self._fitted_attributes()
         try:
-            return self._fit_or_fail(X)
+            X, interrupted = self._fit_or_fail(X)
         except BaseException:
             for name in self._fitted_attributes():
                 delattr(self, name)
             self.__dict__.update(before)
             raise
+        if interrupted:
+            warnings.warn(
+                f"Fine-tuning was interrupted after {self.n_iter_} iterations; "
+                "the best weights so far are kept.",
+                stacklevel=4,
+            )
+        return X
 
     def _fitted_attributes(self) -> dict[str, Any]:
         names = (name for name in vars(self) if name.endswith("_") and name[0] != "_")
         return {name: getattr(self, name) for name in names}
 
-    def _fit_or_fail(self, X: Any) -> np.ndarray:
+    def _fit_or_fail(self, X: Any) -> tuple[np.ndarray, bool]:
+        """Return X validated, and whether the user interrupted fine-tuning."""
         check_parameters(self)
         X = validate_data(self, X, dtype="numeric")
         rng = check_random_state(self.random_state)
@@ -376,11 +377,11 @@ class DeepAutoencoderCompressor(
                 theta = self._pretrain(training, rng, context)
             else:
                 theta = random_parameters(self.layout_, rng)
-        self._fine_tune(theta, training, validation, context)
+        interrupted = self._fine_tune(theta, training, validation, context)
         context.call_on_fit_task_end(
             estimator=self, X=X, reconstruction_attributes={"theta_": self.theta_}
         )
-        return X
+        return X, interrupted
 
     def _pretrain(self, blocks: RowBlocks, rng: Any, context: Any) -> np.ndarray:
         """Learn a stack of RBMs, each on the hidden units of the one below."""
@@ -430,26 +431,10 @@ class DeepAutoencoderCompressor(
         training: RowBlocks,
         validation: RowBlocks | None,
         context: Any,
-    ) -> None:
-        """Minimise the objective over all parameters; set the fitted attributes."""
-        layout = self.layout_
-        objective = Objective(
-            self.loss, self.alpha, self.sparsity, self.target_activation
-        )
+    ) -> bool:
+        """Set what fine-tuning arrives at; return whether the user interrupted it."""
         stage = context.subcontext("fine-tune", max_subtasks=self.max_iter)
         stage.call_on_fit_task_begin(estimator=self, X=training.X)
-
-        def function(theta: np.ndarray) -> tuple[float, np.ndarray]:
-            with np.errstate(over="ignore", invalid="ignore"):
-                loss, gradient = loss_and_gradient(theta, training, layout, objective)
-                if not (np.isfinite(loss) and np.isfinite(gradient).all()):
-                    raise ValueError(_explain_overflow(theta, training, layout))
-            return loss, gradient
-
-        def validation_loss(theta: np.ndarray) -> float:
-            assert validation is not None
-            return reconstruction_loss(theta, validation, layout, self.loss)
-
         begin = time.perf_counter()
 
         def on_iteration(progress: Progress) -> bool:
@@ -464,40 +449,30 @@ class DeepAutoencoderCompressor(
                 reconstruction_attributes={"theta_": progress.best_theta},
             )
 
-        progress = Progress(
+        progress, outcome = fine_tune(
             theta,
-            validation_loss=None if validation is None else validation_loss,
-            n_iter_no_change=self.n_iter_no_change,
+            training,
+            validation,
+            self.layout_,
+            Objective(self.loss, self.alpha, self.sparsity, self.target_activation),
+            max_iter=self.max_iter,
+            max_fun=self.max_fun,
             tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
             on_iteration=on_iteration,
         )
-        if self.max_iter > 0:
-            outcome = minimize_lbfgs(
-                function,
-                theta,
-                progress,
-                max_iter=self.max_iter,
-                max_fun=self.max_fun,
-                tol=self.tol,
-            )
-            self.message_, self.n_evaluations_, interrupted = outcome
-            if interrupted:
-                warnings.warn(
-                    f"Fine-tuning was interrupted after {progress.n_iter} iterations; "
-                    "the best weights so far are kept.",
-                    stacklevel=6,
-                )
-        else:
-            self.message_, self.n_evaluations_ = "STOP: max_iter is 0", 0
         self.theta_ = progress.best_theta
         self.loss_curve_ = progress.loss_curve
         self.validation_loss_curve_ = progress.validation_loss_curve
         self.n_iter_ = progress.n_iter
+        self.n_evaluations_ = outcome.n_evaluations
+        self.message_ = outcome.message
         stage.call_on_fit_task_end(
             estimator=self,
             X=training.X,
             reconstruction_attributes={"theta_": self.theta_},
         )
+        return outcome.interrupted
 
     def _report(self, progress: Progress, seconds: float) -> str:
         line = (
@@ -729,9 +704,7 @@ class DeepAutoencoderCompressor(
             if self.threshold is not None:
                 output = (output >= self.threshold).astype(output.dtype)
             images = self.scaler_.from_unit(output)
-            return _as_dtype(
-                images, self.dtype_in_ if self.restore_dtype else rows.dtype
-            )
+            return cast(images, self.dtype_in_ if self.restore_dtype else rows.dtype)
 
         return RowBlocks(codes).map(decode)
 
@@ -742,37 +715,3 @@ class DeepAutoencoderCompressor(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _explain_overflow(theta: np.ndarray, blocks: RowBlocks, layout: Layout) -> str:
-    """Name the first layer that overflows for some row, and the remedy."""
-    return (
-        f"The loss is no longer finite: {_find_overflow(theta, blocks, layout)} of the "
-        f"network {layout} overflowed. Use bounded units (activation='logistic' or "
-        "'tanh'), a larger alpha, or pretraining with a smaller "
-        "pretrain_learning_rate."
-    )
-
-
-def _find_overflow(theta: np.ndarray, blocks: RowBlocks, layout: Layout) -> str:
-    for h in blocks:
-        layers = zip(layout.layers, layout.split(theta), strict=True)
-        for number, (layer, parameters) in enumerate(layers, start=1):
-            z = preactivations(h, parameters)
-            if not np.isfinite(z).all():
-                return f"layer {number} ({layer})"
-            UNITS[layer.unit].activate(z)
-            h = z
-    return "the gradient"
-
-
-def _as_dtype(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Cast to a dtype, rounding to the nearest where it is not a floating one."""
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        # The largest 64-bit integers round up to a number that is one too large.
-        high = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
-        images = np.clip(np.rint(images), limits.min, high)
-    elif dtype.kind == "b":
-        images = images >= 0.5
-    return images.astype(dtype, copy=False)

@@ -1,6 +1,6 @@
 """How parameters move: solvers, and what they share."""
 
-from sklearn_dae.training._lbfgs import minimize_lbfgs
+from sklearn_dae.training._lbfgs import Outcome, minimize_lbfgs
 from sklearn_dae.training._progress import Progress
 
-__all__ = ["Progress", "minimize_lbfgs"]
+__all__ = ["Outcome", "Progress", "minimize_lbfgs"]
