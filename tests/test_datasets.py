@@ -22,6 +22,7 @@ from sklearn_dae.datasets import (
     load_mnist,
     read_idx,
 )
+from sklearn_dae.datasets._standard import _fetch_openml
 
 IDX_CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
@@ -106,6 +107,12 @@ def test_mnist_without_network_says_what_to_do(monkeypatch):
         load_mnist()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_downloaded():
+    yield
+    _fetch_openml.cache_clear()
+
+
 def test_mnist_from_openml_must_have_the_true_pixels(mnist, monkeypatch):
     joint = np.concatenate([mnist["train"].data, mnist["test"].data])
     monkeypatch.delenv("SKLEARN_DAE_DATA")
@@ -117,6 +124,7 @@ def test_mnist_from_openml_must_have_the_true_pixels(mnist, monkeypatch):
         assert downloaded.shape == (28, 28)
         np.testing.assert_array_equal(downloaded.data, mnist[subset].data)
     joint[60000, 400] ^= 1
+    _fetch_openml.cache_clear()
     with pytest.raises(ValueError, match="OpenML has the MD5 checksum"):
         load_mnist("test")
 
