@@ -27,19 +27,18 @@ from sklearn_dae._validation import (
 )
 from sklearn_dae.rbm._units import (
     DRAWS,
-    Draw,
     Random,
-    Streams,
     cut_for_threads,
     dense,
     is_sparse,
     mean_units,
+    random_source,
 )
 
 FLOATS = (np.float64, np.float32)
 
 #: Rows of the weight matrix that are updated together.
-_SLAB_ROWS = 64
+_SLAB_ROWS = 128
 
 
 class Workspace:
@@ -94,19 +93,17 @@ class BaseRBM(
     # What a layer computes. Shapes: v (n_samples, n_features),
     # h (n_samples, n_components), the weights between them as components_.
 
-    def _mean_hiddens(
-        self, v: Any, out: np.ndarray | None = None, draw: Draw | None = None
-    ) -> np.ndarray:
+    def _mean_hiddens(self, v: Any, out: np.ndarray | None = None) -> np.ndarray:
         """Mean of the hidden units given the visible ones."""
         weights, biases = self.components_.T, self.intercept_hidden_
-        return mean_units(v, weights, biases, self._units[1], out, draw)
+        return mean_units(v, weights, biases, self._units[1], out)
 
     def _mean_visibles(
-        self, h: np.ndarray, out: np.ndarray | None = None, draw: Draw | None = None
+        self, h: np.ndarray, out: np.ndarray | None = None
     ) -> np.ndarray:
         """Mean of the visible units given the hidden ones."""
         weights, biases = self.components_, self.intercept_visible_
-        return mean_units(h, weights, biases, self._units[0], out, draw)
+        return mean_units(h, weights, biases, self._units[0], out)
 
     def _sample_hiddens(self, v: Any, rng: Random) -> np.ndarray:
         """Draw the hidden units given the visible ones."""
@@ -133,8 +130,8 @@ class BaseRBM(
         check_switch("shuffle", self.shuffle)
         check_verbose(self.verbose)
 
-    def _initialize(self, n_features: int, dtype: Any, rng: Streams) -> None:
-        weights = rng.main.normal(0, 0.01, (self.n_components, n_features))
+    def _initialize(self, n_features: int, dtype: Any, rng: Random) -> None:
+        weights = rng.normal(0, 0.01, (self.n_components, n_features))
         # Column-major, so that components_.T is the row-major matrix of a layer.
         self.components_ = np.asarray(weights, order="F", dtype=dtype)
         self.intercept_hidden_ = np.zeros(self.n_components, dtype)
@@ -168,7 +165,7 @@ class BaseRBM(
         rows: np.ndarray,
         workspace: Workspace,
         momentum: float,
-        rng: Streams,
+        rng: Random,
     ) -> None:
         """Move the parameters along the contrastive divergence of one mini-batch.
 
@@ -182,26 +179,26 @@ class BaseRBM(
         v_pos, v_neg = visible[:n_rows], visible[n_rows:]
         h_pos, h_neg = hidden[:n_rows], hidden[n_rows:]
         samples = self.h_samples_ if self.persistent else workspace.samples[:n_chains]
-        draw_visible = Draw(v_neg, rng) if self.sample_visible else None
-        draw_hidden = Draw(samples, rng)
-
+        draw_hidden = DRAWS[self._units[1]]
         if is_sparse(X):
             v_pos[...] = dense(X[rows])
         else:
             np.take(X, rows, axis=0, out=v_pos, mode="clip")
-        last = self.n_gibbs_steps - 1
         if self.persistent:
             # The chains do not wait for the data: both phases in one product.
-            self._mean_visibles(samples, v_neg, draw_visible)
-            self._mean_hiddens(visible, hidden, Draw(samples, rng, n_rows))
+            self._step_visibles(samples, v_neg, rng)
+            self._mean_hiddens(visible, out=hidden)
         else:
-            self._mean_hiddens(v_pos, h_pos, draw_hidden)
-            self._mean_visibles(samples, v_neg, draw_visible)
-            self._mean_hiddens(v_neg, h_neg, draw_hidden if last > 0 else None)
-        for step in range(1, self.n_gibbs_steps):
-            self._mean_visibles(samples, v_neg, draw_visible)
-            goes_on = self.persistent or step < last
-            self._mean_hiddens(v_neg, h_neg, draw_hidden if goes_on else None)
+            self._mean_hiddens(v_pos, out=h_pos)
+            draw_hidden(h_pos, rng, out=samples)
+            self._step_visibles(samples, v_neg, rng)
+            self._mean_hiddens(v_neg, out=h_neg)
+        for _ in range(self.n_gibbs_steps - 1):
+            draw_hidden(h_neg, rng, out=samples)
+            self._step_visibles(samples, v_neg, rng)
+            self._mean_hiddens(v_neg, out=h_neg)
+        if self.persistent:
+            draw_hidden(h_neg, rng, out=samples)
 
         rate = self.learning_rate
         h_pos *= rate / n_rows
@@ -220,6 +217,12 @@ class BaseRBM(
         map_in_lanes(move_weights, cut_for_threads(visible.shape[1], n_products))
         for which in (1, 2):
             self._move(which, steps[which], slice(0, len(steps[which])), momentum)
+
+    def _step_visibles(self, h: np.ndarray, out: np.ndarray, rng: Random) -> None:
+        """Let the model's visible units follow its hidden ones."""
+        self._mean_visibles(h, out=out)
+        if self.sample_visible:
+            DRAWS[self._units[0]](out, rng, out=out)
 
     def _move(self, which: int, step: np.ndarray, part: slice, momentum: float) -> None:
         """Take a step in part of the weights (0), hidden (1) or visible biases (2)."""
@@ -240,7 +243,7 @@ class BaseRBM(
                 velocity[slab] += step[slab]
             parameter[slab] += velocity[slab]
 
-    def _sweep(self, X: Any, momentum: float, rng: Streams) -> None:
+    def _sweep(self, X: Any, momentum: float, rng: Random) -> None:
         """Update on every row of X once, mini-batch by mini-batch."""
         n_samples = X.shape[0]
         batch_size = min(self.batch_size, n_samples)
@@ -249,7 +252,7 @@ class BaseRBM(
             self._velocity = [np.zeros_like(step) for step in workspace.steps]
         # In a single batch the order of the rows makes no difference.
         shuffled = self.shuffle and batch_size < n_samples
-        order = rng.main.permutation(n_samples) if shuffled else np.arange(n_samples)
+        order = rng.permutation(n_samples) if shuffled else np.arange(n_samples)
         # A rate too high overflows; it is reported once, after the sweep.
         with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
             for start in range(0, n_samples, batch_size):
@@ -282,7 +285,7 @@ class BaseRBM(
         """
         self._check_parameters()
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS)
-        rng = Streams(self.random_state)
+        rng = random_source(self.random_state)
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X)
 
@@ -343,7 +346,7 @@ class BaseRBM(
         dtype = FLOATS if first else self.components_.dtype
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=first)
         if not hasattr(self, "_partial_fit_rng") or first:
-            self._partial_fit_rng = Streams(self.random_state)
+            self._partial_fit_rng = random_source(self.random_state)
         if first:
             self._initialize(X.shape[1], X.dtype, self._partial_fit_rng)
         self._make_ready()

@@ -1,16 +1,16 @@
 """What the units of an RBM do: their means, and draws from them.
 
-In: the units of the other layer. Out: means and samples of the units, computed in
-lanes of units. Kinds of units are "bernoulli" and "gaussian".
+In: the units of the other layer. Out: means and samples of the units. Kinds of
+units are "bernoulli" and "gaussian".
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
-from sklearn_dae._threads import N_LANES, lanes, map_in_lanes
+from sklearn_dae._threads import lanes, map_in_lanes
 from sklearn_dae.network import UNITS
 
 #: Random numbers that are made and used together.
@@ -84,28 +84,18 @@ def cut_for_threads(n: int, n_products: int) -> list[slice]:
     return lanes(n) if n_products > _WORTH_THREADS else [slice(0, n)]
 
 
-class Draw(NamedTuple):
-    """Where to put draws from the means of some rows, and what to draw them with."""
+def random_source(random_state: Any) -> Random:
+    """Return where a fit draws random numbers from.
 
-    out: np.ndarray
-    rng: "Streams"
-    first_row: int = 0
-
-
-class Streams:
-    """A source of random numbers that lanes can draw from at the same time.
-
-    A RandomState has a single stream, which lanes share one after the other, so that
-    its draws are those of scikit-learn. From a seed comes a stream for each lane.
+    A RandomState instance is used as it is, so that its draws are those of
+    scikit-learn; anything else seeds a Generator.
     """
-
-    def __init__(self, random_state: Any) -> None:
-        self.main: Random = check_random_state(random_state)
-        self.is_single = isinstance(random_state, np.random.RandomState)
-        if not self.is_single:
-            seed = self.main.randint(np.iinfo(np.int32).max, size=4)
-            self.main = np.random.Generator(np.random.SFC64(seed))
-            self.of_lane = self.main.spawn(N_LANES)
+    rng = check_random_state(random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return rng
+    return np.random.Generator(
+        np.random.SFC64(rng.randint(np.iinfo(np.int32).max, size=4))
+    )
 
 
 def mean_units(
@@ -114,34 +104,22 @@ def mean_units(
     biases: np.ndarray,
     kind: str,
     out: np.ndarray | None = None,
-    draw: Draw | None = None,
 ) -> np.ndarray:
-    """Means of units of some kind given the units they are connected to.
-
-    Draws from them are made on the way, if asked for.
-    """
+    """Means of units of some kind given the units they are connected to."""
     if is_sparse(inputs) or inputs.ndim == 1:
         means = inputs @ weights
-        means += biases
-        MEANS[kind](means)
-        return means
-    if out is None:
-        dtype = np.result_type(inputs, weights)
-        out = np.empty((len(inputs), len(biases)), dtype)
-    means = out
+    else:
+        if out is None:
+            dtype = np.result_type(inputs, weights)
+            out = np.empty((len(inputs), len(biases)), dtype)
+        means = out
 
-    def fill(lane: tuple[int, slice]) -> None:
-        number, units = lane
-        part = np.matmul(inputs, weights[:, units], out=means[:, units])
-        part += biases[units]
-        MEANS[kind](part)
-        if draw is not None and not draw.rng.is_single:
-            rng = draw.rng.of_lane[number]
-            DRAWS[kind](part[draw.first_row :], rng, out=draw.out[:, units])
+        def multiply(units: slice) -> None:
+            np.matmul(inputs, weights[:, units], out=means[:, units])
 
-    map_in_lanes(
-        fill, list(enumerate(cut_for_threads(len(biases), len(inputs) * weights.size)))
-    )
-    if draw is not None and draw.rng.is_single:
-        DRAWS[kind](means[draw.first_row :], draw.rng.main, out=draw.out)
+        n_products = len(inputs) * weights.size
+        map_in_lanes(multiply, cut_for_threads(len(biases), n_products))
+    # On a mini-batch these are so short that threads would mostly wait for each other.
+    means += biases
+    MEANS[kind](means)
     return means
