@@ -66,7 +66,7 @@ def main():
             "scikit-learn's": lambda: theirs.fit(X),
             "floor: matrix products alone": floor(np.random.default_rng(0)),
         },
-        n_rounds=5,
+        n_rounds=3,
     )
     seconds = {name: times / N_EPOCHS for name, times in seconds.items()}
     print(f"{machine()}\n{N_ROWS} x {N_VISIBLE}, {N_HIDDEN} hidden, batch {BATCH}\n")
