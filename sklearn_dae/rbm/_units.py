@@ -14,7 +14,7 @@ from sklearn_dae._threads import lanes, map_in_lanes
 from sklearn_dae.network import UNITS
 
 #: Random numbers that are made and used together.
-_DRAWS_AT_ONCE = 16384
+_DRAWS_AT_ONCE = 65536
 
 #: Multiplications in a matrix product below which threads cost more than they give.
 _WORTH_THREADS = 4_000_000
