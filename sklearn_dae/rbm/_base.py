@@ -42,7 +42,7 @@ _SLAB_ROWS = 128
 
 
 class Workspace:
-    """Arrays that one mini-batch update works in, made once a fit.
+    """Arrays that one mini-batch update works in, made once a sweep.
 
     The rows of both phases of contrastive divergence stand in one array for the
     visible and one for the hidden units, the data above the model's samples, so
@@ -349,7 +349,8 @@ class BaseRBM(
             self._partial_fit_rng = random_source(self.random_state)
         if first:
             self._initialize(X.shape[1], X.dtype, self._partial_fit_rng)
-        self._make_ready()
+        else:
+            self._make_ready()
         self._sweep(X, self.momentum, self._partial_fit_rng)
         return self
 
