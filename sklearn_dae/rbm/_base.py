@@ -27,6 +27,7 @@ from sklearn_dae._validation import (
 )
 from sklearn_dae.rbm._units import (
     DRAWS,
+    MEANS,
     Random,
     cut_for_threads,
     dense,
@@ -55,10 +56,13 @@ class Workspace:
         self.visible = np.empty((n_rows + n_chains, n_visible), dtype)
         self.hidden = np.empty((n_rows + n_chains, n_hidden), dtype)
         self.samples = np.empty((n_chains, n_hidden), dtype)
+        # What each row contributes to a step: the hidden units times their rates.
+        self.rates = np.empty((n_rows + n_chains, 1), dtype)
+        self.scaled = np.empty_like(self.hidden)
         # For the weights, the hidden and the visible biases.
         self.steps = [
             np.empty(shape, dtype)
-            for shape in ((n_visible, n_hidden), n_hidden, n_visible)
+            for shape in ((n_hidden, n_visible), n_hidden, n_visible)
         ]
 
 
@@ -132,8 +136,7 @@ class BaseRBM(
 
     def _initialize(self, n_features: int, dtype: Any, rng: Random) -> None:
         weights = rng.normal(0, 0.01, (self.n_components, n_features))
-        # Column-major, so that components_.T is the row-major matrix of a layer.
-        self.components_ = np.asarray(weights, order="F", dtype=dtype)
+        self.components_ = weights.astype(dtype)
         self.intercept_hidden_ = np.zeros(self.n_components, dtype)
         self.intercept_visible_ = np.zeros(n_features, dtype)
         self._n_features_out = self.n_components
@@ -187,34 +190,41 @@ class BaseRBM(
         if self.persistent:
             # The chains do not wait for the data: both phases in one product.
             self._step_visibles(samples, v_neg, rng)
-            self._mean_hiddens(visible, out=hidden)
+            last, last_means = visible, hidden
         else:
             self._mean_hiddens(v_pos, out=h_pos)
             draw_hidden(h_pos, rng, out=samples)
             self._step_visibles(samples, v_neg, rng)
-            self._mean_hiddens(v_neg, out=h_neg)
+            last, last_means = v_neg, h_neg
         for _ in range(self.n_gibbs_steps - 1):
+            self._mean_hiddens(v_neg, out=h_neg)
             draw_hidden(h_neg, rng, out=samples)
             self._step_visibles(samples, v_neg, rng)
-            self._mean_hiddens(v_neg, out=h_neg)
-        if self.persistent:
-            draw_hidden(h_neg, rng, out=samples)
 
-        rate = self.learning_rate
-        h_pos *= rate / n_rows
-        h_neg *= -rate / n_chains
+        scaled = workspace.scaled[: len(visible)]
+        rates = workspace.rates[: len(visible)]
+        rates[:n_rows] = self.learning_rate / n_rows
+        rates[n_rows:] = -self.learning_rate / n_chains
         steps = workspace.steps
-        np.sum(hidden, axis=0, out=steps[1])
-        np.sum(v_pos, axis=0, out=steps[2])
-        steps[2] *= rate / n_rows
-        steps[2] -= v_neg.sum(axis=0) * (rate / n_chains)
-        n_products = len(visible) * self.components_.size
+        activate = MEANS[self._units[1]]
 
-        def move_weights(units: slice) -> None:
-            np.matmul(visible.T[units], hidden, out=steps[0][units])
+        def learn(units: slice) -> None:
+            # A hidden unit needs nobody else's weights to respond and to learn, so
+            # both are done in one go: threads meet once only.
+            means = last_means[:, units]
+            np.matmul(last, self.components_[units].T, out=means)
+            means += self.intercept_hidden_[units]
+            activate(means)
+            np.multiply(hidden[:, units], rates, out=scaled[:, units])
+            np.matmul(scaled[:, units].T, visible, out=steps[0][units])
             self._move(0, steps[0], units, momentum)
 
-        map_in_lanes(move_weights, cut_for_threads(visible.shape[1], n_products))
+        n_products = len(visible) * self.components_.size
+        map_in_lanes(learn, cut_for_threads(hidden.shape[1], n_products))
+        if self.persistent:
+            draw_hidden(h_neg, rng, out=samples)
+        np.sum(scaled, axis=0, out=steps[1])
+        np.matmul(rates[:, 0], visible, out=steps[2])
         for which in (1, 2):
             self._move(which, steps[which], slice(0, len(steps[which])), momentum)
 
@@ -227,7 +237,7 @@ class BaseRBM(
     def _move(self, which: int, step: np.ndarray, part: slice, momentum: float) -> None:
         """Take a step in part of the weights (0), hidden (1) or visible biases (2)."""
         parameter = (
-            self.components_.T,
+            self.components_,
             self.intercept_hidden_,
             self.intercept_visible_,
         )[which]
@@ -319,7 +329,7 @@ class BaseRBM(
     def _snapshot(self) -> dict[str, np.ndarray]:
         """Copy the parameters, which the next updates change in place."""
         names = ("components_", "intercept_hidden_", "intercept_visible_")
-        return {name: getattr(self, name).copy(order="F") for name in names}
+        return {name: getattr(self, name).copy() for name in names}
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Go through the rows of X once, going on from the present parameters.

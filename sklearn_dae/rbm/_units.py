@@ -37,8 +37,9 @@ def draw_bernoulli(
 ) -> np.ndarray:
     """Draw 1 with the given probabilities, else 0, into ``out`` or a new array.
 
-    A RandomState is drawn from as scikit-learn does; a Generator gives two draws
-    of 32 bits from each word of 64, which takes a third of the time.
+    A RandomState is drawn from as scikit-learn does; a Generator gives four draws
+    of 16 bits from each word of 64, which takes a fifth of the time and rounds
+    probabilities down to multiples of 2**-16.
     """
     if out is None:
         out = np.empty_like(probabilities)
@@ -50,10 +51,12 @@ def draw_bernoulli(
     step = max(1, _DRAWS_AT_ONCE // rows.shape[1])
     for start in range(0, len(rows), step):
         threshold = rows[start : start + step]
-        words = rng.bit_generator.random_raw((threshold.size + 1) // 2)
-        bits = words.view(np.uint32)[: threshold.size].reshape(threshold.shape)
-        uniform = np.multiply(bits, np.float32(2**-32), dtype=np.float32)
-        np.less(uniform, threshold, out=drawn[start : start + step])
+        words = rng.bit_generator.random_raw(-(-threshold.size // 4))
+        bits = words.view(np.uint16)[: threshold.size].reshape(threshold.shape)
+        # The sum of a uniform number in [0, 1) and p reaches 1 with probability p.
+        total = np.multiply(bits, threshold.dtype.type(2**-16))
+        total += threshold
+        np.floor(total, out=drawn[start : start + step])
     return out
 
 
