@@ -17,7 +17,7 @@ digits = load_digits()
 training, test = train_test_split(digits.data, test_size=0.2, random_state=0)
 
 methods = {
-    "autoencoder": DeepAutoencoderCompressor(8, max_iter=300, random_state=0),
+    "autoencoder": DeepAutoencoderCompressor(8, random_state=0),
     "PCA": PCA(8),
 }
 restored = {}

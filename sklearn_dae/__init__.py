@@ -1,6 +1,11 @@
 """Compress sets of similar images with a deep autoencoder."""
 
-from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.compressor import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
 
-__all__ = ["BernoulliRBM", "DeepAutoencoderCompressor", "GaussianRBM"]
+__all__ = [
+    "PAPER_SETTINGS",
+    "BernoulliRBM",
+    "DeepAutoencoderCompressor",
+    "GaussianRBM",
+]

@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from sklearn_dae._callbacks import progress_bar
-from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.compressor import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.datasets import (
     ImageSet,
     array_names,
@@ -41,15 +41,21 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Experiment:
-    """Images to learn from and to compress, and the settings for them."""
+    """Images to learn from and to compress, and the settings for them.
+
+    ``networks`` maps names to parameters of the autoencoder; ``thresholded`` names the
+    one whose output is also cut to black and white.
+    """
 
     name: str
     training: np.ndarray
     test: np.ndarray
     shape: tuple[int, int]
     n_components: Sequence[int | None]
-    settings: dict[str, Any]
-    thresholded: bool = False
+    networks: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {"autoencoder": {}}
+    )
+    thresholded: str | None = None
 
     @property
     def pixel_range(self) -> tuple[float, float]:
@@ -61,12 +67,11 @@ def digits_experiment() -> Experiment:
     """Digits of 8 x 8 pixels, a fifth of them held out, to 16 and to 8 values."""
     digits = load_digits()
     training, test = _hold_out(digits)
-    settings = {"max_iter": 1000}
-    return Experiment(digits.source, training, test, digits.shape, (16, 8), settings)
+    return Experiment(digits.source, training, test, digits.shape, (16, 8))
 
 
 def mnist_experiment() -> Experiment:
-    """Set up the experiment of the paper: its images, its network, its threshold."""
+    """Set up the experiment of the paper, and the default network for comparison."""
     training, test = load_mnist("train"), load_mnist("test")
     return Experiment(
         "MNIST, as in the paper",
@@ -74,8 +79,8 @@ def mnist_experiment() -> Experiment:
         test.data[:1000],
         training.shape,
         (196,),
-        {"hidden_layer_sizes": (1000, 500), "max_iter": 200},
-        thresholded=True,
+        {"paper": dict(PAPER_SETTINGS), "autoencoder": {}},
+        thresholded="paper",
     )
 
 
@@ -92,10 +97,10 @@ def path_experiment(path: str, *, grey: bool = False) -> Experiment:
                 f"{path}: images of 'train' have the shape {images.shape}, those "
                 f"of 'test' {held_out.shape}; they must be equal."
             )
-        return Experiment(path, images.data, held_out.data, images.shape, (None,), {})
+        return Experiment(path, images.data, held_out.data, images.shape, (None,))
     images = load_images(path, grey=grey)
     training, test = _hold_out(images)
-    return Experiment(path, training, test, images.shape, (None,), {})
+    return Experiment(path, training, test, images.shape, (None,))
 
 
 def _hold_out(images: ImageSet) -> list[np.ndarray]:
@@ -160,7 +165,8 @@ def run(
     """
     _check_images(experiment)
     autoencoders = [
-        _make(experiment, n_components, settings)
+        (name, _make(experiment, n_components, {**own_settings, **settings}))
+        for name, own_settings in experiment.networks.items()
         for n_components in experiment.n_components
     ]
     draws = _can_draw(output, say)
@@ -172,8 +178,8 @@ def run(
         f"to {high:g}\n"
     )
     methods: dict[str, Any] = {}
-    for dae in autoencoders:
-        methods |= _fit(experiment, dae, interactive, say)
+    for name, dae in autoencoders:
+        methods |= _fit(experiment, name, dae, interactive, say)
     comparison = compare(
         methods, experiment.training, experiment.test, experiment.pixel_range
     )
@@ -192,9 +198,7 @@ def _make(
     experiment: Experiment, n_components: int | None, settings: dict[str, Any]
 ) -> DeepAutoencoderCompressor:
     """Make an autoencoder; refuse one that would be too large to train."""
-    dae = DeepAutoencoderCompressor(
-        n_components, **{"random_state": 0, **experiment.settings, **settings}
-    )
+    dae = DeepAutoencoderCompressor(n_components, **{"random_state": 0, **settings})
     n_parameters = dae.layout_for(experiment.training.shape[1]).n_parameters
     if n_parameters > MOST_PARAMETERS:
         raise ValueError(
@@ -207,6 +211,7 @@ def _make(
 
 def _fit(
     experiment: Experiment,
+    name: str,
     dae: DeepAutoencoderCompressor,
     interactive: bool,
     say: Say,
@@ -223,8 +228,8 @@ def _fit(
     dae.set_callbacks()
     n_values = dae.layout_.widths[dae.layout_.encoder[-1]]
     say(
-        f"Autoencoder {dae.layout_}: {dae.n_iter_} iterations, {seconds:.0f} s "
-        f"with pretraining. {dae.message_}"
+        f"{name.capitalize()} {dae.layout_}: {dae.n_iter_} iterations of "
+        f"{dae.solver_}, {seconds:.0f} s. {dae.message_}"
     )
     pretraining = zip(dae.layout_.layers, dae.pretraining_errors_, strict=False)
     for layer, errors in pretraining:
@@ -234,8 +239,8 @@ def _fit(
                 f"{errors[0]:.3f} after 1 epoch, {errors[-1]:.3f} after {len(errors)}"
             )
     say("")
-    methods: dict[str, Any] = {f"autoencoder {n_values}": dae}
-    if experiment.thresholded:
+    methods: dict[str, Any] = {f"{name} {n_values}": dae}
+    if experiment.thresholded == name:
         two_valued = copy.copy(dae).set_params(threshold=0.5)
         methods[f"thresholded {n_values}"] = two_valued
     most = min(experiment.training.shape)

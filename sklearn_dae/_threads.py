@@ -19,10 +19,14 @@ from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 import joblib
+import numpy as np
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 #: Parts that work is cut into: the cores of the machine, within reason.
 N_LANES = min(joblib.cpu_count(), 16)
+
+#: Multiplications in a matrix product below which threads cost more than they give.
+WORTH_THREADS = 4_000_000
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -173,7 +177,7 @@ def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[
             return [function(item) for item in items[part]]
 
         # This thread takes a share, which saves it a change of thread.
-        own, *others = _cut(len(items), n_shares)
+        own, *others = cut(len(items), n_shares)
         done: SimpleQueue[None] = SimpleQueue()
         shares = [_Share(partial(work, part), done) for part in others]
         for share in shares:
@@ -204,9 +208,26 @@ def _wait_for(shares: list[_Share[Any]], done: SimpleQueue[None]) -> None:
 
 def lanes(n: int) -> list[slice]:
     """Cut ``range(n)`` into a slice for each lane, none of them empty if n > 0."""
-    return _cut(n, max(1, min(N_LANES, n)))
+    return cut(n, max(1, min(N_LANES, n)))
 
 
-def _cut(n: int, n_parts: int) -> list[slice]:
+def cut(n: int, n_parts: int) -> list[slice]:
+    """Cut ``range(n)`` into parts whose sizes differ by at most 1."""
     ends = [n * part // n_parts for part in range(n_parts + 1)]
     return [slice(*pair) for pair in pairwise(ends)]
+
+
+def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Matrix product, with a lane for a part of the columns if it is worth threads."""
+    if out is None:
+        out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
+    if a.size * b.shape[1] < WORTH_THREADS:
+        with one_blas_thread():
+            return np.matmul(a, b, out=out)
+    product = out
+
+    def go_along(columns: slice) -> None:
+        np.matmul(a, b[:, columns], out=product[:, columns])
+
+    map_in_lanes(go_along, lanes(b.shape[1]))
+    return out

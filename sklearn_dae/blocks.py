@@ -67,26 +67,39 @@ class RowBlocks:
         """Number of rows in all blocks together."""
         return len(self.X) if self.rows is None else len(self.rows)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return self._blocks(slice(0, self.n_rows))
+    def take(self, rows: np.ndarray) -> "RowBlocks":
+        """Return some of the rows, by their numbers, in the order given."""
+        rows = rows if self.rows is None else self.rows[rows]
+        return RowBlocks(
+            self.X, rows=rows, convert=self.convert, block_rows=self.block_rows
+        )
 
-    def _blocks(self, lane: slice) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (block for _, block in self._blocks(slice(0, self.n_rows)))
+
+    def _blocks(self, lane: slice) -> Iterator[tuple[int, np.ndarray]]:
+        """Go along a lane: the number of each block's first row, and the block."""
         for start in range(lane.start, lane.stop, self.block_rows):
             part = slice(start, min(start + self.block_rows, lane.stop))
             block = self.X[part] if self.rows is None else self.X[self.rows[part]]
-            yield block if self.convert is None else self.convert(block)
+            yield start, block if self.convert is None else self.convert(block)
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Apply a function to the blocks; concatenate what it returns."""
 
         def go_along(lane: slice) -> list[np.ndarray]:
-            return [function(block) for block in self._blocks(lane)]
+            return [function(block) for _, block in self._blocks(lane)]
 
         parts = map_in_lanes(go_along, lanes(self.n_rows))
         return np.concatenate([block for part in parts for block in part])
 
-    def sum(self, function: Callable[[np.ndarray], tuple]) -> tuple[Any, ...]:
+    def sum(
+        self, function: Callable[..., tuple], *, with_start: bool = False
+    ) -> tuple[Any, ...]:
         """Sum ``function(block)``, a tuple of numbers and new arrays, over blocks.
+
+        ``with_start`` makes it ``function(start, block)``, with the number of the
+        block's first row, which tells blocks apart that draw random numbers.
 
         Lanes of rows are summed in parallel and then added up in their order, so
         that the result does not depend on the number of threads.
@@ -96,6 +109,10 @@ class RowBlocks:
             return tuple(map(operator.iadd, total, part))
 
         def go_along(lane: slice) -> tuple:
-            return reduce(add, map(function, self._blocks(lane)))
+            parts = (
+                function(start, block) if with_start else function(block)
+                for start, block in self._blocks(lane)
+            )
+            return reduce(add, parts)
 
         return reduce(add, map_in_lanes(go_along, lanes(self.n_rows)))

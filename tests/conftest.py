@@ -26,9 +26,7 @@ def digits_split(digits):
 @pytest.fixture(scope="session")
 def fitted(digits):
     """A compressor fitted quickly on digits. Tests must not change it."""
-    return DeepAutoencoderCompressor(
-        8, pretrain_epochs=3, max_iter=15, random_state=0
-    ).fit(digits)
+    return DeepAutoencoderCompressor(8, max_iter=15, random_state=0).fit(digits)
 
 
 @pytest.fixture(scope="session")

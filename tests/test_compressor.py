@@ -5,11 +5,110 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 
-from sklearn_dae import BernoulliRBM, DeepAutoencoderCompressor
+from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
 from sklearn_dae._scaling import cast
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.compressor._principal_axes import principal_axes
 from sklearn_dae.network import Objective, loss_and_gradient
 
-QUICK = {"n_components": 6, "pretrain_epochs": 2, "max_iter": 5, "random_state": 0}
+QUICK = {
+    **PAPER_SETTINGS,
+    "n_components": 6,
+    "pretrain_epochs": 2,
+    "max_iter": 5,
+    "random_state": 0,
+}
+
+
+# The default network.
+
+
+@pytest.mark.parametrize("n_components", [2, 5, 32])
+def test_it_starts_as_pca(digits, n_components):
+    dae = DeepAutoencoderCompressor(n_components, max_iter=0, random_state=0)
+    dae.fit(digits)
+    assert "with a linear path" in str(dae.layout_)
+    pca = PCA(n_components).fit(digits)
+    codes, expected = dae.transform(digits) * 16, pca.transform(digits)
+    signs = np.sign(np.sum(codes * expected, axis=0))
+    assert_allclose(codes, expected * signs, atol=1e-3)
+    restored = np.clip(pca.inverse_transform(expected), 0, 16)
+    assert_allclose(dae.inverse_transform(codes / 16), restored, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_components", [2, 4, 8, 16, 32])
+def test_it_is_never_worse_than_pca(digits_split, n_components):
+    training, test = digits_split
+    dae = DeepAutoencoderCompressor(n_components, random_state=0).fit(training)
+    pca = PCA(n_components).fit(training)
+    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, 16)
+    pca_error = np.square(test - restored).sum(axis=1).mean()
+    assert -dae.score(test) < 0.75 * pca_error
+
+
+def test_principal_axes_of_wide_rows_are_close_to_exact_ones(rng):
+    n_features = 2100
+    scales = 1 / np.arange(1, n_features + 1)
+    X = (rng.standard_normal((400, n_features)) * scales).astype(np.float32) + 3
+    found = principal_axes(RowBlocks(X), 5)
+    pca = PCA(5, svd_solver="full").fit(X.astype(np.float64))
+    assert_allclose(found.mean, pca.mean_, atol=1e-3)
+    assert_allclose(np.abs(found.axes @ pca.components_.T), np.eye(5), atol=0.02)
+    centered = X - pca.mean_
+    left = np.square(centered - centered @ found.axes.T @ found.axes).sum(axis=1).mean()
+    assert found.residual == pytest.approx(left, rel=0.02)
+
+
+def test_alpha_is_chosen_by_what_pca_leaves(digits):
+    settings = {"n_components": 8, "max_iter": 0, "random_state": 0}
+    dae = DeepAutoencoderCompressor(**settings).fit(digits)
+    pca = PCA(8).fit(digits / 16)
+    left = pca.noise_variance_ * (64 - 8)
+    assert dae.alpha_ == pytest.approx(5 * left / len(digits), rel=0.01)
+    few = DeepAutoencoderCompressor(**settings).fit(digits[::4])
+    assert few.alpha_ > 3 * dae.alpha_
+    assert DeepAutoencoderCompressor(**settings, alpha=0.1).fit(digits).alpha_ == 0.1
+    plain = DeepAutoencoderCompressor(**settings, linear_path=False).fit(digits)
+    assert plain.alpha_ == 0.0
+
+
+def test_the_solver_follows_the_number_of_rows(digits):
+    settings = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 1}
+    for n_repeats, solver in ((1, "kfac-lbfgs"), (3, "kfac")):
+        X = np.tile(digits, (n_repeats, 1))
+        dae = DeepAutoencoderCompressor(**settings, random_state=0).fit(X)
+        assert dae.solver_ == solver
+
+
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "kfac", "adam", "lbfgs"])
+def test_every_solver_beats_pca(digits_split, solver):
+    training, test = digits_split
+    settings = {"random_state": 0, "solver": solver}
+    start = DeepAutoencoderCompressor(8, **settings, max_iter=0).fit(training)
+    dae = DeepAutoencoderCompressor(8, **settings, max_iter=40).fit(training)
+    assert dae.n_iter_ == 40
+    assert dae.score(test) > 0.9 * start.score(test)
+
+
+def test_rbms_may_start_the_hidden_layers_beside_a_linear_path(digits):
+    settings = {
+        "n_components": 4,
+        "hidden_layer_sizes": (20, 10),
+        "activation": "logistic",
+        "pretraining": "rbm",
+        "pretrain_epochs": 2,
+        "random_state": 0,
+    }
+    dae = DeepAutoencoderCompressor(**settings, max_iter=0).fit(digits)
+    assert [len(errors) for errors in dae.pretraining_errors_] == [2, 2]
+    # 64 -> 20 -> 10 -> 4 -> 10 -> 20 -> 64
+    assert_array_equal(dae.coefs_[1], dae.coefs_[4].T)
+    linear = DeepAutoencoderCompressor(4, max_iter=0, random_state=0).fit(digits)
+    assert_allclose(dae.score(digits), linear.score(digits), rtol=1e-5)
+    assert dae.set_params(max_iter=30).fit(digits).score(digits) > linear.score(digits)
+
+
+# The paper's network.
 
 
 @pytest.mark.parametrize("n_components", [16, 8])
@@ -23,18 +122,24 @@ def test_better_than_pca_on_held_out_digits(digits_split, n_components):
 
 
 def test_default_sizes_are_the_paper_s():
-    layout = DeepAutoencoderCompressor().layout_for(784)
-    assert str(layout) == "784-1000-500-196-500-1000-784"
-    assert str(DeepAutoencoderCompressor(60).layout_for(64)) == "64-82-60-60-60-82-64"
-    assert str(DeepAutoencoderCompressor().layout_for(1)) == "1-1-1-1-1-1-1"
+    for n_features, n_components, sizes in (
+        (784, None, "784-1000-500-196-500-1000-784"),
+        (64, 60, "64-82-60-60-60-82-64"),
+        (1, None, "1-1-1-1-1-1-1"),
+    ):
+        dae = DeepAutoencoderCompressor(n_components)
+        assert str(dae.layout_for(n_features)) == f"{sizes} with a linear path"
+        dae = DeepAutoencoderCompressor(n_components, **PAPER_SETTINGS)
+        assert str(dae.layout_for(n_features)) == sizes
 
 
 def test_unrolled_network_is_the_stack_of_rbms(digits):
     dae = DeepAutoencoderCompressor(
         5,
+        **PAPER_SETTINGS,
         hidden_layer_sizes=(12,),
         pretrain_epochs=2,
-        batch_size=50,
+        pretrain_batch_size=50,
         max_iter=0,
         random_state=0,
     ).fit(digits)
@@ -224,7 +329,9 @@ def test_constant_pixels_are_no_special_case(digits):
 
 def test_fewer_rows_than_a_batch(digits):
     for n_rows in (1, 2, 7):
-        dae = DeepAutoencoderCompressor(**QUICK, batch_size=100).fit(digits[:n_rows])
+        dae = DeepAutoencoderCompressor(**QUICK, pretrain_batch_size=100).fit(
+            digits[:n_rows]
+        )
         assert dae.transform(digits[:n_rows]).shape == (n_rows, 6)
 
 

@@ -10,10 +10,16 @@ from numpy.testing import assert_array_equal
 from sklearn.callback import ProgressBar
 from sklearn.exceptions import NotFittedError
 
-from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.network import reconstruction_loss
 
-QUICK = {"n_components": 6, "pretrain_epochs": 2, "max_iter": 5, "random_state": 0}
+QUICK = {
+    **PAPER_SETTINGS,
+    "n_components": 6,
+    "pretrain_epochs": 2,
+    "max_iter": 5,
+    "random_state": 0,
+}
 
 
 class Recorder:
@@ -70,7 +76,7 @@ def _fail_in(stage, monkeypatch):
     def overflow(theta, *_args):
         return np.inf, theta
 
-    path = "sklearn_dae.compressor._fine_tuning.loss_and_gradient"
+    path = "sklearn_dae.training._problem.loss_and_gradient"
     monkeypatch.setattr(path, overflow)
     return ValueError
 
@@ -149,6 +155,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
     X = digits[:150]
     dae = DeepAutoencoderCompressor(
         20,
+        **PAPER_SETTINGS,
         early_stopping=True,
         validation_fraction=0.3,
         n_iter_no_change=3,
@@ -192,7 +199,7 @@ def test_ctrl_c_before_the_first_iteration_keeps_the_pretrained_weights(
         signal.raise_signal(signal.SIGINT)
 
     pretrained = DeepAutoencoderCompressor(**QUICK | {"max_iter": 0}).fit(digits)
-    monkeypatch.setattr("sklearn_dae.compressor._fine_tuning.loss_and_gradient", press)
+    monkeypatch.setattr("sklearn_dae.training._problem.loss_and_gradient", press)
     dae = DeepAutoencoderCompressor(**QUICK)
     with pytest.warns(UserWarning, match="interrupted after 0 iterations"):
         dae.fit(digits)
@@ -333,7 +340,6 @@ def test_not_fitted(digits, method):
         ("output_activation", 3, ValueError),
         ("loss", "mse", ValueError),
         ("alpha", -1.0, ValueError),
-        ("alpha", "small", TypeError),
         ("sparsity", -0.5, ValueError),
         ("sparsity", None, TypeError),
         ("target_activation", 0.0, ValueError),
@@ -347,6 +353,12 @@ def test_not_fitted(digits, method):
         ("pretrain_learning_rate", "auto", TypeError),
         ("batch_size", 0, ValueError),
         ("batch_size", "all", TypeError),
+        ("pretrain_batch_size", 0, ValueError),
+        ("solver", "sgd", ValueError),
+        ("linear_path", "yes", TypeError),
+        ("alpha", "small", TypeError),
+        ("learning_rate_init", 0, ValueError),
+        ("damping", 0.0, ValueError),
         ("max_iter", -1, ValueError),
         ("max_iter", "many", TypeError),
         ("max_fun", 0, ValueError),
@@ -387,12 +399,17 @@ def test_bad_parameters_are_named(digits, parameter, value, error):
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
-        ({"output_activation": "identity"}, "use that, or loss='squared_error'"),
+        ({"loss": "log_loss"}, "use that, or loss='squared_error'"),
         ({"activation": "relu", "pretraining": "rbm"}, "use those, or pretraining="),
         (
             {"activation": "relu", "code_activation": "identity", "sparsity": 0.1},
             "bounded activation",
         ),
+        (
+            {"linear_path": True, "code_activation": "tanh"},
+            "code_activation='identity' and output_activation='clipped' or",
+        ),
+        ({"code_activation": "clipped"}, "code_activation"),
         ({"early_stopping": True, "validation_fraction": 0.99}, "no training row"),
     ],
 )
@@ -403,7 +420,7 @@ def test_settings_that_contradict_each_other(digits, settings, match):
 
 def test_pretraining_that_diverges_names_its_layer(digits):
     dae = DeepAutoencoderCompressor(
-        5, code_activation="identity", pretrain_learning_rate=1e36, random_state=0
+        **QUICK | {"code_activation": "identity"}, pretrain_learning_rate=1e36
     )
     with pytest.raises(ValueError, match=r"layer 1 \(64 -> 82, logistic\).*lower it"):
         dae.fit(digits)
@@ -412,7 +429,7 @@ def test_pretraining_that_diverges_names_its_layer(digits):
 def test_a_loss_that_overflows_names_the_layer_and_the_remedy(digits):
     units = {"activation": "relu", "code_activation": "relu"}
     dae = DeepAutoencoderCompressor(
-        **QUICK, **units, hidden_layer_sizes=(9,), warm_start=True
+        **QUICK | units, hidden_layer_sizes=(9,), warm_start=True
     ).fit(digits)
     dae.theta_ = np.abs(dae.theta_) * np.float32(1e30)
     with pytest.raises(ValueError, match=r"layer 2 \(9 -> 6, relu\).*larger alpha"):

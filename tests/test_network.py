@@ -14,6 +14,7 @@ from sklearn_dae.network import (
     Layout,
     Objective,
     forward,
+    kronecker_factors,
     loss_and_gradient,
     propagate,
     reconstruction_loss,
@@ -22,7 +23,8 @@ from sklearn_dae.network import (
 COMBINATIONS = [
     (loss, hidden, code, output)
     for loss, hidden, code, output in itertools.product(LOSSES, UNITS, UNITS, UNITS)
-    if loss == "squared_error" or output == "logistic"
+    if (loss == "squared_error" or output == "logistic")
+    and "clipped" not in (hidden, code)
 ]
 
 
@@ -49,10 +51,22 @@ def test_gradient_matches_finite_differences(
     rng, loss, hidden, code, output, alpha, sparsity
 ):
     layout = Layout.autoencoder([4, 5, 2], hidden=hidden, code=code, output=output)
+    _check_gradient(rng, layout, Objective(loss, alpha, sparsity, 0.2))
+
+
+@pytest.mark.parametrize("sizes", [[4, 5, 2], [5, 4, 3, 2]])
+@pytest.mark.parametrize("output", ["identity", "clipped", "logistic"])
+def test_gradient_with_a_linear_path_matches_finite_differences(rng, sizes, output):
+    layout = Layout.autoencoder(
+        sizes, hidden="tanh", code="identity", output=output, linear_path=True
+    )
+    _check_gradient(rng, layout, Objective("squared_error", 0.2, 0.3))
+
+
+def _check_gradient(rng, layout, objective):
     theta, X = _problem(rng, layout)
     # Blocks of two rows, so that sums over blocks and penalties meet.
     blocks = RowBlocks(X, block_rows=2)
-    objective = Objective(loss, alpha, sparsity, target_activation=0.2)
 
     def value(theta):
         return loss_and_gradient(theta, blocks, layout, objective)[0]
@@ -163,3 +177,105 @@ def test_encoder_and_decoder_make_the_whole(rng):
     assert code.shape == (6, 3)
     output = propagate(theta, code, layout, layout.decoder)
     assert_allclose(output, forward(theta, X, layout)[-1])
+
+
+# The linear path.
+
+
+def test_a_network_that_is_its_linear_path_is_linear(rng):
+    layout = Layout.autoencoder(
+        [6, 5, 2], code="identity", output="identity", linear_path=True
+    )
+    assert str(layout) == "6-5-2-5-6 with a linear path"
+    assert [layer.n_direct for layer in layout.layers] == [0, 6, 0, 2]
+    theta, X = _problem(rng, layout)
+    _, code, _, output = layout.split(theta)
+    code[:5] = output[:5] = 0
+    z = X @ code[5:-1] + code[-1]
+    assert_allclose(propagate(theta, X, layout, layout.encoder), z)
+    expected = z @ output[5:-1] + output[-1]
+    assert_allclose(propagate(theta, z, layout, layout.decoder), expected)
+    assert_allclose(propagate(theta, X, layout), expected)
+
+
+def test_without_hidden_layers_there_is_no_linear_path():
+    layout = Layout.autoencoder([6, 2], code="identity", linear_path=True)
+    assert not layout.has_linear_path
+
+
+def test_the_penalty_leaves_biases_and_the_linear_path_free(rng):
+    layout = Layout.autoencoder(
+        [6, 5, 2], code="identity", output="identity", linear_path=True
+    )
+    theta, X = _problem(rng, layout)
+    losses = [
+        loss_and_gradient(theta, X, layout, Objective("squared_error", alpha))[0]
+        for alpha in (0.0, 1.0)
+    ]
+    squares = sum(
+        np.square(parameters[: layer.n_below]).sum()
+        for layer, parameters in zip(layout.layers, layout.split(theta), strict=True)
+    )
+    assert losses[1] - losses[0] == pytest.approx(squares / 2)
+
+
+def test_clipped_outputs_cost_nothing_beyond_the_end_where_the_pixel_is():
+    x = np.array([[0.0, 0.0, 1.0, 1.0, 0.5, 0.5]])
+    z = np.array([[-3.0, 0.2, 4.0, 0.9, -1.0, 2.0]])
+    loss = LOSSES["squared_error"](z, x, "clipped")
+    assert_allclose(z, [[0, 0.4, 0, -0.2, -3, 3]])
+    assert loss == pytest.approx(0.04 + 0.01 + 1.5**2 + 1.5**2)
+
+
+# Curvature.
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_kronecker_factors_give_the_hessian_of_one_layer(rng, loss):
+    """Exact where all rows are alike, and the layer is linear in its parameters."""
+    output = "identity" if loss == "squared_error" else "logistic"
+    layout = Layout.autoencoder([3, 2], code="identity", output=output)
+    theta, X = _problem(rng, layout, n_rows=1)
+    X = np.repeat(X, 40_000, axis=0)
+    A, G = kronecker_factors(theta, X, layout, loss, seed=0)[-1]
+    start = layout.layers[0].n_parameters
+
+    def gradient(part):
+        whole = np.concatenate([theta[:start], part])
+        return loss_and_gradient(whole, X[:1], layout, Objective(loss))[1][start:]
+
+    part = theta[start:]
+    hessian = np.array(
+        [
+            _finite_differences(lambda t, i=i: gradient(t)[i], part)
+            for i in range(len(part))
+        ]
+    )
+    assert_allclose(np.kron(A[0], G[0]), hessian, atol=0.03 * np.abs(hessian).max())
+
+
+def test_kronecker_factors_do_not_depend_on_blocks_of_rows_but_on_the_seed(rng):
+    layout = Layout.autoencoder([6, 5, 2])
+    theta, X = _problem(rng, layout, n_rows=300)
+    first, again, other = (
+        kronecker_factors(theta, X, layout, "log_loss", seed) for seed in (0, 0, 1)
+    )
+    for (A, G), (A2, G2), (A3, G3) in zip(first, again, other, strict=True):
+        assert_array_equal(A[0], A2[0])
+        assert_array_equal(G[0], G2[0])
+        assert_array_equal(A[0], A3[0])
+        assert np.abs(G[0] - G3[0]).max() > 0
+        assert_allclose(A[0], A[0].T)
+    inputs = np.column_stack([X, np.ones(300)])
+    assert_allclose(first[0][0][0], inputs.T @ inputs / 300)
+
+
+def test_large_kronecker_factors_are_cut_into_blocks(rng):
+    layout = Layout.autoencoder([7, 3])
+    theta, X = _problem(rng, layout, n_rows=50)
+    whole = kronecker_factors(theta, X, layout, "log_loss", 0)
+    blocks = kronecker_factors(theta, X, layout, "log_loss", 0, block_size=4)
+    assert [[len(block) for block in A] for A, _ in blocks] == [[4, 4], [4]]
+    assert [[len(block) for block in G] for _, G in blocks] == [[3], [3, 4]]
+    assert_allclose(blocks[0][0][1], whole[0][0][0][4:, 4:])
+    assert_allclose(blocks[1][1][0], whole[1][1][0][:3, :3])

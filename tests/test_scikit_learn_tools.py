@@ -15,10 +15,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from threadpoolctl import threadpool_limits
 
-from sklearn_dae import BernoulliRBM, DeepAutoencoderCompressor
+from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
 from sklearn_dae.evaluation import reconstruction_scorer
 
-QUICK = {"pretrain_epochs": 2, "max_iter": 10, "random_state": 0}
+QUICK = {**PAPER_SETTINGS, "pretrain_epochs": 2, "max_iter": 10, "random_state": 0}
 
 
 def test_pickle_gives_the_same_codes(fitted, digits):

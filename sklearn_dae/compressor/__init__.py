@@ -1,5 +1,8 @@
 """The deep autoencoder as a scikit-learn transformer."""
 
-from sklearn_dae.compressor._estimator import DeepAutoencoderCompressor
+from sklearn_dae.compressor._estimator import (
+    PAPER_SETTINGS,
+    DeepAutoencoderCompressor,
+)
 
-__all__ = ["DeepAutoencoderCompressor"]
+__all__ = ["PAPER_SETTINGS", "DeepAutoencoderCompressor"]

@@ -7,6 +7,7 @@ image, and images again from codes.
 import time
 import warnings
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -22,14 +23,39 @@ from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import PixelScaler, cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.compressor._fine_tuning import fine_tune
-from sklearn_dae.compressor._initialization import make_rbm, random_parameters, unroll
-from sklearn_dae.compressor._parameters import check_parameters, takes_rbms
+from sklearn_dae.compressor._fine_tuning import SOLVERS, Settings, fine_tune
+from sklearn_dae.compressor._initialization import (
+    make_rbm,
+    random_parameters,
+    start_as_pca,
+    unroll,
+)
+from sklearn_dae.compressor._parameters import (
+    check_parameters,
+    takes_linear_path,
+    takes_rbms,
+)
+from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.network import Layout, Objective, propagate
-from sklearn_dae.training import Progress
+from sklearn_dae.training import Problem, Progress
 
 #: Sizes of the paper's hidden layers, relative to its 784 pixels.
 PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
+
+#: The paper's network and training: ``DeepAutoencoderCompressor(**PAPER_SETTINGS)``.
+PAPER_SETTINGS = MappingProxyType(
+    {
+        "activation": "logistic",
+        "code_activation": "logistic",
+        "output_activation": "logistic",
+        "linear_path": False,
+        "loss": "log_loss",
+        "solver": "lbfgs",
+    }
+)
+
+#: The L2 penalty's weight, in units of the error that PCA leaves over the rows.
+AUTO_ALPHA = 5.0
 
 
 class DeepAutoencoderCompressor(
@@ -40,9 +66,14 @@ class DeepAutoencoderCompressor(
 ):
     """Compress similar images to a few values each with a deep autoencoder.
 
-    A stack of restricted Boltzmann machines is learned layer by layer, unrolled
-    into an encoder and a mirrored decoder, and fine-tuned as a whole by SciPy's
-    L-BFGS on the reconstruction cost.
+    The encoder and the decoder each add what a stack of hidden layers makes of their
+    input to a linear map of it. The linear maps start as PCA, the rest at zero, so
+    the autoencoder starts as good as PCA; fine-tuning lowers the reconstruction cost
+    from there, in coordinates that even out its curvature.
+
+    With ``**PAPER_SETTINGS`` it is the network of logistic units that *Image
+    compression using deep autoencoder* describes: restricted Boltzmann machines,
+    learned layer by layer and unrolled, are fine-tuned by plain L-BFGS.
 
     Parameters
     ----------
@@ -55,23 +86,32 @@ class DeepAutoencoderCompressor(
         mirrors them. By default two layers in the paper's proportions,
         1000 and 500 for 784 pixels, and no smaller than the code.
 
-    activation : {"logistic", "relu", "tanh", "identity"}, default="logistic"
+    activation : {"relu", "logistic", "tanh", "identity"}, default="relu"
         Units of the hidden layers.
 
-    code_activation : {"logistic", "identity", "relu", "tanh"}, default="logistic"
-        Units of the code layer. "identity" gives a linear code, which keeps more.
+    code_activation : {"identity", "logistic", "relu", "tanh"}, default="identity"
+        Units of the code layer.
 
-    output_activation : {"logistic", "identity", "relu", "tanh"}, default="logistic"
-        Units of the output, which reconstructs pixels scaled to [0, 1].
-        ``loss="log_loss"`` needs "logistic".
+    output_activation : {"clipped", "identity", "logistic", "relu", "tanh"}, \
+            default="clipped"
+        Units of the output, which reconstructs pixels scaled to [0, 1]. "clipped" is
+        linear within that range, and an output below 0 costs nothing where the pixel
+        is 0, nor one above 1 where it is 1. ``loss="log_loss"`` needs "logistic".
 
-    loss : {"log_loss", "squared_error"}, default="log_loss"
+    linear_path : bool or "auto", default="auto"
+        Whether the code sees the image, and the output the code, directly beside the
+        hidden layers. "auto" has it where the code is "identity" and the output that
+        or "clipped", as it needs.
+
+    loss : {"squared_error", "log_loss"}, default="squared_error"
         Reconstruction cost, summed over the pixels of an image (scaled to [0, 1])
         and averaged over images.
 
-    alpha : float, default=0.0
-        Weight of the L2 penalty: ``alpha / 2`` times the squared weights is added
-        to the mean cost of an image.
+    alpha : float or "auto", default="auto"
+        Weight of the L2 penalty: ``alpha / 2`` times the squared weights, those of
+        the linear path aside, is added to the mean cost of an image. "auto" is
+        proportional to the squared error that PCA leaves and inversely to the
+        number of rows, and 0 without a linear path.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
@@ -82,8 +122,9 @@ class DeepAutoencoderCompressor(
         The mean activation asked of each unit, as a fraction of its range.
 
     pretraining : {"auto", "rbm", None}, default="auto"
-        Whether to start from a stack of RBMs or from small random weights. "auto"
-        takes RBMs where the hidden units are logistic, as those of an RBM are.
+        Whether the hidden layers start from a stack of RBMs or from small random
+        weights. "auto" takes RBMs where there is no linear path and the hidden units
+        are logistic, as those of an RBM are.
 
     pretrain_epochs : int, default=20
         Sweeps over the data for each RBM.
@@ -91,21 +132,45 @@ class DeepAutoencoderCompressor(
     pretrain_learning_rate : float, default=0.1
         Learning rate of the RBMs; a linear code layer takes a hundredth of it.
 
-    batch_size : int or "auto", default="auto"
+    pretrain_batch_size : int or "auto", default="auto"
         Rows in a mini-batch of the RBMs. "auto" is a hundredth of the training
         rows, but at least 10 and at most 100: an RBM needs enough updates.
 
-    max_iter : int, default=200
-        Most L-BFGS iterations. This is a budget, which the training of a deep
+    solver : {"auto", "kfac-lbfgs", "kfac", "adam", "lbfgs"}, default="auto"
+        How to fine-tune.
+
+        - "kfac-lbfgs": SciPy's L-BFGS over all rows, in coordinates whitened by the
+          Kronecker factors of the curvature.
+        - "kfac": natural gradient on mini-batches, with the same factors.
+        - "adam": Adam on mini-batches.
+        - "lbfgs": SciPy's L-BFGS over all rows, in the parameters themselves.
+
+        "auto" is "kfac-lbfgs" up to 5,000 training rows, "kfac" for more.
+
+    max_iter : int, default=None
+        Most iterations of L-BFGS, or epochs of a mini-batch solver. By default 200
+        iterations, or 40 epochs. This is a budget, which the training of a deep
         network usually spends; running out of it is no reason for a warning.
 
     max_fun : int, default=15000
-        Most evaluations of the gradient.
+        Most evaluations of the gradient by L-BFGS.
 
     tol : float, default=1e-7
-        Fine-tuning stops when an iteration lowers the objective by less than this
+        L-BFGS stops when an iteration lowers the objective by less than this
         fraction of it (of 1, if the objective is below 1). Early stopping treats
         smaller gains as no improvement.
+
+    batch_size : int or "auto", default="auto"
+        Rows in a mini-batch of fine-tuning. "auto" is 1,000, or a tenth of the
+        rows if that is less.
+
+    learning_rate_init : float or "auto", default="auto"
+        Initial learning rate of a mini-batch solver, which falls to zero along half
+        a cosine. "auto" is 0.1 for "kfac" and 0.001 for "adam".
+
+    damping : float, default=0.1
+        Fraction of the mean curvature of a layer that "kfac" and "kfac-lbfgs" add to
+        its curvature. More makes steps shorter and safer.
 
     early_stopping : bool, default=False
         Whether to keep ``validation_fraction`` of the rows out of the training,
@@ -161,15 +226,22 @@ class DeepAutoencoderCompressor(
         For each RBM and epoch, its squared reconstruction error a row; empty
         without pretraining.
 
+    alpha_ : float
+        Weight of the L2 penalty that was used.
+
+    solver_ : str
+        Solver that was used.
+
     loss_curve_ : list of float
-        The objective after each iteration.
+        The objective after each iteration; for a mini-batch solver its mean over the
+        mini-batches of an epoch.
 
     validation_loss_curve_ : list of float
         The loss of the held-out rows after each iteration; empty without
         ``early_stopping``.
 
     n_iter_ : int
-        Number of L-BFGS iterations.
+        Number of iterations, or of epochs.
 
     n_evaluations_ : int
         Number of gradient evaluations.
@@ -191,8 +263,8 @@ class DeepAutoencoderCompressor(
     Notes
     -----
     Training works in single precision whatever the dtype of X. Fine-tuning scales
-    rows a block at a time, so X may be ``uint8`` and memory-mapped; pretraining holds
-    the scaled rows, and then the activations of one hidden layer, in memory.
+    rows a block at a time, so X may be ``uint8`` and memory-mapped; pretraining of
+    RBMs holds the scaled rows, and then the activations of one hidden layer, in memory.
     `transform` and `inverse_transform` compute in double precision for
     double-precision input.
 
@@ -225,20 +297,25 @@ class DeepAutoencoderCompressor(
         n_components: int | None = None,
         *,
         hidden_layer_sizes: Sequence[int] | None = None,
-        activation: str = "logistic",
-        code_activation: str = "logistic",
-        output_activation: str = "logistic",
-        loss: str = "log_loss",
-        alpha: float = 0.0,
+        activation: str = "relu",
+        code_activation: str = "identity",
+        output_activation: str = "clipped",
+        linear_path: bool | str = "auto",
+        loss: str = "squared_error",
+        alpha: float | str = "auto",
         sparsity: float = 0.0,
         target_activation: float = 0.05,
         pretraining: str | None = "auto",
         pretrain_epochs: int = 20,
         pretrain_learning_rate: float = 0.1,
-        batch_size: int | str = "auto",
-        max_iter: int = 200,
+        pretrain_batch_size: int | str = "auto",
+        solver: str = "auto",
+        max_iter: int | None = None,
         max_fun: int = 15000,
         tol: float = 1e-7,
+        batch_size: int | str = "auto",
+        learning_rate_init: float | str = "auto",
+        damping: float = 0.1,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -254,6 +331,7 @@ class DeepAutoencoderCompressor(
         self.activation = activation
         self.code_activation = code_activation
         self.output_activation = output_activation
+        self.linear_path = linear_path
         self.loss = loss
         self.alpha = alpha
         self.sparsity = sparsity
@@ -261,10 +339,14 @@ class DeepAutoencoderCompressor(
         self.pretraining = pretraining
         self.pretrain_epochs = pretrain_epochs
         self.pretrain_learning_rate = pretrain_learning_rate
-        self.batch_size = batch_size
+        self.pretrain_batch_size = pretrain_batch_size
+        self.solver = solver
         self.max_iter = max_iter
         self.max_fun = max_fun
         self.tol = tol
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.damping = damping
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -363,40 +445,49 @@ class DeepAutoencoderCompressor(
         pretrained = previous is None and takes_rbms(self)
         context = self._init_callback_context(max_subtasks=1 + pretrained)
         context.call_on_fit_task_begin(estimator=self, X=X)
+        if previous not in (None, self.layout_):
+            raise ValueError(
+                f"warm_start=True goes on with the network {previous}, but the "
+                f"parameters and X now ask for {self.layout_}, or for other units; "
+                "use warm_start=False."
+            )
+        pca = (
+            principal_axes(training, self._n_features_out)
+            if self.layout_.has_linear_path
+            else None
+        )
         if previous is not None:
-            if previous != self.layout_:
-                raise ValueError(
-                    f"warm_start=True goes on with the network {previous}, but the "
-                    f"parameters and X now ask for {self.layout_}, or for other units; "
-                    "use warm_start=False."
-                )
             theta = self.theta_
         else:
             self.pretraining_errors_: list[list[float]] = []
-            if pretrained:
-                theta = self._pretrain(training, rng, context)
-            else:
-                theta = random_parameters(self.layout_, rng)
-        interrupted = self._fine_tune(theta, training, validation, context)
+            rbms = self._pretrain(training, rng, context) if pretrained else []
+            theta = random_parameters(self.layout_, rng)
+            unroll(rbms, theta, self.layout_)
+            if pca is not None:
+                start_as_pca(theta, self.layout_, pca)
+        self.alpha_ = self._choose_alpha(pca, training.n_rows)
+        interrupted = self._fine_tune(theta, training, validation, rng, context)
         context.call_on_fit_task_end(
             estimator=self, X=X, reconstruction_attributes={"theta_": self.theta_}
         )
         return X, interrupted
 
-    def _pretrain(self, blocks: RowBlocks, rng: Any, context: Any) -> np.ndarray:
+    def _pretrain(self, blocks: RowBlocks, rng: Any, context: Any) -> list[Any]:
         """Learn a stack of RBMs, each on the hidden units of the one below."""
-        stage = context.subcontext("pretrain", max_subtasks=len(self.layout_.encoder))
+        layers = [self.layout_.layers[index] for index in self.layout_.encoder]
+        if self.layout_.has_linear_path:
+            layers.pop()  # The code layer starts as PCA.
+        stage = context.subcontext("pretrain", max_subtasks=len(layers))
         stage.call_on_fit_task_begin(estimator=self)
         rows = blocks.map(lambda x: x)
         rbms = []
-        for index in self.layout_.encoder:
-            layer = self.layout_.layers[index]
+        for number, layer in enumerate(layers, start=1):
             rbm = make_rbm(
                 layer,
                 len(rows),
                 n_iter=self.pretrain_epochs,
                 learning_rate=self.pretrain_learning_rate,
-                batch_size=self.batch_size,
+                batch_size=self.pretrain_batch_size,
                 random_state=rng.randint(np.iinfo(np.int32).max),
                 verbose=self.verbose > 1,
             )
@@ -408,7 +499,7 @@ class DeepAutoencoderCompressor(
                     rbm.fit(rows)
                 except ValueError as error:
                     raise ValueError(
-                        f"Pretraining of layer {index + 1} ({layer}) failed with "
+                        f"Pretraining of layer {number} ({layer}) failed with "
                         f"pretrain_learning_rate={self.pretrain_learning_rate}: "
                         f"lower it. {error}"
                     ) from error
@@ -423,22 +514,26 @@ class DeepAutoencoderCompressor(
                     f"time = {time.perf_counter() - begin:.2f}s"
                 )
         stage.call_on_fit_task_end(estimator=self)
-        return unroll(rbms, self.layout_)
+        return rbms
 
     def _fine_tune(
         self,
         theta: np.ndarray,
         training: RowBlocks,
         validation: RowBlocks | None,
+        rng: Any,
         context: Any,
     ) -> bool:
         """Set what fine-tuning arrives at; return whether the user interrupted it."""
-        stage = context.subcontext("fine-tune", max_subtasks=self.max_iter)
+        problem = self._problem(training)
+        settings = self._settings(training.n_rows, rng.randint(np.iinfo(np.int32).max))
+        self.solver_ = settings.solver
+        stage = context.subcontext("fine-tune", max_subtasks=settings.max_iter)
         stage.call_on_fit_task_begin(estimator=self, X=training.X)
         begin = time.perf_counter()
 
         def on_iteration(progress: Progress) -> bool:
-            every = 1 if self.verbose > 1 else max(1, self.max_iter // 10)
+            every = 1 if self.verbose > 1 else max(1, settings.max_iter // 10)
             if self.verbose and progress.n_iter % every == 0:
                 print(self._report(progress, time.perf_counter() - begin))
             iteration = stage.subcontext("iteration")
@@ -450,16 +545,7 @@ class DeepAutoencoderCompressor(
             )
 
         progress, outcome = fine_tune(
-            theta,
-            training,
-            validation,
-            self.layout_,
-            Objective(self.loss, self.alpha, self.sparsity, self.target_activation),
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            on_iteration=on_iteration,
+            problem, theta, validation, settings, on_iteration
         )
         self.theta_ = progress.best_theta
         self.loss_curve_ = progress.loss_curve
@@ -473,6 +559,38 @@ class DeepAutoencoderCompressor(
             reconstruction_attributes={"theta_": self.theta_},
         )
         return outcome.interrupted
+
+    def _problem(self, rows: RowBlocks) -> Problem:
+        objective = Objective(
+            self.loss, self.alpha_, self.sparsity, self.target_activation
+        )
+        return Problem(rows, self.layout_, objective)
+
+    def _choose_alpha(self, pca: PrincipalAxes | None, n_rows: int) -> float:
+        if not isinstance(self.alpha, str):
+            return self.alpha
+        return 0.0 if pca is None else AUTO_ALPHA * pca.residual / n_rows
+
+    def _settings(self, n_rows: int, seed: int) -> Settings:
+        """Fill in what is left to us to choose."""
+        solver = self.solver
+        if solver == "auto":
+            solver = "kfac-lbfgs" if n_rows <= 5000 else "kfac"
+        default_iter, default_rate = SOLVERS[solver]
+        rate, batch_size = self.learning_rate_init, self.batch_size
+        return Settings(
+            solver,
+            default_iter if self.max_iter is None else self.max_iter,
+            self.max_fun,
+            self.tol,
+            self.n_iter_no_change,
+            default_rate if isinstance(rate, str) else rate,
+            max(1, min(1000, n_rows // 10))
+            if isinstance(batch_size, str)
+            else batch_size,
+            self.damping,
+            seed,
+        )
 
     def _report(self, progress: Progress, seconds: float) -> str:
         line = (
@@ -528,6 +646,7 @@ class DeepAutoencoderCompressor(
             hidden=self.activation,
             code=self.code_activation,
             output=self.output_activation,
+            linear_path=takes_linear_path(self),
         )
 
     def _learn_range(self, X: np.ndarray) -> PixelScaler:

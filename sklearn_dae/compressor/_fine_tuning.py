@@ -1,35 +1,55 @@
 """Fine-tuning: all parameters of the network at once, on the reconstruction cost."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.network import (
-    UNITS,
-    Layout,
-    Objective,
-    loss_and_gradient,
-    preactivations,
-    reconstruction_loss,
+from sklearn_dae.network import reconstruction_loss
+from sklearn_dae.training import (
+    AdamStep,
+    KroneckerStep,
+    Outcome,
+    Problem,
+    Progress,
+    Step,
+    minimize_lbfgs,
+    minimize_minibatch,
 )
-from sklearn_dae.training import Outcome, Progress, minimize_lbfgs
+
+#: Ways to fine-tune: default of ``max_iter``, and initial learning rate if any.
+SOLVERS = {
+    "kfac-lbfgs": (200, 0.0),
+    "kfac": (40, 0.1),
+    "adam": (40, 1e-3),
+    "lbfgs": (200, 0.0),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to fine-tune; see the parameters of the compressor."""
+
+    solver: str
+    max_iter: int
+    max_fun: int
+    tol: float
+    n_iter_no_change: int
+    learning_rate: float
+    batch_size: int
+    damping: float
+    seed: int
 
 
 def fine_tune(
+    problem: Problem,
     theta: np.ndarray,
-    training: RowBlocks,
     validation: RowBlocks | None,
-    layout: Layout,
-    objective: Objective,
-    *,
-    max_iter: int,
-    max_fun: int,
-    tol: float,
-    n_iter_no_change: int,
+    settings: Settings,
     on_iteration: Callable[[Progress], bool],
 ) -> tuple[Progress, Outcome]:
-    """Minimise the objective over the training rows from ``theta`` on.
+    """Minimise the objective from ``theta`` on.
 
     Returns
     -------
@@ -45,49 +65,48 @@ def fine_tune(
         If the objective or its gradient stops being finite.
     """
 
-    def function(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss, gradient = loss_and_gradient(theta, training, layout, objective)
-            if not (np.isfinite(loss) and np.isfinite(gradient).all()):
-                raise ValueError(_explain_overflow(theta, training, layout))
-        return loss, gradient
-
     def validation_loss(theta: np.ndarray) -> float:
         assert validation is not None
-        return reconstruction_loss(theta, validation, layout, objective.loss)
+        loss = problem.objective.loss
+        return reconstruction_loss(theta, validation, problem.layout, loss)
 
     progress = Progress(
         theta,
         validation_loss=None if validation is None else validation_loss,
-        n_iter_no_change=n_iter_no_change,
-        tol=tol,
+        n_iter_no_change=settings.n_iter_no_change,
+        tol=settings.tol,
         on_iteration=on_iteration,
     )
-    if max_iter == 0:
+    if settings.max_iter == 0:
         return progress, Outcome("STOP: max_iter is 0", 0, False)
-    outcome = minimize_lbfgs(
-        function, theta, progress, max_iter=max_iter, max_fun=max_fun, tol=tol
-    )
+    if settings.solver in ("lbfgs", "kfac-lbfgs"):
+        outcome = minimize_lbfgs(
+            problem,
+            theta,
+            progress,
+            max_iter=settings.max_iter,
+            max_fun=settings.max_fun,
+            tol=settings.tol,
+            renew_every=20 if settings.solver == "kfac-lbfgs" else None,
+            damping=settings.damping,
+            seed=settings.seed,
+        )
+    else:
+        step: Step
+        if settings.solver == "kfac":
+            step = KroneckerStep(
+                len(theta), damping=settings.damping, seed=settings.seed
+            )
+        else:
+            step = AdamStep(len(theta))
+        outcome = minimize_minibatch(
+            problem,
+            theta,
+            progress,
+            step,
+            max_iter=settings.max_iter,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            rng=np.random.default_rng(settings.seed),
+        )
     return progress, outcome
-
-
-def _explain_overflow(theta: np.ndarray, blocks: RowBlocks, layout: Layout) -> str:
-    """Name the first layer that overflows for some row, and the remedy."""
-    return (
-        f"The loss is no longer finite: {_find_overflow(theta, blocks, layout)} of the "
-        f"network {layout} overflowed. Use bounded units (activation='logistic' or "
-        "'tanh'), a larger alpha, or pretraining with a smaller "
-        "pretrain_learning_rate."
-    )
-
-
-def _find_overflow(theta: np.ndarray, blocks: RowBlocks, layout: Layout) -> str:
-    for h in blocks:
-        layers = zip(layout.layers, layout.split(theta), strict=True)
-        for number, (layer, parameters) in enumerate(layers, start=1):
-            z = preactivations(h, parameters)
-            if not np.isfinite(z).all():
-                return f"layer {number} ({layer})"
-            UNITS[layer.unit].activate(z)
-            h = z
-    return "the gradient"

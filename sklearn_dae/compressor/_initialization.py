@@ -1,9 +1,10 @@
-"""Where training starts: a stack of RBMs, unrolled, or small random weights."""
+"""Where training starts: PCA, a stack of RBMs, unrolled, or small random weights."""
 
 from typing import Any
 
 import numpy as np
 
+from sklearn_dae.compressor._principal_axes import PrincipalAxes
 from sklearn_dae.network import Layer, Layout
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
 
@@ -51,22 +52,43 @@ def make_rbm(
     )
 
 
-def unroll(rbms: list[Any], layout: Layout) -> np.ndarray:
-    """Make an encoder of the RBMs and a decoder of their transposed weights."""
-    theta = np.empty(layout.n_parameters, np.float32)
+def unroll(rbms: list[Any], theta: np.ndarray, layout: Layout) -> None:
+    """Put the RBMs in the encoder and their transposed weights in the decoder."""
     parameters = layout.split(theta)
     for index, rbm in enumerate(rbms):
         encoder, decoder = parameters[index], parameters[-1 - index]
         encoder[:-1], encoder[-1] = rbm.components_.T, rbm.intercept_hidden_
-        decoder[:-1], decoder[-1] = rbm.components_, rbm.intercept_visible_
-    return theta
+        if not layout.layers[-1 - index].n_direct:
+            decoder[:-1], decoder[-1] = rbm.components_, rbm.intercept_visible_
+
+
+def start_as_pca(theta: np.ndarray, layout: Layout, pca: PrincipalAxes) -> None:
+    """Make the linear path that of PCA; the code and the output see nothing else."""
+    code, output = (
+        (layout.layers[index], layout.split(theta)[index])
+        for index in (layout.encoder[-1], -1)
+    )
+    for layer, parameters in (code, output):
+        parameters[: layer.n_below] = 0
+    layer, parameters = code
+    parameters[layer.n_below : -1] = pca.axes.T
+    parameters[-1] = -(pca.axes @ pca.mean)
+    layer, parameters = output
+    parameters[layer.n_below : -1] = pca.axes
+    parameters[-1] = pca.mean
 
 
 def random_parameters(layout: Layout, rng: Any) -> np.ndarray:
-    """Draw weights as Glorot and Bengio (2010) advise; biases are zero."""
+    """Draw weights as Glorot and Bengio (2010), for relu He et al. (2015), advise.
+
+    Biases are zero.
+    """
     theta = np.zeros(layout.n_parameters, np.float32)
     for layer, parameters in zip(layout.layers, layout.split(theta), strict=True):
-        factor = 2.0 if layer.unit == "logistic" else 6.0
-        bound = np.sqrt(factor / (layer.n_in + layer.n_out))
+        if layer.unit == "relu":
+            bound = np.sqrt(6.0 / layer.n_in)
+        else:
+            factor = 2.0 if layer.unit == "logistic" else 6.0
+            bound = np.sqrt(factor / (layer.n_in + layer.n_out))
         parameters[:-1] = rng.uniform(-bound, bound, (layer.n_in, layer.n_out))
     return theta

@@ -13,17 +13,37 @@ from sklearn_dae._validation import (
     check_switch,
     check_verbose,
 )
+from sklearn_dae.compressor._fine_tuning import SOLVERS
 from sklearn_dae.compressor._initialization import RBM_CODE_UNITS, RBM_HIDDEN_UNITS
 from sklearn_dae.network import BOUNDED_UNITS, LOSSES, UNITS
+
+#: Units that a layer but the output may have.
+INNER_UNITS = tuple(unit for unit in UNITS if unit != "clipped")
+
+#: Output units that PCA can be put in front of.
+LINEAR_OUTPUTS = ("clipped", "identity")
 
 
 def takes_rbms(p: Any) -> bool:
     """Whether an estimator with parameters ``p`` starts from RBMs."""
-    return (
-        p.pretraining is not None
-        and p.activation in RBM_HIDDEN_UNITS
-        and p.code_activation in RBM_CODE_UNITS
-    )
+    if p.pretraining == "auto" and takes_linear_path(p):
+        return False
+    return p.pretraining is not None and _may_take_rbms(p)
+
+
+def _may_take_rbms(p: Any) -> bool:
+    return p.activation in RBM_HIDDEN_UNITS and p.code_activation in RBM_CODE_UNITS
+
+
+def takes_linear_path(p: Any) -> bool:
+    """Whether an estimator with parameters ``p`` has a linear path."""
+    if p.linear_path == "auto":
+        return _may_take_linear_path(p)
+    return p.linear_path
+
+
+def _may_take_linear_path(p: Any) -> bool:
+    return p.code_activation == "identity" and p.output_activation in LINEAR_OUTPUTS
 
 
 def check_parameters(p: Any) -> None:
@@ -31,19 +51,28 @@ def check_parameters(p: Any) -> None:
     if p.n_components is not None:
         check_integer("n_components", p.n_components, 1)
     _check_sizes(p.hidden_layer_sizes)
-    check_choice("activation", p.activation, UNITS)
-    check_choice("code_activation", p.code_activation, UNITS)
+    check_choice("activation", p.activation, INNER_UNITS)
+    check_choice("code_activation", p.code_activation, INNER_UNITS)
     check_choice("output_activation", p.output_activation, UNITS)
     check_choice("loss", p.loss, LOSSES)
-    check_real("alpha", p.alpha, 0)
+    if p.linear_path != "auto":
+        check_switch("linear_path", p.linear_path)
+    if p.alpha != "auto":
+        check_real("alpha", p.alpha, 0)
     check_real("sparsity", p.sparsity, 0)
     check_real("target_activation", p.target_activation, 0, 1, "neither")
     check_choice("pretraining", p.pretraining, ("auto", "rbm", None))
     check_integer("pretrain_epochs", p.pretrain_epochs, 0)
     check_real("pretrain_learning_rate", p.pretrain_learning_rate, 0, None, "neither")
-    if p.batch_size != "auto":
-        check_integer("batch_size", p.batch_size, 1)
-    check_integer("max_iter", p.max_iter, 0)
+    for name in ("batch_size", "pretrain_batch_size"):
+        if getattr(p, name) != "auto":
+            check_integer(name, getattr(p, name), 1)
+    check_choice("solver", p.solver, ("auto", *SOLVERS))
+    if p.learning_rate_init != "auto":
+        check_real("learning_rate_init", p.learning_rate_init, 0, None, "neither")
+    check_real("damping", p.damping, 0, None, "neither")
+    if p.max_iter is not None:
+        check_integer("max_iter", p.max_iter, 0)
     check_integer("max_fun", p.max_fun, 1)
     check_real("tol", p.tol, 0)
     check_switch("early_stopping", p.early_stopping)
@@ -61,7 +90,13 @@ def check_parameters(p: Any) -> None:
             f"loss='log_loss' needs output_activation='logistic', got "
             f"{p.output_activation!r}; use that, or loss='squared_error'."
         )
-    if p.pretraining == "rbm" and not takes_rbms(p):
+    if p.linear_path is True and not _may_take_linear_path(p):
+        raise ValueError(
+            "linear_path=True needs code_activation='identity' and output_activation="
+            f"'clipped' or 'identity', got {p.code_activation!r} and "
+            f"{p.output_activation!r}; use those, or linear_path=False."
+        )
+    if p.pretraining == "rbm" and not _may_take_rbms(p):
         raise ValueError(
             "pretraining='rbm' needs activation='logistic' and code_activation="
             f"'logistic' or 'identity', got {p.activation!r} and "

@@ -1,6 +1,7 @@
 """The network as pure functions on one flat parameter vector."""
 
-from sklearn_dae.network._forward import forward, preactivations, propagate
+from sklearn_dae.network._curvature import block_slices, kronecker_factors
+from sklearn_dae.network._forward import forward, propagate
 from sklearn_dae.network._layout import Layer, Layout
 from sklearn_dae.network._losses import LOSSES
 from sklearn_dae.network._objective import (
@@ -17,9 +18,10 @@ __all__ = [
     "Layer",
     "Layout",
     "Objective",
+    "block_slices",
     "forward",
+    "kronecker_factors",
     "loss_and_gradient",
-    "preactivations",
     "propagate",
     "reconstruction_loss",
 ]

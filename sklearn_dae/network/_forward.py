@@ -1,30 +1,89 @@
-"""From inputs to activations."""
+"""From inputs to activations.
+
+A layer takes in one array: the activations of the layer below, beside them what
+comes along the linear path, and a column of ones. So its pre-activations are one
+matrix product with all its parameters, and so is its gradient.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae.network._layout import Layout
+from sklearn_dae.network._layout import Layer, Layout
 from sklearn_dae.network._units import UNITS
 
 
-def preactivations(inputs: np.ndarray, parameters: np.ndarray) -> np.ndarray:
-    """Return ``inputs @ weights + biases`` of a layer, whose last row the biases are.
+class Pass(NamedTuple):
+    """What a forward pass leaves behind.
 
     Parameters
     ----------
-    inputs : ndarray of shape (n_samples, n_in)
-        Activations of the layer below.
+    inputs : list of ndarray
+        What each layer takes in, of shape (n_samples, n_in + 1), ones last.
 
-    parameters : ndarray of shape (n_in + 1, n_out)
-        The layer's part of the parameter vector, from `Layout.split`.
+    z : ndarray of shape (n_samples, n_out)
+        Pre-activations of the last layer.
+    """
+
+    inputs: list[np.ndarray]
+    z: np.ndarray
+
+
+def forward_pass(
+    theta: np.ndarray, X: np.ndarray, layout: Layout, layers: range | None = None
+) -> Pass:
+    """Go through the layers up to the pre-activations of the last of them.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameter vector.
+
+    X : ndarray of shape (n_samples, n_in)
+        Input of the first of the ``layers``. It is not changed.
+
+    layout : Layout
+        Sizes and units.
+
+    layers : range, default=None
+        Which layers to go through; all when None. It starts where the encoder or
+        the decoder does.
 
     Returns
     -------
-    ndarray of shape (n_samples, n_out)
-        A new array.
+    Pass
+        All arrays are new.
     """
-    z = inputs @ parameters[:-1]
-    z += parameters[-1]
-    return z
+    parameters = layout.split(theta)
+    layers = range(len(layout.layers)) if layers is None else layers
+    dtype = np.result_type(X, theta)
+    inputs: list[np.ndarray] = []
+    below = X
+    for index in layers:
+        layer = layout.layers[index]
+        if not inputs:
+            taken_in = _empty_inputs(len(X), layer, dtype)
+            taken_in[:, : layer.n_below] = X
+        if index in (0, layout.n_encoder_layers):
+            start_of_half = below
+        if layer.n_direct:
+            taken_in[:, layer.n_below : -1] = start_of_half
+        inputs.append(taken_in)
+        if index == layers[-1]:
+            return Pass(inputs, taken_in @ parameters[index])
+        # The activations are made where the next layer takes them in.
+        above = layout.layers[index + 1]
+        taken_in = _empty_inputs(len(X), above, dtype)
+        below = taken_in[:, : above.n_below]
+        np.matmul(inputs[-1], parameters[index], out=below)
+        UNITS[layer.unit].activate(below)
+    raise ValueError("There are no layers to go through.")
+
+
+def _empty_inputs(n_rows: int, layer: Layer, dtype: np.dtype) -> np.ndarray:
+    inputs = np.empty((n_rows, layer.n_in + 1), dtype)
+    inputs[:, -1] = 1
+    return inputs
 
 
 def forward(
@@ -45,19 +104,23 @@ def forward(
 
     layers : range, default=None
         Which layers to go through, for example ``layout.encoder``; all when None.
+        It starts where the encoder or the decoder does.
 
     Returns
     -------
     list of ndarray
         X itself, then an array of shape (n_samples, n_out) for each layer.
     """
-    parameters = layout.split(theta)
-    activations = [X]
-    for index in range(len(layout.layers)) if layers is None else layers:
-        z = preactivations(activations[-1], parameters[index])
-        UNITS[layout.layers[index].unit].activate(z)
-        activations.append(z)
-    return activations
+    layers = range(len(layout.layers)) if layers is None else layers
+    if not layers:
+        return [X]
+    inputs, z = forward_pass(theta, X, layout, layers)
+    UNITS[layout.layers[layers[-1]].unit].activate(z)
+    between = (
+        taken_in[:, : layout.layers[index].n_below]
+        for taken_in, index in zip(inputs[1:], layers[1:], strict=True)
+    )
+    return [X, *between, z]
 
 
 def propagate(

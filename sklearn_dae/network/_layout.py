@@ -7,11 +7,21 @@ import numpy as np
 
 
 class Layer(NamedTuple):
-    """A fully connected layer: its sizes and the kind of its units."""
+    """A fully connected layer: its sizes and the kind of its units.
+
+    ``n_direct`` of its ``n_in`` inputs, the last ones, do not come from the layer
+    below but along the linear path.
+    """
 
     n_in: int
     n_out: int
     unit: str
+    n_direct: int = 0
+
+    @property
+    def n_below(self) -> int:
+        """Inputs that come from the layer below."""
+        return self.n_in - self.n_direct
 
     @property
     def n_parameters(self) -> int:
@@ -19,7 +29,8 @@ class Layer(NamedTuple):
         return (self.n_in + 1) * self.n_out
 
     def __str__(self) -> str:
-        return f"{self.n_in} -> {self.n_out}, {self.unit}"
+        direct = f" + {self.n_direct}" if self.n_direct else ""
+        return f"{self.n_below}{direct} -> {self.n_out}, {self.unit}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,10 @@ class Layout:
     more row, its biases: the activations of a layer are
     ``unit(inputs @ weights + biases)``. The layers follow each other in the
     vector from input to output.
+
+    With a linear path, the code layer sees the input, and the output layer the code,
+    directly beside what the layers between make of them: were the weights of the
+    latter zero, the network would be linear.
 
     Parameters
     ----------
@@ -60,6 +75,7 @@ class Layout:
         hidden: str = "logistic",
         code: str = "logistic",
         output: str = "logistic",
+        linear_path: bool = False,
     ) -> Self:
         """Lay out the encoder of the given sizes and its mirror image.
 
@@ -70,12 +86,25 @@ class Layout:
 
         hidden, code, output : {"logistic", "identity", "relu", "tanh"}
             Units of the hidden layers, of the code and of the output.
+
+        linear_path : bool, default=False
+            Whether there is one. Without hidden layers it would add nothing, and
+            there is none.
         """
         mirrored = [*sizes, *reversed(sizes[:-1])]
         n_hidden = len(sizes) - 2
         units = [hidden] * n_hidden + [code] + [hidden] * n_hidden + [output]
-        layers = zip(mirrored[:-1], mirrored[1:], units, strict=True)
-        return cls(tuple(Layer(*layer) for layer in layers), len(sizes) - 1)
+        direct = [0] * len(units)
+        if linear_path and n_hidden:
+            direct[n_hidden], direct[-1] = sizes[0], sizes[-1]
+        layers = zip(mirrored[:-1], mirrored[1:], units, direct, strict=True)
+        return cls(
+            tuple(
+                Layer(n_below + n_direct, n_out, unit, n_direct)
+                for n_below, n_out, unit, n_direct in layers
+            ),
+            len(sizes) - 1,
+        )
 
     @property
     def n_parameters(self) -> int:
@@ -102,7 +131,13 @@ class Layout:
         return views
 
     def __str__(self) -> str:
-        return "-".join(str(n) for n in (self.layers[0].n_in, *self.widths))
+        sizes = "-".join(str(n) for n in (self.layers[0].n_in, *self.widths))
+        return f"{sizes} with a linear path" if self.has_linear_path else sizes
+
+    @property
+    def has_linear_path(self) -> bool:
+        """Whether some layer has inputs that do not come from the layer below."""
+        return any(layer.n_direct for layer in self.layers)
 
     @property
     def widths(self) -> tuple[int, ...]:

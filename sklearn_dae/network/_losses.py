@@ -38,7 +38,20 @@ def log_loss(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
 
 
 def squared_error(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
-    """Sum of squared differences between pixels x and outputs."""
+    """Sum of squared differences between pixels x and outputs.
+
+    For "clipped" outputs, of the differences between x and z, but where x is at an end
+    of the range and z beyond it, zero. Elsewhere z beyond the range counts as it is, so
+    that it has a slope back.
+    """
+    if unit == "clipped":
+        below, above = x <= 0, x >= 1
+        z -= x
+        np.maximum(z, 0, out=z, where=below)
+        np.minimum(z, 0, out=z, where=above)
+        loss = float(np.square(z).sum(dtype=np.float64))
+        z *= 2
+        return loss
     UNITS[unit].activate(z)
     output = z.copy()
     z -= x
@@ -47,5 +60,28 @@ def squared_error(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float
     UNITS[unit].backpropagate(output, z)
     return loss
 
+
+def sampled_log_loss(z: np.ndarray, unit: str, rng: np.random.Generator) -> None:
+    """Turn z into the slope for pixels drawn from the outputs as probabilities."""
+    UNITS[unit].activate(z)
+    uniform = rng.random(z.shape, dtype=np.float32)
+    z -= uniform < z
+
+
+def sampled_squared_error(z: np.ndarray, unit: str, rng: np.random.Generator) -> None:
+    """Turn z into the slope for outputs plus normal noise, of variance 1/2."""
+    UNITS[unit].activate(z)
+    output = z.copy()
+    z[...] = rng.standard_normal(z.shape, dtype=np.float32)
+    z *= np.sqrt(2, dtype=z.dtype)
+    UNITS[unit].backpropagate(output, z)
+
+
+#: What curvature is measured with: ``slope(z, unit, rng)`` replaces pre-activations by
+#: the derivative of the loss for targets drawn from what the network predicts.
+SAMPLED_SLOPES = {
+    "log_loss": sampled_log_loss,
+    "squared_error": sampled_squared_error,
+}
 
 LOSSES = {"log_loss": log_loss, "squared_error": squared_error}

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.network._forward import forward, preactivations, propagate
+from sklearn_dae.network._backward import backward_pass
+from sklearn_dae.network._forward import forward, forward_pass
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import LOSSES
-from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
+from sklearn_dae.network._units import BOUNDED_UNITS
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Objective:
         Summed over the pixels of an image, averaged over images.
 
     alpha : float, default=0.0
-        Weight of the L2 penalty on the weights (biases are free). It is added
-        to a mean over rows, so its meaning does not depend on their number.
+        Weight of the L2 penalty on the weights; biases and the linear path are
+        free. It is added to a mean over rows, so its meaning does not depend on
+        their number.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty.
@@ -116,15 +118,10 @@ def reconstruction_loss(
 ) -> float:
     """Mean loss of a row, without penalties and without a gradient."""
     blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
-    parameters = layout.split(theta)
-    last = len(layout.layers) - 1
-
-    def block_loss(x: np.ndarray) -> tuple[float]:
-        h = propagate(theta, x, layout, range(last))
-        z = preactivations(h, parameters[last])
-        return (LOSSES[loss](z, x, layout.layers[last].unit),)
-
-    (total,) = blocks.sum(block_loss)
+    unit = layout.layers[-1].unit
+    (total,) = blocks.sum(
+        lambda x: (LOSSES[loss](forward_pass(theta, x, layout).z, x, unit),)
+    )
     return total / blocks.n_rows
 
 
@@ -135,29 +132,13 @@ def _block_sums(
     loss: str,
     slopes: list[np.ndarray | None],
 ) -> tuple[float, np.ndarray]:
-    """Sum of the losses of a block of rows, and its gradient.
-
-    ``slopes[l]`` is added to the error signal of every row at layer l.
-    """
-    parameters = layout.split(theta)
+    """Sum of the losses of a block of rows, and its gradient."""
     gradient = np.empty_like(theta)
     gradients = layout.split(gradient)
-    last = len(layout.layers) - 1
-
-    activations = forward(theta, x, layout, range(last))
-    delta = preactivations(activations[last], parameters[last])
-    total = LOSSES[loss](delta, x, layout.layers[last].unit)
-
-    for index in range(last, -1, -1):
-        h = activations[index]
-        np.matmul(h.T, delta, out=gradients[index][:-1])
-        np.sum(delta, axis=0, out=gradients[index][-1])
-        if index > 0:
-            delta = delta @ parameters[index][:-1].T
-            below = index - 1
-            if (slope := slopes[below]) is not None:
-                delta += slope
-            UNITS[layout.layers[below].unit].backpropagate(h, delta)
+    inputs, delta = forward_pass(theta, x, layout)
+    total = LOSSES[loss](delta, x, layout.layers[-1].unit)
+    for index, signal in backward_pass(theta, inputs, delta, layout, slopes):
+        np.matmul(inputs[index].T, signal, out=gradients[index])
     return total, gradient
 
 
@@ -166,10 +147,10 @@ def _add_l2_penalty(
 ) -> float:
     """Add the gradient of the L2 penalty in place; return the penalty."""
     penalty = 0.0
-    views = zip(layout.split(theta), layout.split(gradient), strict=True)
-    for parameters, gradients in views:
-        weights = parameters[:-1]
-        gradients[:-1] += alpha * weights
+    views = zip(layout.layers, layout.split(theta), layout.split(gradient), strict=True)
+    for layer, parameters, gradients in views:
+        weights = parameters[: layer.n_below]
+        gradients[: layer.n_below] += alpha * weights
         penalty += 0.5 * alpha * float(np.square(weights).sum(dtype=np.float64))
     return penalty
 

@@ -61,12 +61,21 @@ def _relu_slope(h: np.ndarray, delta: np.ndarray) -> None:
     delta *= h > 0
 
 
+def _clip(z: np.ndarray) -> None:
+    np.clip(z, 0, 1, out=z)
+
+
+def _clip_slope(h: np.ndarray, delta: np.ndarray) -> None:
+    delta *= (h > 0) & (h < 1)
+
+
 UNITS = {
     "logistic": Unit(logistic, _logistic_slope),
     "identity": Unit(_leave, _leave),
     "relu": Unit(_relu, _relu_slope),
     "tanh": Unit(_tanh, _tanh_slope),
+    "clipped": Unit(_clip, _clip_slope),
 }
 
 #: Units whose activation lies in a bounded interval: (low, high).
-BOUNDED_UNITS = {"logistic": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+BOUNDED_UNITS = {"logistic": (0.0, 1.0), "tanh": (-1.0, 1.0), "clipped": (0.0, 1.0)}

@@ -10,14 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
-from sklearn_dae._threads import lanes, map_in_lanes
+from sklearn_dae._threads import WORTH_THREADS, lanes, multiply
 from sklearn_dae.network import UNITS
 
 #: Random numbers that are made and used together.
 _DRAWS_AT_ONCE = 65536
-
-#: Multiplications in a matrix product below which threads cost more than they give.
-_WORTH_THREADS = 4_000_000
 
 Random = np.random.RandomState | np.random.Generator
 
@@ -84,7 +81,7 @@ DRAWS = {"bernoulli": draw_bernoulli, "gaussian": draw_normal}
 
 def cut_for_threads(n: int, n_products: int) -> list[slice]:
     """Cut n units into lanes if the multiplications to make are worth threads."""
-    return lanes(n) if n_products > _WORTH_THREADS else [slice(0, n)]
+    return lanes(n) if n_products > WORTH_THREADS else [slice(0, n)]
 
 
 def random_source(random_state: Any) -> Random:
@@ -112,16 +109,7 @@ def mean_units(
     if is_sparse(inputs) or inputs.ndim == 1:
         means = inputs @ weights
     else:
-        if out is None:
-            dtype = np.result_type(inputs, weights)
-            out = np.empty((len(inputs), len(biases)), dtype)
-        means = out
-
-        def multiply(units: slice) -> None:
-            np.matmul(inputs, weights[:, units], out=means[:, units])
-
-        n_products = len(inputs) * weights.size
-        map_in_lanes(multiply, cut_for_threads(len(biases), n_products))
+        means = multiply(inputs, weights, out)
     # On a mini-batch these are so short that threads would mostly wait for each other.
     means += biases
     MEANS[kind](means)

@@ -1,6 +1,25 @@
 """How parameters move: solvers, and what they share."""
 
-from sklearn_dae.training._lbfgs import Outcome, minimize_lbfgs
+from sklearn_dae.training._kronecker import Preconditioner
+from sklearn_dae.training._lbfgs import minimize_lbfgs
+from sklearn_dae.training._minibatch import (
+    AdamStep,
+    KroneckerStep,
+    Step,
+    minimize_minibatch,
+)
+from sklearn_dae.training._outcome import Outcome
+from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
 
-__all__ = ["Outcome", "Progress", "minimize_lbfgs"]
+__all__ = [
+    "AdamStep",
+    "KroneckerStep",
+    "Outcome",
+    "Preconditioner",
+    "Problem",
+    "Progress",
+    "Step",
+    "minimize_lbfgs",
+    "minimize_minibatch",
+]

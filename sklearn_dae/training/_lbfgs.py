@@ -1,39 +1,37 @@
-"""Full-batch minimisation by SciPy's L-BFGS."""
-
-from collections.abc import Callable
-from typing import NamedTuple
+"""Full-batch minimisation by SciPy's L-BFGS, in plain or in whitened coordinates."""
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from sklearn_dae._threads import one_blas_thread
+from sklearn_dae.training._kronecker import Preconditioner
+from sklearn_dae.training._outcome import Outcome
+from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
 
-
-class Outcome(NamedTuple):
-    """How a minimisation ended."""
-
-    message: str
-    n_evaluations: int
-    interrupted: bool
+#: Most rows that curvature is measured on.
+CURVATURE_ROWS = 10_000
 
 
 def minimize_lbfgs(
-    function: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    problem: Problem,
     theta: np.ndarray,
     progress: Progress,
     *,
     max_iter: int,
     max_fun: int = 15000,
     tol: float = 1e-7,
+    history: int = 10,
+    renew_every: int | None = None,
+    damping: float = 0.01,
+    seed: int = 0,
 ) -> Outcome:
-    """Minimise a function of a parameter vector, reporting to ``progress``.
+    """Minimise over all rows, reporting every iteration to ``progress``.
 
     Parameters
     ----------
-    function : callable
-        Maps parameters to the objective and its gradient, both in the dtype of
-        ``theta``. SciPy itself works in double precision.
+    problem : Problem
+        The objective.
 
     theta : ndarray of shape (n_parameters,)
         The parameters to start from.
@@ -45,11 +43,24 @@ def minimize_lbfgs(
         Most iterations.
 
     max_fun : int, default=15000
-        Most evaluations of the function.
+        Most evaluations of the gradient.
 
     tol : float, default=1e-7
         Stop when an iteration lowers the objective by less than this fraction of it,
         or of 1, if it is below 1.
+
+    history : int, default=10
+        Steps that SciPy remembers, each as two double-precision vectors.
+
+    renew_every : int, default=None
+        Iterations after which the curvature is measured again, and SciPy starts anew
+        in coordinates whitened by it. When None, coordinates are the parameters.
+
+    damping : float, default=0.01
+        Fraction of a layer's mean curvature that is added to it.
+
+    seed : int, default=0
+        Of the targets that curvature is measured with.
 
     Returns
     -------
@@ -57,39 +68,107 @@ def minimize_lbfgs(
         SciPy's message, or the reason for an earlier stop; the number of
         evaluations; whether the user interrupted.
     """
-    stop_reason = None
-    n_evaluations = 0
-
-    def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal n_evaluations
-        n_evaluations += 1
-        return function(x.astype(theta.dtype))
-
-    def report(intermediate_result: OptimizeResult) -> None:
-        nonlocal stop_reason
-        at = intermediate_result.x.astype(theta.dtype)
-        stop_reason = progress.update(at, float(intermediate_result.fun))
-        if stop_reason is not None:
-            raise StopIteration
-
+    search = _Search(problem, theta, progress)
+    goes_on = True
     try:
         # SciPy has a BLAS of its own, whose threads would get in the way of ours.
         with one_blas_thread():
-            result = minimize(
-                evaluate,
-                theta.astype(np.float64),
-                method="L-BFGS-B",
-                jac=True,
-                callback=report,
-                # The gradient of a mean loss is small long before the end: no gtol.
-                options={
-                    "maxiter": max_iter,
-                    "maxfun": max_fun,
-                    "ftol": tol,
-                    "gtol": 0.0,
-                },
-            )
+            while goes_on:
+                before = progress.n_iter
+                n_left = max_iter - before
+                if renew_every is not None:
+                    search.whiten(damping, seed + before)
+                    n_left = min(n_left, renew_every)
+                result = search.run(n_left, max_fun, tol, history)
+                # Where a line search fails, other coordinates may get on.
+                stuck = result.status == 2 and progress.n_iter == before
+                goes_on = (
+                    renew_every is not None
+                    and search.stop_reason is None
+                    and result.status in (1, 2)
+                    and not stuck
+                    and progress.n_iter < max_iter
+                    and search.n_evaluations < max_fun
+                )
     except KeyboardInterrupt:
         message = f"STOP: interrupted after {progress.n_iter} iterations"
-        return Outcome(message, n_evaluations, True)
-    return Outcome(stop_reason or str(result.message), n_evaluations, False)
+        return Outcome(message, search.n_evaluations, True)
+    message = search.stop_reason or str(result.message)
+    return Outcome(message, search.n_evaluations, False)
+
+
+class _Search:
+    """SciPy's search, from where it has come to, in coordinates that may change.
+
+    The coordinates are those of the step from ``_start``, so they begin as zeros, and
+    the gradient there, known from before, is not computed again.
+    """
+
+    def __init__(self, problem: Problem, theta: np.ndarray, progress: Progress) -> None:
+        self.n_evaluations = 0
+        self.stop_reason: str | None = None
+        self._problem = problem
+        self._progress = progress
+        self._coordinates: Preconditioner | None = None
+        self._start = self._theta = theta
+        self._at = np.zeros(0)
+        self._known: tuple[float, np.ndarray] | None = None
+
+    def whiten(self, damping: float, seed: int) -> None:
+        """Take coordinates in which the curvature is close to the identity."""
+        problem = self._problem
+        n_rows = problem.rows.n_rows
+        if n_rows > CURVATURE_ROWS:
+            spread = np.linspace(0, n_rows - 1, CURVATURE_ROWS).astype(int)
+            problem = problem.take(spread)
+        factors = problem.kronecker_factors(self._theta, seed)
+        alpha = problem.objective.alpha
+        self._coordinates = Preconditioner(factors, problem.layout, damping, alpha)
+
+    def run(
+        self, max_iter: int, max_fun: int, tol: float, history: int
+    ) -> OptimizeResult:
+        """Let SciPy search from the present parameters on."""
+        self._start = self._theta
+        self._at = np.zeros(len(self._start))
+        return minimize(
+            self._evaluate,
+            self._at,
+            method="L-BFGS-B",
+            jac=True,
+            callback=self._report,
+            # The gradient of a mean loss is small long before the end: no gtol.
+            options={
+                "maxiter": max_iter,
+                "maxfun": max_fun - self.n_evaluations,
+                "maxcor": history,
+                "ftol": tol,
+                "gtol": 0.0,
+            },
+        )
+
+    def _evaluate(self, at: np.ndarray) -> tuple[float, np.ndarray]:
+        if self._known is None or not np.array_equal(at, self._at):
+            self._at = at.copy()
+            self._theta = self._parameters(at)
+            self._known = self._problem.loss_and_gradient(self._theta)
+            self.n_evaluations += 1
+        loss, gradient = self._known
+        if self._coordinates is not None:
+            gradient = self._coordinates.whiten(gradient)
+        return loss, gradient.astype(np.float64)
+
+    def _parameters(self, at: np.ndarray) -> np.ndarray:
+        step = at.astype(self._start.dtype)
+        if self._coordinates is not None:
+            step = self._coordinates.unwhiten(step)
+        step += self._start
+        return step
+
+    def _report(self, intermediate_result: OptimizeResult) -> None:
+        # The line search ends where it has evaluated last.
+        self.stop_reason = self._progress.update(
+            self._theta, float(intermediate_result.fun)
+        )
+        if self.stop_reason is not None:
+            raise StopIteration

@@ -1,0 +1,58 @@
+"""From the slope of the loss at the output to the error signal of every layer."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from sklearn_dae.network._layout import Layout
+from sklearn_dae.network._units import UNITS
+
+
+def backward_pass(
+    theta: np.ndarray,
+    inputs: list[np.ndarray],
+    delta: np.ndarray,
+    layout: Layout,
+    slopes: Sequence[np.ndarray | None] | None = None,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each layer's index and error signal, from the output to the input.
+
+    The gradient of a layer's parameters is ``inputs[index].T @ signal``. Whoever
+    takes a signal must be done with it, and with ``inputs[index]``, when asking for
+    the next one, which is made of them.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameter vector.
+
+    inputs : list of ndarray
+        What each layer takes in, from `forward_pass`; used up.
+
+    delta : ndarray of shape (n_samples, n_out)
+        Derivative of the loss by the pre-activations of the output layer.
+
+    layout : Layout
+        Sizes and units.
+
+    slopes : sequence of ndarray or None, default=None
+        ``slopes[index]`` is added to the derivative by the activations of layer
+        ``index``, for every row.
+    """
+    parameters = layout.split(theta)
+    direct_to_code = None
+    for index in range(len(layout.layers) - 1, -1, -1):
+        yield index, delta
+        if index == 0:
+            return
+        layer = layout.layers[index]
+        weights = parameters[index][:-1]
+        if layer.n_direct and index >= layout.n_encoder_layers:
+            direct_to_code = delta @ weights[layer.n_below :].T
+        delta = delta @ weights[: layer.n_below].T
+        if direct_to_code is not None and index == layout.n_encoder_layers:
+            delta += direct_to_code
+        if slopes is not None and (slope := slopes[index - 1]) is not None:
+            delta += slope
+        activations = inputs[index][:, : layer.n_below]
+        UNITS[layout.layers[index - 1].unit].backpropagate(activations, delta)

@@ -1,0 +1,108 @@
+"""Kronecker factors of the curvature.
+
+The Fisher information of a layer's parameters, which for the losses here is the
+Gauss-Newton approximation of the Hessian, is close to the Kronecker product of two
+small matrices: the second moment A of what the layer takes in (ones included) and
+the second moment G of its error signals, with targets drawn from what the network
+itself predicts. A factor of more than ``block_size`` rows is replaced by the blocks
+along its diagonal.
+"""
+
+import numpy as np
+
+from sklearn_dae._threads import cut
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.network._backward import backward_pass
+from sklearn_dae.network._forward import forward_pass
+from sklearn_dae.network._layout import Layout
+from sklearn_dae.network._losses import SAMPLED_SLOPES
+
+#: A symmetric matrix as the blocks along its diagonal; one, if it is small.
+Blocks = list[np.ndarray]
+
+
+def kronecker_factors(
+    theta: np.ndarray,
+    X: np.ndarray | RowBlocks,
+    layout: Layout,
+    loss: str,
+    seed: int,
+    block_size: int = 2048,
+) -> list[tuple[Blocks, Blocks]]:
+    """Kronecker factors of the curvature of the mean loss of a row, for each layer.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameter vector.
+
+    X : ndarray of shape (n_samples, n_features) or RowBlocks
+        Rows to average over.
+
+    layout : Layout
+        Sizes and units of the network.
+
+    loss : {"log_loss", "squared_error"}
+        The loss.
+
+    seed : int
+        Of the targets drawn.
+
+    block_size : int, default=2048
+        Largest matrix; larger ones become blocks.
+
+    Returns
+    -------
+    list of (A, G)
+        For each layer the second moment of its inputs, whose blocks together have
+        n_in + 1 rows, and that of its error signals, n_out rows.
+
+    References
+    ----------
+    Martens, J. and Grosse, R. (2015). Optimizing neural networks with
+    Kronecker-factored approximate curvature. ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae.network import Layout, kronecker_factors
+    >>> layout = Layout.autoencoder([4, 2])
+    >>> theta = np.zeros(layout.n_parameters)
+    >>> factors = kronecker_factors(theta, np.eye(4), layout, "log_loss", seed=0)
+    >>> [(A[0].shape, G[0].shape) for A, G in factors]
+    [((5, 5), (2, 2)), ((3, 3), (4, 4))]
+    """
+    blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
+    n_layers = len(layout.layers)
+
+    def second_moments(start: int, x: np.ndarray) -> tuple[np.ndarray, ...]:
+        rng = np.random.Generator(np.random.SFC64([seed, start]))
+        inputs, delta = forward_pass(theta, x, layout)
+        SAMPLED_SLOPES[loss](delta, layout.layers[-1].unit, rng)
+        moments: list[Blocks] = [[]] * (2 * n_layers)
+        for index, signal in backward_pass(theta, inputs, delta, layout):
+            moments[2 * index] = _block_moments(inputs[index], block_size)
+            moments[2 * index + 1] = _block_moments(signal, block_size)
+        return tuple(block for moment in moments for block in moment)
+
+    sums = iter(blocks.sum(second_moments, with_start=True))
+    factors = []
+    for layer in layout.layers:
+        pair = [
+            [next(sums) / blocks.n_rows for _ in block_slices(size, block_size)]
+            for size in (layer.n_in + 1, layer.n_out)
+        ]
+        factors.append((pair[0], pair[1]))
+    return factors
+
+
+def block_slices(size: int, block_size: int) -> list[slice]:
+    """Cut a matrix of a size into the fewest blocks that are small enough."""
+    return cut(size, -(-size // block_size))
+
+
+def _block_moments(rows: np.ndarray, block_size: int) -> Blocks:
+    return [
+        rows[:, part].T @ rows[:, part]
+        for part in block_slices(rows.shape[1], block_size)
+    ]

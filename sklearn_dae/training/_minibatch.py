@@ -1,0 +1,247 @@
+"""Mini-batch solvers: natural gradient with Kronecker factors, and Adam.
+
+Both go through the rows in a new order each epoch, and lower the rate along half a
+cosine from its initial value to zero over the epochs.
+"""
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from sklearn_dae._threads import lanes, map_in_lanes, one_blas_thread
+from sklearn_dae.network._curvature import Blocks
+from sklearn_dae.training._kronecker import Preconditioner
+from sklearn_dae.training._outcome import Outcome
+from sklearn_dae.training._problem import Problem
+from sklearn_dae.training._progress import Progress
+
+
+class Step(Protocol):
+    """How a mini-batch solver moves the parameters."""
+
+    def __call__(
+        self, theta: np.ndarray, gradient: np.ndarray, batch: Problem, rate: float
+    ) -> None:
+        """Move theta in place; ``gradient``, of the batch, may be used up."""
+
+
+def minimize_minibatch(
+    problem: Problem,
+    theta: np.ndarray,
+    progress: Progress,
+    step: Step,
+    *,
+    max_iter: int,
+    batch_size: int,
+    learning_rate: float,
+    rng: np.random.Generator,
+) -> Outcome:
+    """Minimise over mini-batches, reporting every epoch to ``progress``.
+
+    Parameters
+    ----------
+    problem : Problem
+        The objective.
+
+    theta : ndarray of shape (n_parameters,)
+        The parameters to start from.
+
+    progress : Progress
+        Is told of every epoch, and of the mean objective of its mini-batches.
+
+    step : callable
+        Moves the parameters.
+
+    max_iter : int
+        Epochs.
+
+    batch_size : int
+        Rows in a mini-batch. The last one of an epoch may have up to half as many
+        rows more or fewer.
+
+    learning_rate : float
+        Initial rate.
+
+    rng : Generator
+        Order of the rows.
+    """
+    n_rows = problem.rows.n_rows
+    n_batches = max(1, round(n_rows / batch_size))
+    ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
+    theta = theta.copy()
+    n_evaluations = 0
+    try:
+        with one_blas_thread():
+            for epoch in range(max_iter):
+                order = rng.permutation(n_rows)
+                total = 0.0
+                for number in range(n_batches):
+                    rows = np.sort(order[ends[number] : ends[number + 1]])
+                    batch = problem.take(rows)
+                    loss, gradient = batch.loss_and_gradient(theta)
+                    total += loss * len(rows)
+                    done = (epoch + number / n_batches) / max_iter
+                    rate = 0.5 * learning_rate * (1 + math.cos(math.pi * done))
+                    step(theta, gradient, batch, rate)
+                    n_evaluations += 1
+                stop_reason = progress.update(theta.copy(), total / n_rows)
+                if stop_reason is not None:
+                    return Outcome(stop_reason, n_evaluations, False)
+    except KeyboardInterrupt:
+        message = f"STOP: interrupted after {progress.n_iter} iterations"
+        return Outcome(message, n_evaluations, True)
+    return Outcome(f"STOP: all of {max_iter} epochs", n_evaluations, False)
+
+
+class KroneckerStep:
+    """Natural gradient with Kronecker-factored curvature, and momentum.
+
+    Parameters
+    ----------
+    n_parameters : int
+        Length of the parameter vector.
+
+    momentum : float, default=0.9
+        Share of the last step in the next one.
+
+    damping : float, default=0.01
+        Fraction of a layer's mean curvature that is added to it.
+
+    max_kl : float, default=0.05
+        Bound of the quadratic model of how much a step changes what the network
+        predicts; a longer step is shortened to it.
+
+    renew_every : int, default=20
+        Steps between two looks at the curvature.
+
+    seed : int, default=0
+        Of the targets that curvature is measured with.
+
+    References
+    ----------
+    Martens, J. and Grosse, R. (2015). Optimizing neural networks with
+    Kronecker-factored approximate curvature. ICML.
+    """
+
+    def __init__(
+        self,
+        n_parameters: int,
+        *,
+        momentum: float = 0.9,
+        damping: float = 0.01,
+        max_kl: float = 0.05,
+        renew_every: int = 20,
+        decay: float = 0.95,
+        seed: int = 0,
+    ) -> None:
+        self._velocity = np.zeros(n_parameters, np.float32)
+        self._momentum = momentum
+        self._damping = damping
+        self._max_kl = max_kl
+        self._renew_every = renew_every
+        self._decay = decay
+        self._seed = seed
+        self._n_steps = 0
+        self._n_looks = 0
+        self._factors: list[tuple[Blocks, Blocks]] = []
+        self._preconditioner: Preconditioner
+
+    def __call__(
+        self, theta: np.ndarray, gradient: np.ndarray, batch: Problem, rate: float
+    ) -> None:
+        # In the beginning curvature changes fast: look at steps 0, 1, 2, 4, 8, ...
+        n = self._n_steps
+        if n % self._renew_every == 0 or (n < self._renew_every and n & (n - 1) == 0):
+            self._renew(theta, batch)
+        self._n_steps += 1
+        direction = self._preconditioner.natural(gradient)
+        change = rate**2 * float(np.dot(direction, gradient))
+        rate *= min(1.0, math.sqrt(self._max_kl / max(change, 1e-30)))
+        velocity, momentum = self._velocity, self._momentum
+
+        def move(part: slice) -> None:
+            velocity[part] *= momentum
+            direction[part] *= -rate
+            velocity[part] += direction[part]
+            theta[part] += velocity[part]
+
+        map_in_lanes(move, lanes(len(theta)))
+
+    def _renew(self, theta: np.ndarray, batch: Problem) -> None:
+        """Look at the curvature of a batch, and average it with those before."""
+        factors = batch.kronecker_factors(theta, self._seed + self._n_steps)
+        if self._factors:
+            keep = min(1 - 1 / (1 + self._n_looks), self._decay)
+            for pair, old_pair in zip(factors, self._factors, strict=True):
+                for blocks, old_blocks in zip(pair, old_pair, strict=True):
+                    for block, old in zip(blocks, old_blocks, strict=True):
+                        block *= 1 - keep
+                        old *= keep
+                        block += old
+        self._factors = factors
+        self._n_looks += 1
+        self._preconditioner = Preconditioner(
+            factors, batch.layout, self._damping, batch.objective.alpha
+        )
+
+
+class AdamStep:
+    """Adam: each parameter's step is scaled by its own running moments.
+
+    Parameters
+    ----------
+    n_parameters : int
+        Length of the parameter vector.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the first and of the second moment.
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment.
+
+    References
+    ----------
+    Kingma, D. and Ba, J. (2015). Adam: a method for stochastic optimization. ICLR.
+    """
+
+    def __init__(
+        self,
+        n_parameters: int,
+        *,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        self._mean = np.zeros(n_parameters, np.float32)
+        self._square = np.zeros(n_parameters, np.float32)
+        self._betas = beta_1, beta_2
+        self._epsilon = epsilon
+        self._n_steps = 0
+
+    def __call__(
+        self, theta: np.ndarray, gradient: np.ndarray, batch: Problem, rate: float
+    ) -> None:
+        self._n_steps += 1
+        beta_1, beta_2 = self._betas
+        rate *= math.sqrt(1 - beta_2**self._n_steps) / (1 - beta_1**self._n_steps)
+        epsilon = self._epsilon
+        mean, square = self._mean, self._square
+
+        def move(lane: slice) -> None:
+            for start in range(lane.start, lane.stop, 65536):
+                part = slice(start, min(start + 65536, lane.stop))
+                g, m, v = gradient[part], mean[part], square[part]
+                m *= beta_1
+                m += (1 - beta_1) * g
+                np.square(g, out=g)
+                g *= 1 - beta_2
+                v *= beta_2
+                v += g
+                np.sqrt(v, out=g)
+                g += epsilon
+                np.divide(m, g, out=g)
+                g *= rate
+                theta[part] -= g
+
+        map_in_lanes(move, lanes(len(theta)))

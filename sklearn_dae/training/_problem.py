@@ -1,0 +1,81 @@
+"""What is minimised, as the solvers see it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.network import (
+    Layout,
+    Objective,
+    forward,
+    kronecker_factors,
+    loss_and_gradient,
+)
+from sklearn_dae.network._curvature import Blocks
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An objective over rows.
+
+    Parameters
+    ----------
+    rows : RowBlocks
+        What to reconstruct.
+
+    layout : Layout
+        Sizes and units of the network.
+
+    objective : Objective
+        The loss and its penalties.
+    """
+
+    rows: RowBlocks
+    layout: Layout
+    objective: Objective
+
+    def take(self, rows: np.ndarray) -> "Problem":
+        """Return the same problem on some of the rows, by their numbers."""
+        return Problem(self.rows.take(rows), self.layout, self.objective)
+
+    def loss_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient of the objective.
+
+        Raises
+        ------
+        ValueError
+            If either is not finite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, gradient = loss_and_gradient(
+                theta, self.rows, self.layout, self.objective
+            )
+            if not (np.isfinite(loss) and np.isfinite(gradient).all()):
+                raise ValueError(self._explain_overflow(theta))
+        return loss, gradient
+
+    def kronecker_factors(
+        self, theta: np.ndarray, seed: int
+    ) -> list[tuple[Blocks, Blocks]]:
+        """Kronecker factors of the curvature of the loss."""
+        loss = self.objective.loss
+        return kronecker_factors(theta, self.rows, self.layout, loss, seed)
+
+    def _explain_overflow(self, theta: np.ndarray) -> str:
+        """Name the first layer that overflows for some row, and the remedy."""
+        return (
+            f"The loss is no longer finite: {self._find_overflow(theta)} of the "
+            f"network {self.layout} overflowed. Use bounded units "
+            "(activation='logistic' or 'tanh'), a larger alpha, a smaller "
+            "learning_rate_init, or pretraining with a smaller "
+            "pretrain_learning_rate."
+        )
+
+    def _find_overflow(self, theta: np.ndarray) -> str:
+        for x in self.rows:
+            activations = forward(theta, x, self.layout)[1:]
+            for number, h in enumerate(activations, start=1):
+                if not np.isfinite(h).all():
+                    return f"layer {number} ({self.layout.layers[number - 1]})"
+        return "the gradient"

@@ -1,0 +1,263 @@
+"""Solvers: coordinates, steps, and what they achieve."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
+from threadpoolctl import threadpool_limits
+
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.network import Layout, Objective, kronecker_factors
+from sklearn_dae.training import (
+    AdamStep,
+    KroneckerStep,
+    Preconditioner,
+    Problem,
+    Progress,
+    minimize_lbfgs,
+    minimize_minibatch,
+)
+
+LAYOUT = Layout.autoencoder([64, 30, 8], output="logistic")
+
+
+def _random_theta(layout, rng, scale=0.3):
+    return (scale * rng.standard_normal(layout.n_parameters)).astype(np.float32)
+
+
+@pytest.fixture
+def problem(digits):
+    X = digits.astype(np.float32) / np.float32(16)
+    return Problem(RowBlocks(X), LAYOUT, Objective("log_loss", alpha=1e-4))
+
+
+def _minimize(solver, problem, theta, n, seed=0):
+    progress = Progress(theta)
+    if solver in ("lbfgs", "kfac-lbfgs"):
+        renew_every = 20 if solver == "kfac-lbfgs" else None
+        outcome = minimize_lbfgs(
+            problem, theta, progress, max_iter=n, renew_every=renew_every, seed=seed
+        )
+    else:
+        n_parameters = len(theta)
+        step, rate = {
+            "kfac": (KroneckerStep(n_parameters, damping=0.1, seed=seed), 0.1),
+            "adam": (AdamStep(n_parameters), 0.003),
+        }[solver]
+        outcome = minimize_minibatch(
+            problem,
+            theta,
+            progress,
+            step,
+            max_iter=n,
+            batch_size=200,
+            learning_rate=rate,
+            rng=np.random.default_rng(seed),
+        )
+    return progress, outcome
+
+
+# Coordinates.
+
+
+@pytest.mark.parametrize("block_size", [2048, 20])
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+def test_natural_gradient_solves_with_the_damped_factors(rng, block_size, alpha):
+    layout = Layout.autoencoder([25, 12, 5], output="identity", linear_path=True)
+    theta = _random_theta(layout, rng)
+    X = rng.random((200, 25), dtype=np.float32)
+    factors = kronecker_factors(theta, X, layout, "squared_error", 0, block_size)
+    natural = Preconditioner(factors, layout, 0.1, alpha).natural(theta)
+    weakest = 0.1 * max(np.mean(np.diag(_dense(G))) for _, G in factors)
+    views = zip(factors, layout.split(theta), layout.split(natural), strict=True)
+    for (A, G), gradient, found in views:
+        A, G = _dense(A), _dense(G)
+        a, g = np.mean(np.diag(A)), max(np.mean(np.diag(G)), weakest)
+        strength = 0.1 * a * g + alpha
+        A = A + np.sqrt(strength * a / g) * np.eye(len(A))
+        G = G + np.sqrt(strength * g / a) * np.eye(len(G))
+        expected = np.linalg.solve(A, np.linalg.solve(G, gradient.T).T)
+        assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max())
+
+
+def _dense(blocks):
+    size = sum(len(block) for block in blocks)
+    dense, start = np.zeros((size, size)), 0
+    for block in blocks:
+        part = slice(start, start + len(block))
+        dense[part, part] = block
+        start += len(block)
+    return dense
+
+
+def test_whitened_coordinates_are_consistent(rng):
+    layout = Layout.autoencoder([25, 12, 5])
+    theta = _random_theta(layout, rng)
+    X = rng.random((200, 25), dtype=np.float32)
+    factors = kronecker_factors(theta, X, layout, "log_loss", 0)
+    preconditioner = Preconditioner(factors, layout, 0.1, 0.0)
+    gradient = rng.standard_normal(layout.n_parameters).astype(np.float32)
+    step = rng.standard_normal(layout.n_parameters).astype(np.float32)
+    # The slope along a step is the same in both coordinates.
+    slope = np.dot(gradient, preconditioner.unwhiten(step))
+    assert np.dot(preconditioner.whiten(gradient), step) == pytest.approx(
+        slope, rel=1e-3
+    )
+    there_and_back = preconditioner.unwhiten(preconditioner.whiten(gradient))
+    assert_allclose(
+        there_and_back,
+        preconditioner.natural(gradient),
+        rtol=1e-3,
+        atol=1e-3 * np.abs(there_and_back).max(),
+    )
+
+
+def test_a_factor_that_is_not_positive_definite_is_damped_more(rng):
+    layout = Layout.autoencoder([6, 3])
+    factors = [
+        ([np.ones((n_in + 1,) * 2, np.float32)], [np.ones((n_out,) * 2, np.float32)])
+        for n_in, n_out in ((6, 3), (3, 6))
+    ]
+    preconditioner = Preconditioner(factors, layout, 1e-20, 0.0)
+    assert np.isfinite(preconditioner.natural(_random_theta(layout, rng))).all()
+
+
+# Solvers.
+
+
+def test_whitening_gets_far_ahead_of_plain_lbfgs(problem, rng):
+    theta = _random_theta(LAYOUT, rng, 0.1)
+    plain, _ = _minimize("lbfgs", problem, theta, 45)
+    whitened, outcome = _minimize("kfac-lbfgs", problem, theta, 45)
+    assert outcome.n_evaluations < 60
+    start = problem.loss_and_gradient(theta)[0]
+    best = _minimize("kfac-lbfgs", problem, theta, 400)[0].loss_curve[-1]
+    plain_gap, gap = (p.loss_curve[-1] - best for p in (plain, whitened))
+    assert 0 < gap < 0.5 * plain_gap < 0.5 * (start - best)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "kfac-lbfgs", "kfac", "adam"])
+def test_solvers_lower_the_objective_and_leave_the_start_alone(problem, rng, solver):
+    theta = _random_theta(LAYOUT, rng, 0.1)
+    before = theta.copy()
+    progress, outcome = _minimize(solver, problem, theta, 8)
+    assert_array_equal(theta, before)
+    assert progress.n_iter == 8
+    assert not outcome.interrupted
+    assert (
+        problem.loss_and_gradient(progress.best_theta)[0]
+        < 0.7 * (problem.loss_and_gradient(theta)[0])
+    )
+
+
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "kfac", "adam"])
+def test_solvers_do_not_depend_on_threads_but_on_the_seed(problem, rng, solver):
+    theta = _random_theta(LAYOUT, rng, 0.1)
+    results = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads, user_api="blas"):
+            results.append(_minimize(solver, problem, theta, 3)[0].best_theta)
+    assert_array_equal(*results)
+    other = _minimize(solver, problem, theta, 3, seed=1)[0].best_theta
+    assert np.abs(other - results[0]).max() > 0
+
+
+def test_renewing_the_curvature_costs_no_evaluation(problem, rng):
+    theta = _random_theta(LAYOUT, rng, 0.1)
+    evaluated = []
+
+    class Counted(Problem):
+        def loss_and_gradient(self, theta):
+            evaluated.append(theta)
+            return super().loss_and_gradient(theta)
+
+    counted = Counted(problem.rows, problem.layout, problem.objective)
+    _, outcome = _minimize("kfac-lbfgs", counted, theta, 50)
+    assert len(evaluated) == outcome.n_evaluations
+    assert len({theta.tobytes() for theta in evaluated}) == len(evaluated)
+
+
+def test_loss_curve_of_whitened_lbfgs_is_the_objective(problem, rng):
+    theta = _random_theta(LAYOUT, rng, 0.1)
+    progress, _ = _minimize("kfac-lbfgs", problem, theta, 30)
+    assert np.all(np.diff(progress.loss_curve) < 0)
+    final = problem.loss_and_gradient(progress.best_theta)[0]
+    assert final == pytest.approx(progress.loss_curve[-1], rel=1e-6)
+
+
+def test_max_fun_limits_all_searches_together(problem, rng):
+    theta = _random_theta(LAYOUT, rng, 0.1)
+    progress = Progress(theta)
+    outcome = minimize_lbfgs(
+        problem, theta, progress, max_iter=500, max_fun=30, renew_every=5
+    )
+    assert 30 <= outcome.n_evaluations < 50
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "sizes"),
+    [(10, 3, [3, 3, 4]), (11, 3, [3, 3, 3, 2]), (5, 100, [5]), (4, 1, [1, 1, 1, 1])],
+)
+def test_an_epoch_takes_every_row_once(rng, n_rows, batch_size, sizes):
+    layout = Layout.autoencoder([4, 2])
+    X = np.arange(4.0 * n_rows, dtype=np.float32).reshape(n_rows, 4) / 100
+    problem = Problem(RowBlocks(X), layout, Objective("squared_error"))
+    seen = []
+
+    def step(theta, gradient, batch, rate):
+        seen.append(np.concatenate(list(batch.rows)))
+        rates.append(rate)
+
+    rates = []
+    theta = _random_theta(layout, rng)
+    minimize_minibatch(
+        problem,
+        theta,
+        Progress(theta),
+        step,
+        max_iter=2,
+        batch_size=batch_size,
+        learning_rate=1.0,
+        rng=np.random.default_rng(0),
+    )
+    assert [len(batch) for batch in seen] == sizes * 2
+    for epoch in (seen[: len(sizes)], seen[len(sizes) :]):
+        rows = np.concatenate(epoch)
+        assert_array_equal(rows[np.argsort(rows[:, 0])], X)
+    assert rates[0] == 1.0
+    assert np.all(np.diff(rates) < 0)
+
+
+def test_adam_is_that_of_scikit_learn(rng):
+    theta = rng.standard_normal(100_000).astype(np.float32)
+    theirs = [theta.astype(np.float64)]
+    optimizer = AdamOptimizer(theirs, learning_rate_init=0.01)
+    step = AdamStep(len(theta))
+    for _ in range(5):
+        gradient = rng.standard_normal(len(theta)).astype(np.float32)
+        optimizer.update_params(theirs, [gradient.astype(np.float64)])
+        step(theta, gradient, None, 0.01)
+    assert_allclose(theta, theirs[0], atol=1e-5)
+
+
+def test_a_step_is_no_longer_than_its_bound(problem, rng):
+    theta = _random_theta(LAYOUT, rng)
+    gradient = problem.loss_and_gradient(theta)[1]
+    lengths = {}
+    for max_kl in (1e-4, 1e-6):
+        moved = theta.copy()
+        step = KroneckerStep(len(theta), max_kl=max_kl)
+        step(moved, gradient.copy(), problem, 10.0)
+        lengths[max_kl] = np.linalg.norm(moved - theta)
+    assert lengths[1e-4] == pytest.approx(10 * lengths[1e-6], rel=1e-2)
+
+
+def test_a_loss_that_overflows_names_the_layer(rng):
+    layout = Layout.autoencoder([4, 3, 2], hidden="relu", code="relu")
+    theta = _random_theta(layout, rng)
+    layout.split(theta)[1][...] = 1e38
+    X = rng.random((10, 4), dtype=np.float32) + 1
+    layout.split(theta)[0][...] = 1
+    problem = Problem(RowBlocks(X), layout, Objective())
+    with pytest.raises(ValueError, match=r"layer 2 \(3 -> 2, relu\)"):
+        problem.loss_and_gradient(theta)
