@@ -90,6 +90,25 @@ def test_every_solver_beats_pca(digits_split, solver):
     assert dae.score(test) > 0.9 * start.score(test)
 
 
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "kfac", "adam", "lbfgs"])
+def test_cost_is_known_before_a_fit(digits, solver):
+    dae = DeepAutoencoderCompressor(8, solver=solver, max_iter=20, random_state=0)
+    cost = dae.fit_cost(digits)
+    assert not hasattr(dae, "theta_")
+    assert cost.n_parameters == dae.layout_for(64).n_parameters
+    assert cost.n_iter == 20
+    assert cost.seconds == 20 * cost.seconds_per_iteration > 0
+    assert cost.memory > 4 * cost.n_parameters
+    assert f"{cost.n_parameters:,} parameters" in str(cost)
+
+
+def test_cost_grows_with_rows_but_its_memory_does_not(digits):
+    dae = DeepAutoencoderCompressor(8, solver="kfac-lbfgs", random_state=0)
+    few, many = (dae.fit_cost(np.tile(digits, (n, 1))) for n in (1, 40))
+    assert many.memory == few.memory
+    assert many.seconds > 3 * few.seconds
+
+
 def test_rbms_may_start_the_hidden_layers_beside_a_linear_path(digits):
     settings = {
         "n_components": 4,
@@ -126,6 +145,7 @@ def test_default_sizes_are_the_paper_s():
         (784, None, "784-1000-500-196-500-1000-784"),
         (64, 60, "64-82-60-60-60-82-64"),
         (1, None, "1-1-1-1-1-1-1"),
+        (4096, 64, "4096-2000-1000-64-1000-2000-4096"),
     ):
         dae = DeepAutoencoderCompressor(n_components)
         assert str(dae.layout_for(n_features)) == f"{sizes} with a linear path"

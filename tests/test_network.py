@@ -251,7 +251,9 @@ def test_kronecker_factors_give_the_hessian_of_one_layer(rng, loss):
             for i in range(len(part))
         ]
     )
-    assert_allclose(np.kron(A[0], G[0]), hessian, atol=0.03 * np.abs(hessian).max())
+    assert_allclose(
+        np.kron(A[0], np.diag(G[0])), hessian, atol=0.03 * np.abs(hessian).max()
+    )
 
 
 def test_kronecker_factors_do_not_depend_on_blocks_of_rows_but_on_the_seed(rng):
@@ -276,6 +278,6 @@ def test_large_kronecker_factors_are_cut_into_blocks(rng):
     whole = kronecker_factors(theta, X, layout, "log_loss", 0)
     blocks = kronecker_factors(theta, X, layout, "log_loss", 0, block_size=4)
     assert [[len(block) for block in A] for A, _ in blocks] == [[4, 4], [4]]
-    assert [[len(block) for block in G] for _, G in blocks] == [[3], [3, 4]]
+    assert [[len(block) for block in G] for _, G in blocks] == [[3], [7]]
     assert_allclose(blocks[0][0][1], whole[0][0][0][4:, 4:])
-    assert_allclose(blocks[1][1][0], whole[1][1][0][:3, :3])
+    assert_array_equal(blocks[1][1][0], whole[1][1][0])

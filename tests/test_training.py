@@ -85,7 +85,7 @@ def _dense(blocks):
     dense, start = np.zeros((size, size)), 0
     for block in blocks:
         part = slice(start, start + len(block))
-        dense[part, part] = block
+        dense[part, part] = np.diag(block) if block.ndim == 1 else block
         start += len(block)
     return dense
 

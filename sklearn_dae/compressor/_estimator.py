@@ -15,6 +15,7 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    clone,
 )
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -23,6 +24,7 @@ from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import PixelScaler, cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.compressor._cost import FitCost, measure_cost
 from sklearn_dae.compressor._fine_tuning import SOLVERS, Settings, fine_tune
 from sklearn_dae.compressor._initialization import (
     make_rbm,
@@ -39,8 +41,10 @@ from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.network import Layout, Objective, propagate
 from sklearn_dae.training import Problem, Progress
 
-#: Sizes of the paper's hidden layers, relative to its 784 pixels.
+#: Sizes of the paper's hidden layers, relative to its 784 pixels, and most units that
+#: they have by default.
 PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
+MOST_UNITS = (2000, 1000)
 
 #: The paper's network and training: ``DeepAutoencoderCompressor(**PAPER_SETTINGS)``.
 PAPER_SETTINGS = MappingProxyType(
@@ -83,8 +87,8 @@ class DeepAutoencoderCompressor(
 
     hidden_layer_sizes : sequence of int, default=None
         Units of the encoder's layers between the image and the code; the decoder
-        mirrors them. By default two layers in the paper's proportions,
-        1000 and 500 for 784 pixels, and no smaller than the code.
+        mirrors them. By default two layers in the paper's proportions, 1000 and 500
+        for 784 pixels, at most 2000 and 1000, and no smaller than the code.
 
     activation : {"relu", "logistic", "tanh", "identity"}, default="relu"
         Units of the hidden layers.
@@ -166,9 +170,9 @@ class DeepAutoencoderCompressor(
 
     learning_rate_init : float or "auto", default="auto"
         Initial learning rate of a mini-batch solver, which falls to zero along half
-        a cosine. "auto" is 0.1 for "kfac" and 0.001 for "adam".
+        a cosine. "auto" is 0.05 for "kfac" and 0.001 for "adam".
 
-    damping : float, default=0.1
+    damping : float, default=0.03
         Fraction of the mean curvature of a layer that "kfac" and "kfac-lbfgs" add to
         its curvature. More makes steps shorter and safer.
 
@@ -315,7 +319,7 @@ class DeepAutoencoderCompressor(
         tol: float = 1e-7,
         batch_size: int | str = "auto",
         learning_rate_init: float | str = "auto",
-        damping: float = 0.1,
+        damping: float = 0.03,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -626,7 +630,7 @@ class DeepAutoencoderCompressor(
         >>> from sklearn_dae import DeepAutoencoderCompressor
         >>> layout = DeepAutoencoderCompressor().layout_for(784)
         >>> print(layout, f"{layout.n_parameters:,}")
-        784-1000-500-196-500-1000-784 2,767,980
+        784-1000-500-196-500-1000-784 with a linear path 3,075,308
         """
         check_parameters(self)
         n_components = self.n_components
@@ -639,8 +643,10 @@ class DeepAutoencoderCompressor(
             )
         hidden = self.hidden_layer_sizes
         if hidden is None:
-            sizes = (round(n_features * ratio) for ratio in PAPER_PROPORTIONS)
-            hidden = [max(n_components, size) for size in sizes]
+            hidden = [
+                max(n_components, min(round(n_features * proportion), most))
+                for proportion, most in zip(PAPER_PROPORTIONS, MOST_UNITS, strict=True)
+            ]
         return Layout.autoencoder(
             [n_features, *map(int, hidden), int(n_components)],
             hidden=self.activation,
@@ -648,6 +654,40 @@ class DeepAutoencoderCompressor(
             output=self.output_activation,
             linear_path=takes_linear_path(self),
         )
+
+    def fit_cost(self, X: Any) -> FitCost:
+        """Find out what `fit` would cost, by a trial of some seconds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training images, one a row.
+
+        Returns
+        -------
+        FitCost
+            Number of parameters, iterations, seconds and memory of fine-tuning.
+            Pretraining by RBMs is not counted. A fitted compressor stays as it is.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn_dae import DeepAutoencoderCompressor
+        >>> cost = DeepAutoencoderCompressor(8).fit_cost(load_digits().data)
+        >>> cost.n_parameters, cost.n_iter, cost.seconds < 60
+        (19218, 200, True)
+        """
+        trial = clone(self)
+        check_parameters(trial)
+        X = validate_data(trial, X, dtype="numeric")
+        trial.scaler_ = trial._learn_range(X)
+        trial.layout_ = trial.layout_for(X.shape[1])
+        rng = check_random_state(self.random_state)
+        training, _ = trial._split(X, rng)
+        trial.alpha_ = trial._choose_alpha(None, training.n_rows)
+        theta = random_parameters(trial.layout_, rng)
+        settings = trial._settings(training.n_rows, seed=0)
+        return measure_cost(trial._problem(training), theta, settings)
 
     def _learn_range(self, X: np.ndarray) -> PixelScaler:
         learned = PixelScaler.from_data(X)

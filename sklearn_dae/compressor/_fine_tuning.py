@@ -8,6 +8,7 @@ import numpy as np
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import reconstruction_loss
 from sklearn_dae.training import (
+    RENEW_EVERY,
     AdamStep,
     KroneckerStep,
     Outcome,
@@ -21,10 +22,13 @@ from sklearn_dae.training import (
 #: Ways to fine-tune: default of ``max_iter``, and initial learning rate if any.
 SOLVERS = {
     "kfac-lbfgs": (200, 0.0),
-    "kfac": (40, 0.1),
+    "kfac": (40, 0.05),
     "adam": (40, 1e-3),
     "lbfgs": (200, 0.0),
 }
+
+#: Those whose iterations take all rows.
+FULL_BATCH = ("kfac-lbfgs", "lbfgs")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ class Settings:
     batch_size: int
     damping: float
     seed: int
+
+    def make_step(self, n_parameters: int) -> Step:
+        """Make the step of a mini-batch solver."""
+        if self.solver == "adam":
+            return AdamStep(n_parameters)
+        return KroneckerStep(n_parameters, damping=self.damping, seed=self.seed)
 
 
 def fine_tune(
@@ -79,7 +89,7 @@ def fine_tune(
     )
     if settings.max_iter == 0:
         return progress, Outcome("STOP: max_iter is 0", 0, False)
-    if settings.solver in ("lbfgs", "kfac-lbfgs"):
+    if settings.solver in FULL_BATCH:
         outcome = minimize_lbfgs(
             problem,
             theta,
@@ -87,23 +97,16 @@ def fine_tune(
             max_iter=settings.max_iter,
             max_fun=settings.max_fun,
             tol=settings.tol,
-            renew_every=20 if settings.solver == "kfac-lbfgs" else None,
+            renew_every=RENEW_EVERY if settings.solver == "kfac-lbfgs" else None,
             damping=settings.damping,
             seed=settings.seed,
         )
     else:
-        step: Step
-        if settings.solver == "kfac":
-            step = KroneckerStep(
-                len(theta), damping=settings.damping, seed=settings.seed
-            )
-        else:
-            step = AdamStep(len(theta))
         outcome = minimize_minibatch(
             problem,
             theta,
             progress,
-            step,
+            settings.make_step(len(theta)),
             max_iter=settings.max_iter,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,

@@ -1,6 +1,6 @@
 """The network as pure functions on one flat parameter vector."""
 
-from sklearn_dae.network._curvature import block_slices, kronecker_factors
+from sklearn_dae.network._curvature import Blocks, kronecker_factors
 from sklearn_dae.network._forward import forward, propagate
 from sklearn_dae.network._layout import Layer, Layout
 from sklearn_dae.network._losses import LOSSES
@@ -15,10 +15,10 @@ __all__ = [
     "BOUNDED_UNITS",
     "LOSSES",
     "UNITS",
+    "Blocks",
     "Layer",
     "Layout",
     "Objective",
-    "block_slices",
     "forward",
     "kronecker_factors",
     "loss_and_gradient",

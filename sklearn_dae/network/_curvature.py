@@ -4,9 +4,12 @@ The Fisher information of a layer's parameters, which for the losses here is the
 Gauss-Newton approximation of the Hessian, is close to the Kronecker product of two
 small matrices: the second moment A of what the layer takes in (ones included) and
 the second moment G of its error signals, with targets drawn from what the network
-itself predicts. A factor of more than ``block_size`` rows is replaced by the blocks
-along its diagonal.
+itself predicts. As the network predicts pixels independently of each other, G of the
+output layer is diagonal. Any other factor of more than ``block_size`` rows is replaced
+by the blocks along its diagonal.
 """
+
+from itertools import islice
 
 import numpy as np
 
@@ -17,7 +20,8 @@ from sklearn_dae.network._forward import forward_pass
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import SAMPLED_SLOPES
 
-#: A symmetric matrix as the blocks along its diagonal; one, if it is small.
+#: A symmetric matrix as the blocks along its diagonal; one, if it is small. A diagonal
+#: block is a vector.
 Blocks = list[np.ndarray]
 
 
@@ -70,7 +74,7 @@ def kronecker_factors(
     >>> theta = np.zeros(layout.n_parameters)
     >>> factors = kronecker_factors(theta, np.eye(4), layout, "log_loss", seed=0)
     >>> [(A[0].shape, G[0].shape) for A, G in factors]
-    [((5, 5), (2, 2)), ((3, 3), (4, 4))]
+    [((5, 5), (2, 2)), ((3, 3), (4,))]
     """
     blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
     n_layers = len(layout.layers)
@@ -80,29 +84,33 @@ def kronecker_factors(
         inputs, delta = forward_pass(theta, x, layout)
         SAMPLED_SLOPES[loss](delta, layout.layers[-1].unit, rng)
         moments: list[Blocks] = [[]] * (2 * n_layers)
+        moments[-1] = [np.einsum("ij,ij->j", delta, delta)]
         for index, signal in backward_pass(theta, inputs, delta, layout):
             moments[2 * index] = _block_moments(inputs[index], block_size)
-            moments[2 * index + 1] = _block_moments(signal, block_size)
+            if index < n_layers - 1:
+                moments[2 * index + 1] = _block_moments(signal, block_size)
         return tuple(block for moment in moments for block in moment)
 
-    sums = iter(blocks.sum(second_moments, with_start=True))
-    factors = []
-    for layer in layout.layers:
-        pair = [
-            [next(sums) / blocks.n_rows for _ in block_slices(size, block_size)]
-            for size in (layer.n_in + 1, layer.n_out)
-        ]
-        factors.append((pair[0], pair[1]))
-    return factors
+    means = iter(
+        total / blocks.n_rows for total in blocks.sum(second_moments, with_start=True)
+    )
+    counts = [
+        tuple(_n_blocks(size, block_size) for size in (layer.n_in + 1, layer.n_out))
+        for layer in layout.layers
+    ]
+    counts[-1] = (counts[-1][0], 1)
+    return [
+        (list(islice(means, n_of_A)), list(islice(means, n_of_G)))
+        for n_of_A, n_of_G in counts
+    ]
 
 
-def block_slices(size: int, block_size: int) -> list[slice]:
-    """Cut a matrix of a size into the fewest blocks that are small enough."""
-    return cut(size, -(-size // block_size))
+def _n_blocks(size: int, block_size: int) -> int:
+    return -(-size // block_size)
 
 
 def _block_moments(rows: np.ndarray, block_size: int) -> Blocks:
     return [
         rows[:, part].T @ rows[:, part]
-        for part in block_slices(rows.shape[1], block_size)
+        for part in cut(rows.shape[1], _n_blocks(rows.shape[1], block_size))
     ]

@@ -20,9 +20,11 @@ from itertools import accumulate, pairwise
 import numpy as np
 from scipy.linalg import lapack
 
-from sklearn_dae._threads import map_in_lanes, multiply, one_blas_thread
-from sklearn_dae.network import Layout
-from sklearn_dae.network._curvature import Blocks
+from sklearn_dae._threads import N_LANES, map_in_lanes, multiply, one_blas_thread
+from sklearn_dae.network import Blocks, Layout
+
+#: Iterations or steps after which solvers look at the curvature again.
+RENEW_EVERY = 20
 
 #: Error signals are taken to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
@@ -45,7 +47,8 @@ class Factor:
         The rows of each block.
 
     inverse_roots : list of ndarray
-        For each block the inverse of its lower Cholesky factor.
+        For each block the inverse of its lower Cholesky factor, a vector if the
+        block is diagonal.
     """
 
     def __init__(self, blocks: Blocks, shift: float) -> None:
@@ -55,10 +58,15 @@ class Factor:
 
     def invert(self) -> Blocks:
         """Return the blocks of the inverse."""
-        return [root.T @ root for root in self.inverse_roots]
+        return [
+            root * root if root.ndim == 1 else root.T @ root
+            for root in self.inverse_roots
+        ]
 
 
 def _inverse_root(block: np.ndarray, shift: float) -> np.ndarray:
+    if block.ndim == 1:
+        return (1 / np.sqrt(block + shift)).astype(block.dtype)
     diagonal = np.einsum("ii->i", block)
     while True:
         damped = block.copy()
@@ -111,7 +119,7 @@ class Preconditioner:
         with one_blas_thread():
             done = map_in_lanes(
                 lambda hand: [(job, Factor(*jobs[job])) for job in hand],
-                [order[start::2] for start in range(2)],
+                [order[lane::N_LANES] for lane in range(N_LANES)],
             )
         found = dict(pair for hand in done for pair in hand)
         self._factors = [
@@ -160,12 +168,20 @@ class Preconditioner:
         for w, out, (A, G), (lefts, rights) in layers:
             between = np.empty_like(w)
             for rows, matrix in zip(A.slices, lefts, strict=True):
-                multiply(left(matrix), w[rows], out=between[rows])
+                if matrix.ndim == 1:
+                    np.multiply(matrix[:, np.newaxis], w[rows], out=between[rows])
+                else:
+                    multiply(left(matrix), w[rows], out=between[rows])
             for columns, matrix in zip(G.slices, rights, strict=True):
-                multiply(between[:, columns], right(matrix), out=out[:, columns])
+                if matrix.ndim == 1:
+                    np.multiply(between[:, columns], matrix, out=out[:, columns])
+                else:
+                    multiply(between[:, columns], right(matrix), out=out[:, columns])
         return result
 
 
 def _mean_eigenvalue(blocks: Blocks) -> float:
-    trace = sum(float(np.trace(block)) for block in blocks)
+    trace = sum(
+        float(block.sum() if block.ndim == 1 else np.trace(block)) for block in blocks
+    )
     return trace / sum(len(block) for block in blocks)

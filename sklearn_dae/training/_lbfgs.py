@@ -10,7 +10,11 @@ from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
 
 #: Most rows that curvature is measured on.
-CURVATURE_ROWS = 10_000
+_CURVATURE_ROWS = 10_000
+
+#: Steps that SciPy remembers: in plain coordinates, and in whitened ones, where more
+#: would cost time and gain nothing.
+HISTORY, WHITENED_HISTORY = 10, 5
 
 
 def minimize_lbfgs(
@@ -21,9 +25,9 @@ def minimize_lbfgs(
     max_iter: int,
     max_fun: int = 15000,
     tol: float = 1e-7,
-    history: int = 10,
+    history: int | None = None,
     renew_every: int | None = None,
-    damping: float = 0.01,
+    damping: float = 0.03,
     seed: int = 0,
 ) -> Outcome:
     """Minimise over all rows, reporting every iteration to ``progress``.
@@ -49,14 +53,15 @@ def minimize_lbfgs(
         Stop when an iteration lowers the objective by less than this fraction of it,
         or of 1, if it is below 1.
 
-    history : int, default=10
-        Steps that SciPy remembers, each as two double-precision vectors.
+    history : int, default=None
+        Steps that SciPy remembers, each as two double-precision vectors. By default
+        10, in whitened coordinates 5.
 
     renew_every : int, default=None
         Iterations after which the curvature is measured again, and SciPy starts anew
         in coordinates whitened by it. When None, coordinates are the parameters.
 
-    damping : float, default=0.01
+    damping : float, default=0.03
         Fraction of a layer's mean curvature that is added to it.
 
     seed : int, default=0
@@ -69,6 +74,8 @@ def minimize_lbfgs(
         evaluations; whether the user interrupted.
     """
     search = _Search(problem, theta, progress)
+    if history is None:
+        history = HISTORY if renew_every is None else WHITENED_HISTORY
     goes_on = True
     try:
         # SciPy has a BLAS of its own, whose threads would get in the way of ours.
@@ -118,8 +125,8 @@ class _Search:
         """Take coordinates in which the curvature is close to the identity."""
         problem = self._problem
         n_rows = problem.rows.n_rows
-        if n_rows > CURVATURE_ROWS:
-            spread = np.linspace(0, n_rows - 1, CURVATURE_ROWS).astype(int)
+        if n_rows > _CURVATURE_ROWS:
+            spread = np.linspace(0, n_rows - 1, _CURVATURE_ROWS).astype(int)
             problem = problem.take(spread)
         factors = problem.kronecker_factors(self._theta, seed)
         alpha = problem.objective.alpha

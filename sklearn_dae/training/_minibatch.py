@@ -5,16 +5,20 @@ cosine from its initial value to zero over the epochs.
 """
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from sklearn_dae._threads import lanes, map_in_lanes, one_blas_thread
-from sklearn_dae.network._curvature import Blocks
-from sklearn_dae.training._kronecker import Preconditioner
+from sklearn_dae.network import Blocks
+from sklearn_dae.training._kronecker import RENEW_EVERY, Preconditioner
 from sklearn_dae.training._outcome import Outcome
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
+
+#: Parameters that are moved together.
+_SLAB = 32768
 
 
 class Step(Protocol):
@@ -105,7 +109,7 @@ class KroneckerStep:
     momentum : float, default=0.9
         Share of the last step in the next one.
 
-    damping : float, default=0.01
+    damping : float, default=0.03
         Fraction of a layer's mean curvature that is added to it.
 
     max_kl : float, default=0.05
@@ -129,9 +133,9 @@ class KroneckerStep:
         n_parameters: int,
         *,
         momentum: float = 0.9,
-        damping: float = 0.01,
+        damping: float = 0.03,
         max_kl: float = 0.05,
-        renew_every: int = 20,
+        renew_every: int = RENEW_EVERY,
         decay: float = 0.95,
         seed: int = 0,
     ) -> None:
@@ -161,12 +165,13 @@ class KroneckerStep:
         velocity, momentum = self._velocity, self._momentum
 
         def move(part: slice) -> None:
-            velocity[part] *= momentum
-            direction[part] *= -rate
-            velocity[part] += direction[part]
-            theta[part] += velocity[part]
+            v, d = velocity[part], direction[part]
+            v *= momentum
+            d *= rate
+            v -= d
+            theta[part] += v
 
-        map_in_lanes(move, lanes(len(theta)))
+        _for_slabs(move, len(theta))
 
     def _renew(self, theta: np.ndarray, batch: Problem) -> None:
         """Look at the curvature of a batch, and average it with those before."""
@@ -228,20 +233,28 @@ class AdamStep:
         epsilon = self._epsilon
         mean, square = self._mean, self._square
 
-        def move(lane: slice) -> None:
-            for start in range(lane.start, lane.stop, 65536):
-                part = slice(start, min(start + 65536, lane.stop))
-                g, m, v = gradient[part], mean[part], square[part]
-                m *= beta_1
-                m += (1 - beta_1) * g
-                np.square(g, out=g)
-                g *= 1 - beta_2
-                v *= beta_2
-                v += g
-                np.sqrt(v, out=g)
-                g += epsilon
-                np.divide(m, g, out=g)
-                g *= rate
-                theta[part] -= g
+        def move(part: slice) -> None:
+            g, m, v = gradient[part], mean[part], square[part]
+            m *= beta_1
+            m += (1 - beta_1) * g
+            np.square(g, out=g)
+            g *= 1 - beta_2
+            v *= beta_2
+            v += g
+            np.sqrt(v, out=g)
+            g += epsilon
+            np.divide(m, g, out=g)
+            g *= rate
+            theta[part] -= g
 
-        map_in_lanes(move, lanes(len(theta)))
+        _for_slabs(move, len(theta))
+
+
+def _for_slabs(move: Callable[[slice], None], n: int) -> None:
+    """Call ``move`` for parts of ``range(n)`` that stay in cache, in lanes."""
+
+    def go_along(lane: slice) -> None:
+        for start in range(lane.start, lane.stop, _SLAB):
+            move(slice(start, min(start + _SLAB, lane.stop)))
+
+    map_in_lanes(go_along, lanes(n))

@@ -6,13 +6,13 @@ import numpy as np
 
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import (
+    Blocks,
     Layout,
     Objective,
     forward,
     kronecker_factors,
     loss_and_gradient,
 )
-from sklearn_dae.network._curvature import Blocks
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,113 @@
+"""What curvature costs: a natural-gradient step, and an iteration as rows grow.
+
+784-1000-500-250-30 with a linear path, the default network. First a step of "kfac" over
+a gradient of the same mini-batch, the renewal of the factors spread over the steps
+between. Then seconds of an epoch of "kfac" and of an iteration of "kfac-lbfgs", and the
+memory each takes beside the rows, for 10,000 to 60,000 rows. The images are random; the
+time is the same.
+
+    python -m benchmarks.kronecker
+"""
+
+import multiprocessing
+import resource
+import time
+
+import numpy as np
+
+from benchmarks._timing import machine, side_by_side
+from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae._threads import one_blas_thread
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.network import Layout, Objective
+from sklearn_dae.training import (
+    RENEW_EVERY,
+    KroneckerStep,
+    Preconditioner,
+    Problem,
+)
+
+HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
+
+
+def step_cost(n_rows):
+    """Print how much longer a step takes than the gradient alone."""
+    rng = np.random.default_rng(0)
+    layout = Layout.autoencoder(
+        [784, *HIDDEN, N_COMPONENTS],
+        hidden="relu",
+        code="identity",
+        output="clipped",
+        linear_path=True,
+    )
+    theta = (0.03 * rng.standard_normal(layout.n_parameters)).astype(np.float32)
+    X = rng.random((n_rows, 784), dtype=np.float32)
+    batch = Problem(RowBlocks(X), layout, Objective("squared_error", 1e-4))
+    step = KroneckerStep(layout.n_parameters)
+
+    def gradient():
+        return batch.loss_and_gradient(theta)[1]
+
+    def renew():
+        factors = batch.kronecker_factors(theta, 0)
+        Preconditioner(factors, layout, 0.1, 1e-4).natural(theta)
+
+    def move():
+        step(theta, gradient(), batch, 1e-9)
+
+    with one_blas_thread():
+        for _ in range(3):
+            move()  # with looks at the curvature, which the ones timed are without
+        seconds = side_by_side(
+            {"gradient": gradient, "step": move, "renew": renew}, n_rounds=7
+        )
+    # What is renewed is also used once, which a step has counted already.
+    step_alone = seconds["step"]
+    amortised = step_alone + seconds["renew"] / RENEW_EVERY
+    ratio = np.median(amortised / seconds["gradient"])
+    print(
+        f"{n_rows:5d} rows: gradient {np.median(seconds['gradient']) * 1e3:4.0f} ms, "
+        f"step {np.median(step_alone) * 1e3:4.0f} ms, renewal "
+        f"{np.median(seconds['renew']) * 1e3:4.0f} ms; "
+        f"amortised step over gradient {ratio:.2f}"
+    )
+
+
+def fit(connection, solver, n_rows):
+    """Fit for some iterations; send seconds of one, and memory beside the rows."""
+    X = np.random.default_rng(0).integers(0, 256, (n_rows, 784), dtype=np.uint8)
+    dae = DeepAutoencoderCompressor(
+        N_COMPONENTS, hidden_layer_sizes=HIDDEN, solver=solver, random_state=0
+    )
+    dae.set_params(max_iter=1).fit(X[:2000])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = []
+    for n_iter in (1, 3):
+        begin = time.perf_counter()
+        dae.set_params(max_iter=n_iter).fit(X)
+        seconds.append(time.perf_counter() - begin)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    connection.send(((seconds[1] - seconds[0]) / 2, before / 1024, after / 1024))
+
+
+def main():
+    print(machine())
+    for n_rows in (500, 1000, 2000):
+        step_cost(n_rows)
+    context = multiprocessing.get_context("spawn")
+    for solver in ("kfac", "kfac-lbfgs"):
+        print(f"\n{solver}: rows, seconds an iteration, memory (MiB) and its growth")
+        for n_rows in (10_000, 20_000, 40_000, 60_000):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=fit, args=(theirs, solver, n_rows))
+            process.start()
+            seconds, before, after = ours.recv()
+            process.join()
+            print(
+                f"{n_rows:6d} {seconds:8.2f} {after:8.0f} {after - before:6.0f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Fine-tuning of the paper's network from the same start by each full-batch solver.
+
+784-1000-500-196 logistic units, log loss, the first 20,000 MNIST images, RBMs learned
+for 5 epochs, then 45 evaluations of the gradient by plain and by Kronecker-whitened
+L-BFGS. Printed are the objective, seconds, and what share of the time SciPy spends on
+its own. Beside them scikit-learn's `MLPRegressor`, as an autoencoder of the same shape
+(its output is linear, its cost the squared error), for as long as ours took, and our
+solver on its problem from its own start.
+
+Needs MNIST in the folder named by SKLEARN_DAE_DATA. About seven minutes.
+
+    python -m benchmarks.solvers
+"""
+
+import time
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPRegressor
+
+from benchmarks._timing import machine
+from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.datasets import load_mnist
+from sklearn_dae.network import Layout, Objective, propagate
+from sklearn_dae.training import Problem, Progress, minimize_lbfgs
+
+N_EVALUATIONS = 45
+SIZES = [784, 1000, 500, 196]
+
+
+class TimedProblem(Problem):
+    """A problem that notes the seconds spent on it."""
+
+    def loss_and_gradient(self, theta):
+        """Compute, and note how long it took."""
+        begin = time.perf_counter()
+        result = super().loss_and_gradient(theta)
+        seconds.append(time.perf_counter() - begin)
+        return result
+
+
+seconds: list[float] = []
+
+
+def squared_error(X, restored):
+    """Squared error an image."""
+    return float(np.square(restored - X).sum(axis=1).mean())
+
+
+def fine_tune(X, layout, objective, theta, renew_every):
+    """Fine-tune; return the parameters, the curve, and total and own seconds."""
+    seconds.clear()
+    progress = Progress(theta)
+    problem = TimedProblem(RowBlocks(X), layout, objective)
+    begin = time.perf_counter()
+    minimize_lbfgs(
+        problem,
+        theta,
+        progress,
+        max_iter=1000,
+        max_fun=N_EVALUATIONS,
+        renew_every=renew_every,
+    )
+    return progress, time.perf_counter() - begin
+
+
+def mlp(X, budget):
+    """Let scikit-learn's network train until the time is up."""
+    hidden = (*SIZES[1:], *SIZES[-2:0:-1])
+    network = MLPRegressor(
+        hidden_layer_sizes=hidden,
+        activation="logistic",
+        solver="lbfgs",
+        alpha=0.0,
+        random_state=0,
+    )
+    network.set_params(max_iter=1, warm_start=True, tol=0.0)
+    begin = time.perf_counter()
+    # A fit of one iteration costs two evaluations, so the whole is asked for at once,
+    # first to learn what an iteration costs.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.set_params(max_iter=5).fit(X, X)
+        each = (time.perf_counter() - begin) / 5
+        n_iter = max(1, int(budget / each))
+        network.set_params(max_iter=n_iter, warm_start=False)
+        begin = time.perf_counter()
+        network.fit(X, X)
+    return network, (time.perf_counter() - begin) / n_iter, n_iter
+
+
+def mlp_start(network, layout, X):
+    """Return the parameters that scikit-learn's network starts from."""
+    start = MLPRegressor(**network.get_params()).set_params(
+        max_iter=1, max_fun=1, warm_start=False
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        start.fit(X[:2], X[:2])
+    theta = np.empty(layout.n_parameters, np.float32)
+    for parameters, weights, biases in zip(
+        layout.split(theta), start.coefs_, start.intercepts_, strict=True
+    ):
+        parameters[:-1], parameters[-1] = weights, biases
+    return theta
+
+
+def main():
+    X = load_mnist().data[:20000].astype(np.float32) / 255
+    test = load_mnist("test").data[:1000].astype(np.float32) / 255
+    print(machine())
+    pretrained = DeepAutoencoderCompressor(
+        SIZES[-1], **PAPER_SETTINGS, pretrain_epochs=5, max_iter=0, random_state=0
+    ).fit(X)
+    layout, start = pretrained.layout_, pretrained.theta_
+    objective = Objective("log_loss")
+    print(f"\n{layout}, log loss, {N_EVALUATIONS} evaluations of the gradient")
+    losses = {}
+    for name, renew_every in (("lbfgs", None), ("kfac-lbfgs", 20)):
+        progress, total = fine_tune(X, layout, objective, start, renew_every)
+        theta = progress.best_theta
+        errors = (squared_error(Z, propagate(theta, Z, layout)) for Z in (X, test))
+        losses[name] = progress.loss_curve[-1]
+        outside = 1 - sum(seconds) / total
+        print(
+            f"{name:12s} loss {losses[name]:8.3f}   squared error, training and test "
+            f"{next(errors):.3f} {next(errors):.3f}   {total:.0f} s, "
+            f"{outside:.1%} of it outside gradients"
+        )
+    floor = float(np.mean(_entropy(X)))
+    ratio = (losses["kfac-lbfgs"] - floor) / (losses["lbfgs"] - floor)
+    print(f"whitened over plain: {losses['kfac-lbfgs'] / losses['lbfgs']:.3f}")
+    print(f"  above the entropy of the pixels, {floor:.3f}: {ratio:.3f}")
+
+    layout = Layout.autoencoder(SIZES, output="identity")
+    network, each, n_iter = mlp(X, total)
+    print(f"\n{layout}, squared error, the start of MLPRegressor")
+    errors = (squared_error(Z, network.predict(Z)) for Z in (X, test))
+    print(
+        f"MLPRegressor {each:.2f} s an iteration, {n_iter} iterations, squared error, "
+        f"training and test {next(errors):.3f} {next(errors):.3f}"
+    )
+    start = mlp_start(network, layout, X)
+    objective = Objective("squared_error")
+    for name, renew_every in (("lbfgs", None), ("kfac-lbfgs", 20)):
+        progress, total = fine_tune(X, layout, objective, start, renew_every)
+        theta = progress.best_theta
+        errors = (squared_error(Z, propagate(theta, Z, layout)) for Z in (X, test))
+        print(
+            f"{name:12s} {total / progress.n_iter:.2f} s an iteration, "
+            f"{progress.n_iter} iterations, squared error, training and test "
+            f"{next(errors):.3f} {next(errors):.3f}"
+        )
+
+
+def _entropy(X):
+    """Log loss of each image that no reconstruction can go below."""
+    p = np.clip(X.astype(np.float64), 1e-12, 1 - 1e-12)
+    return -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum(axis=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""What a fit will cost, from a short trial."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sklearn_dae._threads import N_LANES, one_blas_thread
+from sklearn_dae.blocks import BLOCK_ROWS
+from sklearn_dae.compressor._fine_tuning import FULL_BATCH, Settings, fine_tune
+from sklearn_dae.network import Layout
+from sklearn_dae.training import HISTORY, RENEW_EVERY, KroneckerStep, Problem, Progress
+
+#: Rows and iterations that a full-batch solver is tried on.
+_TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
+
+
+@dataclass(frozen=True)
+class FitCost:
+    """What fine-tuning will cost. Printing it gives a line of text.
+
+    Parameters
+    ----------
+    n_parameters : int
+        Weights and biases of the network.
+
+    n_iter : int
+        Iterations, or epochs, if nothing stops it earlier.
+
+    seconds_per_iteration : float
+        Of an iteration or an epoch, as measured on this machine.
+
+    memory : int
+        Bytes that it takes, beside the rows themselves.
+    """
+
+    n_parameters: int
+    n_iter: int
+    seconds_per_iteration: float
+    memory: int
+
+    @property
+    def seconds(self) -> float:
+        """Time of all iterations together."""
+        return self.n_iter * self.seconds_per_iteration
+
+    def __str__(self) -> str:
+        return (
+            f"{self.n_parameters:,} parameters, {self.memory / 2**20:,.0f} MiB, "
+            f"{self.n_iter} iterations of {self.seconds_per_iteration:.2g} s: "
+            f"{self.seconds:,.0f} s"
+        )
+
+
+def measure_cost(problem: Problem, theta: np.ndarray, settings: Settings) -> FitCost:
+    """Try a few steps from ``theta``, which is left alone, and extrapolate."""
+    with one_blas_thread():
+        if settings.solver in FULL_BATCH:
+            seconds = _full_batch_seconds(problem, theta, settings)
+        else:
+            seconds = _epoch_seconds(problem, theta, settings)
+    layout = problem.layout
+    memory = _memory(layout, settings)
+    return FitCost(layout.n_parameters, settings.max_iter, seconds, memory)
+
+
+def _full_batch_seconds(
+    problem: Problem, theta: np.ndarray, settings: Settings
+) -> float:
+    """Iterate on some rows; for the others add what their gradient takes."""
+    n_rows = problem.rows.n_rows
+    trial = problem.take(np.arange(min(n_rows, _TRIAL_ROWS)))
+    ends: list[float] = []
+
+    def note(progress: Progress) -> bool:
+        ends.append(time.perf_counter())
+        return False
+
+    fine_tune(trial, theta, None, replace(settings, max_iter=_TRIAL_ITER), note)
+    iteration = (ends[-1] - ends[0]) / max(1, len(ends) - 1)
+    gradient = _time(lambda: trial.loss_and_gradient(theta))
+    return iteration + gradient * (n_rows / trial.rows.n_rows - 1)
+
+
+def _epoch_seconds(problem: Problem, theta: np.ndarray, settings: Settings) -> float:
+    batch = problem.take(np.arange(min(problem.rows.n_rows, settings.batch_size)))
+    step = settings.make_step(len(theta))
+    theta = theta.copy()
+
+    def move() -> None:
+        _, gradient = batch.loss_and_gradient(theta)
+        step(theta, gradient, batch, 1e-9)
+
+    # The first three steps of a Kronecker step look at the curvature, the next not.
+    seconds = [_time(move) for _ in range(4)]
+    a_step = seconds[3]
+    if isinstance(step, KroneckerStep):
+        a_step += max(0.0, seconds[2] - seconds[3]) / RENEW_EVERY
+    return a_step * max(1, round(problem.rows.n_rows / settings.batch_size))
+
+
+def _time(function: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    function()
+    return time.perf_counter() - begin
+
+
+def _memory(layout: Layout, settings: Settings) -> int:
+    """Bytes of vectors as long as the parameters, of factors, and of activations."""
+    single = 4
+    # Parameters, the best ones, gradients of the lanes, and the step.
+    vectors = (4 + N_LANES) * single
+    if settings.solver in FULL_BATCH:
+        vectors += (2 * HISTORY + 6) * 2 * single
+    else:
+        vectors += 2 * single
+    factors = 0
+    if settings.solver.startswith("kfac"):
+        sizes = (
+            size for layer in layout.layers for size in (layer.n_in + 1, layer.n_out)
+        )
+        # For each lane, their sum, the inverse root and the inverse.
+        factors = (N_LANES + 3) * single * sum(min(n, 2048) * n for n in sizes)
+    # Inputs and error signals of all layers, for a block of rows of each lane.
+    widths = sum(layer.n_in + 2 * layer.n_out for layer in layout.layers)
+    blocks = N_LANES * BLOCK_ROWS * single * widths
+    return layout.n_parameters * vectors + factors + blocks
