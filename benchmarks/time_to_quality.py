@@ -92,12 +92,11 @@ def best_settings(X, held_out):
     errors = {}
     for unit, loss, batch_size, rate, precision in (
         (nn.ReLU, "squared_error", 100, 1e-3, "float32"),
+        (nn.ReLU, "squared_error", 100, 2e-3, "float32"),
+        (nn.ReLU, "squared_error", 100, 1e-3, "bfloat16"),
         (nn.ReLU, "squared_error", 250, 1e-3, "float32"),
-        (nn.ReLU, "squared_error", 250, 2e-3, "float32"),
-        (nn.ReLU, "squared_error", 250, 1e-3, "bfloat16"),
-        (nn.ReLU, "log_loss", 250, 1e-3, "float32"),
-        (nn.Sigmoid, "log_loss", 250, 1e-3, "float32"),
-        (nn.Sigmoid, "squared_error", 250, 2e-3, "float32"),
+        (nn.ReLU, "log_loss", 100, 1e-3, "float32"),
+        (nn.Sigmoid, "log_loss", 100, 1e-3, "float32"),
     ):
         settings = {
             "unit": unit,
