@@ -168,12 +168,9 @@ class Preconditioner:
         for w, out, (A, G), (lefts, rights) in layers:
             between = np.empty_like(w)
             for rows, matrix in zip(A.slices, lefts, strict=True):
-                if matrix.ndim == 1:
-                    np.multiply(matrix[:, np.newaxis], w[rows], out=between[rows])
-                else:
-                    multiply(left(matrix), w[rows], out=between[rows])
+                multiply(left(matrix), w[rows], out=between[rows])
             for columns, matrix in zip(G.slices, rights, strict=True):
-                if matrix.ndim == 1:
+                if matrix.ndim == 1:  # diagonal, as G of the output layer is
                     np.multiply(between[:, columns], matrix, out=out[:, columns])
                 else:
                     multiply(between[:, columns], right(matrix), out=out[:, columns])
