@@ -1,9 +1,9 @@
 """Time until a 784-1000-500-250-30 autoencoder of MNIST is as good as PyTorch makes it.
 
 PyTorch trains the network with Adam, 40 epochs on all 60,000 images, on all cores, with
-a rate that falls along a cosine. Its units, cost, batch size, rate, precision and start,
-its own or our RBMs, are the best of a few, by the error of 10,000 training images after
-4 epochs on the others. The time of the RBMs counts.
+a rate that falls along a cosine. Its units, cost, batch size, rate, precision and
+start, its own or our RBMs, are the best of a few, by the error of 10,000 training
+images after 4 epochs on the others. The time of the RBMs counts.
 Then our default compressor, with the same hidden layers, trains for a number of epochs
 chosen on the same split to reach that error. The test images are looked at once, at the
 end.
