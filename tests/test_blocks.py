@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_limits
 
 from sklearn_dae.blocks import RowBlocks
@@ -108,3 +109,22 @@ def test_an_error_in_one_block_reaches_the_caller(X):
 
     with pytest.raises(ZeroDivisionError, match="in the last row"):
         RowBlocks(X, block_rows=4).sum(fail)
+
+
+def test_some_of_the_rows_are_rows_again():
+    X = np.arange(20.0).reshape(10, 2)
+    blocks = RowBlocks(
+        X, rows=np.array([9, 3, 5, 7]), block_rows=2, convert=np.negative
+    )
+    taken = blocks.take(np.array([3, 0]))
+    assert taken.n_rows == 2
+    assert_array_equal(np.concatenate(list(taken)), -X[[7, 9]])
+    assert_array_equal(np.concatenate(list(RowBlocks(X).take(np.array([4])))), X[[4]])
+
+
+def test_a_sum_can_tell_its_blocks_apart():
+    blocks = RowBlocks(np.ones((7, 1)), block_rows=2)
+    starts, n_rows = blocks.sum(lambda start, x: ([start], len(x)), with_start=True)
+    assert n_rows == 7
+    assert len(set(starts)) == len(starts)
+    assert 0 in starts

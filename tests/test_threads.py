@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 
@@ -10,7 +11,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_dae._threads import N_LANES, lanes, map_in_lanes, one_blas_thread
+from sklearn_dae._threads import (
+    N_LANES,
+    lanes,
+    map_in_lanes,
+    multiply,
+    one_blas_thread,
+)
 
 
 def _blas_threads():
@@ -26,6 +33,39 @@ def test_lanes_cover_everything_once(n):
     parts = lanes(n)
     assert len(parts) == min(n, N_LANES)
     assert_array_equal(np.concatenate([np.arange(n)[part] for part in parts]), range(n))
+
+
+@pytest.mark.parametrize("n", [3, 300])
+def test_products_do_not_depend_on_threads(rng, n):
+    a, b = (rng.standard_normal((n, n), dtype=np.float32) for _ in range(2))
+    results = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads, user_api="blas"):
+            results.append(multiply(a, b.T))
+    assert_array_equal(*results)
+    np.testing.assert_allclose(results[0], a @ b.T, atol=1e-3)
+    out = np.empty((n, n), np.float32)
+    assert multiply(a, b.T, out=out) is out
+    assert_array_equal(out, results[0])
+
+
+@pytest.mark.skipif(N_LANES < 2, reason="there is one lane only")
+def test_ctrl_c_waits_for_the_other_lanes():
+    started, finished = threading.Event(), threading.Event()
+
+    def work(item):
+        if item == 1:
+            started.set()
+            time.sleep(0.3)
+            finished.set()
+        else:
+            assert started.wait(10)
+            timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+            timer.start()
+
+    with pytest.raises(KeyboardInterrupt):
+        map_in_lanes(work, [0, 1])
+    assert finished.is_set()
 
 
 def test_results_come_in_the_order_of_the_items():
