@@ -14,13 +14,14 @@ proportion to their mean eigenvalues.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
 from scipy.linalg import lapack
 
-from sklearn_dae._threads import N_LANES, map_in_lanes, multiply, one_blas_thread
+from sklearn_dae._threads import multiply, one_blas_thread
 from sklearn_dae.network import Blocks, Layout
 
 #: Iterations or steps after which solvers look at the curvature again.
@@ -30,54 +31,36 @@ RENEW_EVERY = 20
 _WEAKEST = 0.1
 
 
-class Factor:
-    """A damped Kronecker factor, through the inverse of its Cholesky factor.
-
-    Parameters
-    ----------
-    blocks : list of ndarray
-        The blocks along the diagonal of a symmetric matrix.
-
-    shift : float
-        What damping adds to the diagonal.
-
-    Attributes
-    ----------
-    slices : list of slice
-        The rows of each block.
-
-    inverse_roots : list of ndarray
-        For each block the inverse of its lower Cholesky factor, a vector if the
-        block is diagonal.
-    """
-
-    def __init__(self, blocks: Blocks, shift: float) -> None:
-        ends = accumulate((len(block) for block in blocks), initial=0)
-        self.slices = [slice(*pair) for pair in pairwise(ends)]
-        self.inverse_roots = [_inverse_root(block, shift) for block in blocks]
-
-    def invert(self) -> Blocks:
-        """Return the blocks of the inverse."""
-        return [
-            root * root if root.ndim == 1 else root.T @ root
-            for root in self.inverse_roots
-        ]
+def _inverse(block: np.ndarray, shift: float) -> np.ndarray:
+    """Inverse of a block, of the same shape, after adding the shift to its diagonal."""
+    if block.ndim == 1:
+        return (1 / (block + shift)).astype(block.dtype)
+    triangle, _ = lapack.spotri(_cholesky(block, shift), lower=0, overwrite_c=1)
+    inverse = triangle + triangle.T
+    np.einsum("ii->i", inverse)[...] *= 0.5
+    return inverse
 
 
 def _inverse_root(block: np.ndarray, shift: float) -> np.ndarray:
+    """Inverse of the lower Cholesky factor of a block, the shift added to it."""
     if block.ndim == 1:
         return (1 / np.sqrt(block + shift)).astype(block.dtype)
-    diagonal = np.einsum("ii->i", block)
+    inverse, _ = lapack.strtri(_cholesky(block, shift), lower=0, overwrite_c=1)
+    return inverse.T
+
+
+def _cholesky(block: np.ndarray, shift: float) -> np.ndarray:
+    """Upper Cholesky factor, column by column, of a block plus a shift.
+
+    Where single precision finds the sum not positive definite, the shift grows.
+    """
     while True:
         damped = block.copy()
         np.einsum("ii->i", damped)[...] += shift
-        # LAPACK sees columns: its upper factor of the transpose is our lower one.
         root, failed = lapack.spotrf(damped.T, lower=0, overwrite_a=1)
         if not failed:
-            inverse, _ = lapack.strtri(root, lower=0, overwrite_c=1)
-            return inverse.T
-        # Not positive definite to single precision.
-        shift = max(10 * shift, 1e-6 * float(diagonal.max()))
+            return root
+        shift = max(10 * shift, 1e-6 * float(np.max(np.diag(block))))
 
 
 class Preconditioner:
@@ -106,75 +89,88 @@ class Preconditioner:
         alpha: float,
     ) -> None:
         self._layout = layout
+        self._factors = factors
         signals = [_mean_eigenvalue(G) for _, G in factors]
         weakest = max(_WEAKEST * max(signals), float(np.finfo(np.float32).tiny))
-        jobs: list[tuple[Blocks, float]] = []
-        for (A, G), signal in zip(factors, signals, strict=True):
+        self._shifts: list[tuple[float, float]] = []
+        for (A, _), signal in zip(factors, signals, strict=True):
             a, g = _mean_eigenvalue(A), max(signal, weakest)
             strength = damping * a * g + alpha
-            jobs.append((A, math.sqrt(strength * a / g)))
-            jobs.append((G, math.sqrt(strength * g / a)))
-        # The largest first, dealt to lanes like cards.
-        order = sorted(range(len(jobs)), key=lambda job: -len(jobs[job][0][0]))
-        with one_blas_thread():
-            done = map_in_lanes(
-                lambda hand: [(job, Factor(*jobs[job])) for job in hand],
-                [order[lane::N_LANES] for lane in range(N_LANES)],
+            self._shifts.append(
+                (math.sqrt(strength * a / g), math.sqrt(strength * g / a))
             )
-        found = dict(pair for hand in done for pair in hand)
-        self._factors = [
-            (found[2 * layer], found[2 * layer + 1]) for layer in range(len(factors))
-        ]
-        self._inverses: list[tuple[Blocks, Blocks]] | None = None
 
     def whiten(self, gradient: np.ndarray) -> np.ndarray:
         """Return the gradient in whitened coordinates."""
         return self._apply(
-            gradient, lambda root: root, lambda root: root.T, self._roots
+            gradient, self._inverse_roots, lambda root: root, lambda root: root.T
         )
 
     def unwhiten(self, step: np.ndarray) -> np.ndarray:
         """Return the step in parameters that a step in whitened coordinates means."""
-        return self._apply(step, lambda root: root.T, lambda root: root, self._roots)
+        return self._apply(
+            step, self._inverse_roots, lambda root: root.T, lambda root: root
+        )
 
     def natural(self, gradient: np.ndarray) -> np.ndarray:
         """Return the natural gradient."""
-        if self._inverses is None:
-            self._inverses = [(A.invert(), G.invert()) for A, G in self._factors]
         return self._apply(
-            gradient, lambda inverse: inverse, lambda inverse: inverse, self._inverses
+            gradient, self._inverses, lambda inverse: inverse, lambda inverse: inverse
         )
 
-    @property
-    def _roots(self) -> list[tuple[Blocks, Blocks]]:
-        return [(A.inverse_roots, G.inverse_roots) for A, G in self._factors]
+    @cached_property
+    def _inverses(self) -> list[tuple[Blocks, Blocks]]:
+        return self._for_factors(_inverse)
+
+    @cached_property
+    def _inverse_roots(self) -> list[tuple[Blocks, Blocks]]:
+        return self._for_factors(_inverse_root)
+
+    def _for_factors(
+        self, function: Callable[[np.ndarray, float], np.ndarray]
+    ) -> list[tuple[Blocks, Blocks]]:
+        """Apply a function to the blocks and the shift of each factor."""
+        with one_blas_thread():
+            return [
+                (
+                    [function(block, shift_of_A) for block in A],
+                    [function(block, shift_of_G) for block in G],
+                )
+                for (A, G), (shift_of_A, shift_of_G) in zip(
+                    self._factors, self._shifts, strict=True
+                )
+            ]
 
     def _apply(
         self,
         vector: np.ndarray,
+        matrices: list[tuple[Blocks, Blocks]],
         left: Callable[[np.ndarray], np.ndarray],
         right: Callable[[np.ndarray], np.ndarray],
-        matrices: list[tuple[Blocks, Blocks]],
     ) -> np.ndarray:
-        """Multiply each layer from the left and from the right."""
+        """Multiply each layer by its matrices from the left and from the right."""
         result = np.empty_like(vector)
         layers = zip(
             self._layout.split(vector),
             self._layout.split(result),
-            self._factors,
             matrices,
             strict=True,
         )
-        for w, out, (A, G), (lefts, rights) in layers:
+        for w, out, (lefts, rights) in layers:
             between = np.empty_like(w)
-            for rows, matrix in zip(A.slices, lefts, strict=True):
+            for rows, matrix in zip(_slices(lefts), lefts, strict=True):
                 multiply(left(matrix), w[rows], out=between[rows])
-            for columns, matrix in zip(G.slices, rights, strict=True):
+            for columns, matrix in zip(_slices(rights), rights, strict=True):
                 if matrix.ndim == 1:  # diagonal, as G of the output layer is
                     np.multiply(between[:, columns], matrix, out=out[:, columns])
                 else:
                     multiply(between[:, columns], right(matrix), out=out[:, columns])
         return result
+
+
+def _slices(blocks: Blocks) -> Iterator[slice]:
+    ends = accumulate((len(block) for block in blocks), initial=0)
+    return (slice(*pair) for pair in pairwise(ends))
 
 
 def _mean_eigenvalue(blocks: Blocks) -> float:
