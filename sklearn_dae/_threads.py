@@ -26,7 +26,7 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 N_LANES = min(joblib.cpu_count(), 16)
 
 #: Multiplications in a matrix product below which threads cost more than they give.
-WORTH_THREADS = 4_000_000
+_WORTH_THREADS = 4_000_000
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -211,6 +211,11 @@ def lanes(n: int) -> list[slice]:
     return cut(n, max(1, min(N_LANES, n)))
 
 
+def lanes_if_worth(n: int, n_products: int) -> list[slice]:
+    """Cut n units into lanes if the multiplications to make are worth threads."""
+    return lanes(n) if n_products > _WORTH_THREADS else [slice(0, n)]
+
+
 def cut(n: int, n_parts: int) -> list[slice]:
     """Cut ``range(n)`` into parts whose sizes differ by at most 1."""
     ends = [n * part // n_parts for part in range(n_parts + 1)]
@@ -221,13 +226,10 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.
     """Matrix product, with a lane for a part of the columns if it is worth threads."""
     if out is None:
         out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
-    if a.size * b.shape[1] < WORTH_THREADS:
-        with one_blas_thread():
-            return np.matmul(a, b, out=out)
     product = out
 
     def go_along(columns: slice) -> None:
         np.matmul(a, b[:, columns], out=product[:, columns])
 
-    map_in_lanes(go_along, lanes(b.shape[1]))
+    map_in_lanes(go_along, lanes_if_worth(b.shape[1], a.size * b.shape[1]))
     return out

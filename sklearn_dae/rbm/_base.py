@@ -18,7 +18,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
-from sklearn_dae._threads import map_in_lanes, one_blas_thread
+from sklearn_dae._threads import lanes_if_worth, map_in_lanes, one_blas_thread
 from sklearn_dae._validation import (
     check_integer,
     check_real,
@@ -29,7 +29,6 @@ from sklearn_dae.rbm._units import (
     DRAWS,
     MEANS,
     Random,
-    cut_for_threads,
     dense,
     is_sparse,
     mean_units,
@@ -220,7 +219,7 @@ class BaseRBM(
             self._move(0, steps[0], units, momentum)
 
         n_products = len(visible) * self.components_.size
-        map_in_lanes(learn, cut_for_threads(hidden.shape[1], n_products))
+        map_in_lanes(learn, lanes_if_worth(hidden.shape[1], n_products))
         if self.persistent:
             draw_hidden(h_neg, rng, out=samples)
         np.sum(scaled, axis=0, out=steps[1])

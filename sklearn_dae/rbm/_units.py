@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
-from sklearn_dae._threads import WORTH_THREADS, lanes, multiply
+from sklearn_dae._threads import multiply
 from sklearn_dae.network import UNITS
 
 #: Random numbers that are made and used together.
@@ -77,11 +77,6 @@ MEANS = {
     "gaussian": UNITS["identity"].activate,
 }
 DRAWS = {"bernoulli": draw_bernoulli, "gaussian": draw_normal}
-
-
-def cut_for_threads(n: int, n_products: int) -> list[slice]:
-    """Cut n units into lanes if the multiplications to make are worth threads."""
-    return lanes(n) if n_products > WORTH_THREADS else [slice(0, n)]
 
 
 def random_source(random_state: Any) -> Random:
