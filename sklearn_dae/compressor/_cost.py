@@ -10,7 +10,14 @@ from sklearn_dae._threads import N_LANES, one_blas_thread
 from sklearn_dae.blocks import BLOCK_ROWS
 from sklearn_dae.compressor._fine_tuning import FULL_BATCH, Settings, fine_tune
 from sklearn_dae.network import Layout
-from sklearn_dae.training import HISTORY, RENEW_EVERY, KroneckerStep, Problem, Progress
+from sklearn_dae.training import (
+    HISTORY,
+    RENEW_EVERY,
+    KroneckerStep,
+    Problem,
+    Progress,
+    count_batches,
+)
 
 #: Rows and iterations that a full-batch solver is tried on.
 _TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
@@ -97,7 +104,7 @@ def _epoch_seconds(problem: Problem, theta: np.ndarray, settings: Settings) -> f
     a_step = seconds[3]
     if isinstance(step, KroneckerStep):
         a_step += max(0.0, seconds[2] - seconds[3]) / RENEW_EVERY
-    return a_step * max(1, round(problem.rows.n_rows / settings.batch_size))
+    return a_step * count_batches(problem.rows.n_rows, settings.batch_size)
 
 
 def _time(function: Callable[[], object]) -> float:

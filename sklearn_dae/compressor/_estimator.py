@@ -455,9 +455,11 @@ class DeepAutoencoderCompressor(
                 f"parameters and X now ask for {self.layout_}, or for other units; "
                 "use warm_start=False."
             )
+        # Known weights and a given alpha leave nothing to ask PCA for.
+        asks_pca = previous is None or self.alpha == "auto"
         pca = (
             principal_axes(training, self._n_features_out)
-            if self.layout_.has_linear_path
+            if self.layout_.has_linear_path and asks_pca
             else None
         )
         if previous is not None:

@@ -6,6 +6,7 @@ from sklearn_dae.training._minibatch import (
     AdamStep,
     KroneckerStep,
     Step,
+    count_batches,
     minimize_minibatch,
 )
 from sklearn_dae.training._outcome import Outcome
@@ -22,6 +23,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Step",
+    "count_batches",
     "minimize_lbfgs",
     "minimize_minibatch",
 ]

@@ -71,7 +71,7 @@ def minimize_minibatch(
         Order of the rows.
     """
     n_rows = problem.rows.n_rows
-    n_batches = max(1, round(n_rows / batch_size))
+    n_batches = count_batches(n_rows, batch_size)
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
     theta = theta.copy()
     n_evaluations = 0
@@ -96,6 +96,11 @@ def minimize_minibatch(
         message = f"STOP: interrupted after {progress.n_iter} iterations"
         return Outcome(message, n_evaluations, True)
     return Outcome(f"STOP: all of {max_iter} epochs", n_evaluations, False)
+
+
+def count_batches(n_rows: int, batch_size: int) -> int:
+    """Return the number of mini-batches, thus of steps, in an epoch."""
+    return max(1, round(n_rows / batch_size))
 
 
 class KroneckerStep:
