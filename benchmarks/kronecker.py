@@ -20,12 +20,7 @@ from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import Layout, Objective
-from sklearn_dae.training import (
-    RENEW_EVERY,
-    KroneckerStep,
-    Preconditioner,
-    Problem,
-)
+from sklearn_dae.training import KroneckerStep, Preconditioner, Problem
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 
@@ -46,14 +41,14 @@ def step_cost(n_rows):
     step = KroneckerStep(layout.n_parameters)
 
     def gradient():
-        return batch.loss_and_gradient(theta)[1]
+        return batch.loss_and_gradient(theta)
 
     def renew():
         factors = batch.kronecker_factors(theta, 0)
         Preconditioner(factors, layout, 0.1, 1e-4).natural(theta)
 
     def move():
-        step(theta, gradient(), batch, 1e-9)
+        step(theta, *gradient(), batch, 1e-9)
 
     with one_blas_thread():
         for _ in range(3):
@@ -63,7 +58,7 @@ def step_cost(n_rows):
         )
     # What is renewed is also used once, which a step has counted already.
     step_alone = seconds["step"]
-    amortised = step_alone + seconds["renew"] / RENEW_EVERY
+    amortised = step_alone + seconds["renew"] / step.renew_every
     ratio = np.median(amortised / seconds["gradient"])
     print(
         f"{n_rows:5d} rows: gradient {np.median(seconds['gradient']) * 1e3:4.0f} ms, "

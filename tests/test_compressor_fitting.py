@@ -57,7 +57,7 @@ def test_warm_start_refuses_another_network(digits):
     dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(digits)
     theta = dae.theta_.copy()
     dae.set_params(hidden_layer_sizes=(10,))
-    with pytest.raises(ValueError, match=r"64-82-41-6.*64-10-6.*warm_start=False"):
+    with pytest.raises(ValueError, match=r"64-400-200-6.*64-10-6.*warm_start=False"):
         dae.fit(digits)
     assert_array_equal(dae.theta_, theta)
     assert dae.transform(digits).shape == (1797, 6)
@@ -219,7 +219,7 @@ def test_callbacks_see_every_stage(digits):
     dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(recorder).fit(digits)
     tasks = [name for name, _ in recorder.tasks]
     assert tasks == [
-        *(f"layer {a} -> {b}" for a, b in ((64, 82), (82, 41), (41, 6))),
+        *(f"layer {a} -> {b}" for a, b in ((64, 400), (400, 200), (200, 6))),
         "pretrain",
         *["iteration"] * dae.n_iter_,
         "fine-tune",
@@ -240,7 +240,7 @@ def test_a_progress_bar_shows_epochs_and_iterations(digits, capsys):
     dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(ProgressBar())
     dae.fit(digits)
     shown = capsys.readouterr().out
-    for stage in ("pretrain", "layer 64 -> 82", "BernoulliRBM", "fine-tune"):
+    for stage in ("pretrain", "layer 64 -> 400", "BernoulliRBM", "fine-tune"):
         assert stage in shown
     assert "100%" in shown
 
@@ -422,7 +422,7 @@ def test_pretraining_that_diverges_names_its_layer(digits):
     dae = DeepAutoencoderCompressor(
         **QUICK | {"code_activation": "identity"}, pretrain_learning_rate=1e36
     )
-    with pytest.raises(ValueError, match=r"layer 1 \(64 -> 82, logistic\).*lower it"):
+    with pytest.raises(ValueError, match=r"layer 1 \(64 -> 400, logistic\).*lower it"):
         dae.fit(digits)
 
 

@@ -204,7 +204,7 @@ def test_an_epoch_takes_every_row_once(rng, n_rows, batch_size, sizes):
     problem = Problem(RowBlocks(X), layout, Objective("squared_error"))
     seen = []
 
-    def step(theta, gradient, batch, rate):
+    def step(theta, loss, gradient, batch, rate):
         seen.append(np.concatenate(list(batch.rows)))
         rates.append(rate)
 
@@ -236,19 +236,19 @@ def test_adam_is_that_of_scikit_learn(rng):
     for _ in range(5):
         gradient = rng.standard_normal(len(theta)).astype(np.float32)
         optimizer.update_params(theirs, [gradient.astype(np.float64)])
-        step(theta, gradient, None, 0.01)
+        step(theta, 1.0, gradient, None, 0.01)
     assert_allclose(theta, theirs[0], atol=1e-5)
 
 
 def test_a_step_is_no_longer_than_its_bound(problem, rng):
     theta = _random_theta(LAYOUT, rng)
-    gradient = problem.loss_and_gradient(theta)[1]
+    loss, gradient = problem.loss_and_gradient(theta)
     lengths = {}
-    for max_kl in (1e-4, 1e-6):
+    for max_change in (1e-4, 1e-6):
         moved = theta.copy()
-        step = KroneckerStep(len(theta), max_kl=max_kl)
-        step(moved, gradient.copy(), problem, 10.0)
-        lengths[max_kl] = np.linalg.norm(moved - theta)
+        step = KroneckerStep(len(theta), max_change=max_change)
+        step(moved, loss, gradient.copy(), problem, 10.0)
+        lengths[max_change] = np.linalg.norm(moved - theta)
     assert lengths[1e-4] == pytest.approx(10 * lengths[1e-6], rel=1e-2)
 
 

@@ -12,7 +12,6 @@ from sklearn_dae.compressor._fine_tuning import FULL_BATCH, Settings, fine_tune
 from sklearn_dae.network import Layout
 from sklearn_dae.training import (
     HISTORY,
-    RENEW_EVERY,
     KroneckerStep,
     Problem,
     Progress,
@@ -96,14 +95,14 @@ def _epoch_seconds(problem: Problem, theta: np.ndarray, settings: Settings) -> f
     theta = theta.copy()
 
     def move() -> None:
-        _, gradient = batch.loss_and_gradient(theta)
-        step(theta, gradient, batch, 1e-9)
+        loss, gradient = batch.loss_and_gradient(theta)
+        step(theta, loss, gradient, batch, 1e-9)
 
     # The first three steps of a Kronecker step look at the curvature, the next not.
     seconds = [_time(move) for _ in range(4)]
     a_step = seconds[3]
     if isinstance(step, KroneckerStep):
-        a_step += max(0.0, seconds[2] - seconds[3]) / RENEW_EVERY
+        a_step += max(0.0, seconds[2] - seconds[3]) / step.renew_every
     return a_step * count_batches(problem.rows.n_rows, settings.batch_size)
 
 

@@ -41,9 +41,10 @@ from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.network import Layout, Objective, propagate
 from sklearn_dae.training import Problem, Progress
 
-#: Sizes of the paper's hidden layers, relative to its 784 pixels, and most units that
-#: they have by default.
+#: Sizes of the paper's hidden layers, relative to its 784 pixels, and fewest and most
+#: units that they have by default.
 PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
+FEWEST_UNITS = (400, 200)
 MOST_UNITS = (2000, 1000)
 
 #: The paper's network and training: ``DeepAutoencoderCompressor(**PAPER_SETTINGS)``.
@@ -59,7 +60,7 @@ PAPER_SETTINGS = MappingProxyType(
 )
 
 #: The L2 penalty's weight, in units of the error that PCA leaves over the rows.
-AUTO_ALPHA = 5.0
+AUTO_ALPHA = 2.0
 
 
 class DeepAutoencoderCompressor(
@@ -88,7 +89,8 @@ class DeepAutoencoderCompressor(
     hidden_layer_sizes : sequence of int, default=None
         Units of the encoder's layers between the image and the code; the decoder
         mirrors them. By default two layers in the paper's proportions, 1000 and 500
-        for 784 pixels, at most 2000 and 1000, and no smaller than the code.
+        for 784 pixels, at least 400 and 200, at most 2000 and 1000, and no smaller
+        than the code.
 
     activation : {"relu", "logistic", "tanh", "identity"}, default="relu"
         Units of the hidden layers.
@@ -134,7 +136,7 @@ class DeepAutoencoderCompressor(
         Sweeps over the data for each RBM.
 
     pretrain_learning_rate : float, default=0.1
-        Learning rate of the RBMs; a linear code layer takes a hundredth of it.
+        Learning rate of the RBMs; a linear code layer takes a tenth of it.
 
     pretrain_batch_size : int or "auto", default="auto"
         Rows in a mini-batch of the RBMs. "auto" is a hundredth of the training
@@ -149,7 +151,7 @@ class DeepAutoencoderCompressor(
         - "adam": Adam on mini-batches.
         - "lbfgs": SciPy's L-BFGS over all rows, in the parameters themselves.
 
-        "auto" is "kfac-lbfgs" up to 5,000 training rows, "kfac" for more.
+        "auto" is "kfac-lbfgs" up to 300 training rows, "kfac" for more.
 
     max_iter : int, default=None
         Most iterations of L-BFGS, or epochs of a mini-batch solver. By default 200
@@ -170,11 +172,12 @@ class DeepAutoencoderCompressor(
 
     learning_rate_init : float or "auto", default="auto"
         Initial learning rate of a mini-batch solver, which falls to zero along half
-        a cosine. "auto" is 0.05 for "kfac" and 0.001 for "adam".
+        a cosine. "auto" is 0.2 for "kfac" and 0.001 for "adam".
 
-    damping : float, default=0.03
+    damping : float or "auto", default="auto"
         Fraction of the mean curvature of a layer that "kfac" and "kfac-lbfgs" add to
-        its curvature. More makes steps shorter and safer.
+        its curvature. More makes steps shorter and safer. "auto" is 0.1 for "kfac"
+        and 0.03 for "kfac-lbfgs".
 
     early_stopping : bool, default=False
         Whether to keep ``validation_fraction`` of the rows out of the training,
@@ -319,7 +322,7 @@ class DeepAutoencoderCompressor(
         tol: float = 1e-7,
         batch_size: int | str = "auto",
         learning_rate_init: float | str = "auto",
-        damping: float = 0.03,
+        damping: float | str = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -581,20 +584,20 @@ class DeepAutoencoderCompressor(
         """Fill in what is left to us to choose."""
         solver = self.solver
         if solver == "auto":
-            solver = "kfac-lbfgs" if n_rows <= 5000 else "kfac"
-        default_iter, default_rate = SOLVERS[solver]
+            solver = "kfac-lbfgs" if n_rows <= 300 else "kfac"
+        defaults = SOLVERS[solver]
         rate, batch_size = self.learning_rate_init, self.batch_size
         return Settings(
             solver,
-            default_iter if self.max_iter is None else self.max_iter,
+            defaults.max_iter if self.max_iter is None else self.max_iter,
             self.max_fun,
             self.tol,
             self.n_iter_no_change,
-            default_rate if isinstance(rate, str) else rate,
+            defaults.learning_rate if isinstance(rate, str) else rate,
             max(1, min(1000, n_rows // 10))
             if isinstance(batch_size, str)
             else batch_size,
-            self.damping,
+            defaults.damping if isinstance(self.damping, str) else self.damping,
             seed,
         )
 
@@ -646,8 +649,10 @@ class DeepAutoencoderCompressor(
         hidden = self.hidden_layer_sizes
         if hidden is None:
             hidden = [
-                max(n_components, min(round(n_features * proportion), most))
-                for proportion, most in zip(PAPER_PROPORTIONS, MOST_UNITS, strict=True)
+                max(n_components, min(max(round(n_features * share), fewest), most))
+                for share, fewest, most in zip(
+                    PAPER_PROPORTIONS, FEWEST_UNITS, MOST_UNITS, strict=True
+                )
             ]
         return Layout.autoencoder(
             [n_features, *map(int, hidden), int(n_components)],
@@ -677,7 +682,7 @@ class DeepAutoencoderCompressor(
         >>> from sklearn_dae import DeepAutoencoderCompressor
         >>> cost = DeepAutoencoderCompressor(8).fit_cost(load_digits().data)
         >>> cost.n_parameters, cost.n_iter, cost.seconds < 60
-        (19218, 200, True)
+        (216696, 40, True)
         """
         trial = clone(self)
         check_parameters(trial)

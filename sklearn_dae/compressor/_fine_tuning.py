@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,12 +20,21 @@ from sklearn_dae.training import (
     minimize_minibatch,
 )
 
-#: Ways to fine-tune: default of ``max_iter``, and initial learning rate if any.
+
+class Defaults(NamedTuple):
+    """What a solver takes where the user leaves the choice to it; 0 is unused."""
+
+    max_iter: int
+    learning_rate: float = 0.0
+    damping: float = 0.0
+
+
+#: Ways to fine-tune.
 SOLVERS = {
-    "kfac-lbfgs": (200, 0.0),
-    "kfac": (40, 0.05),
-    "adam": (40, 1e-3),
-    "lbfgs": (200, 0.0),
+    "kfac-lbfgs": Defaults(200, damping=0.03),
+    "kfac": Defaults(40, learning_rate=0.2, damping=0.1),
+    "adam": Defaults(40, learning_rate=1e-3),
+    "lbfgs": Defaults(200),
 }
 
 #: Those whose iterations take all rows.

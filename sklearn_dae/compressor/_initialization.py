@@ -27,7 +27,7 @@ def make_rbm(
 
     The settings are those of Hinton (2010), A practical guide to training restricted
     Boltzmann machines: CD-1 with mean visible units, momentum and weight decay, for a
-    linear layer a hundredth of the learning rate.
+    linear layer a tenth of the learning rate.
     """
     if isinstance(batch_size, str):  # "auto"
         batch_size = min(100, max(10, n_rows // 100))
@@ -47,7 +47,7 @@ def make_rbm(
         layer.n_out,
         visible_units="bernoulli",
         hidden_units="gaussian",
-        learning_rate=learning_rate / 100,
+        learning_rate=learning_rate / 10,
         **shared,
     )
 

@@ -68,9 +68,9 @@ def check_parameters(p: Any) -> None:
         if getattr(p, name) != "auto":
             check_integer(name, getattr(p, name), 1)
     check_choice("solver", p.solver, ("auto", *SOLVERS))
-    if p.learning_rate_init != "auto":
-        check_real("learning_rate_init", p.learning_rate_init, 0, None, "neither")
-    check_real("damping", p.damping, 0, None, "neither")
+    for name in ("learning_rate_init", "damping"):
+        if getattr(p, name) != "auto":
+            check_real(name, getattr(p, name), 0, None, "neither")
     if p.max_iter is not None:
         check_integer("max_iter", p.max_iter, 0)
     check_integer("max_fun", p.max_fun, 1)

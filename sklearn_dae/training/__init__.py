@@ -1,7 +1,7 @@
 """How parameters move: solvers, and what they share."""
 
-from sklearn_dae.training._kronecker import RENEW_EVERY, Preconditioner
-from sklearn_dae.training._lbfgs import HISTORY, minimize_lbfgs
+from sklearn_dae.training._kronecker import Preconditioner
+from sklearn_dae.training._lbfgs import HISTORY, RENEW_EVERY, minimize_lbfgs
 from sklearn_dae.training._minibatch import (
     AdamStep,
     KroneckerStep,

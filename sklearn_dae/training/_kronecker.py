@@ -24,9 +24,6 @@ from scipy.linalg import lapack
 from sklearn_dae._threads import multiply, one_blas_thread
 from sklearn_dae.network import Blocks, Layout
 
-#: Iterations or steps after which solvers look at the curvature again.
-RENEW_EVERY = 20
-
 #: Error signals are taken to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
 

@@ -9,6 +9,9 @@ from sklearn_dae.training._outcome import Outcome
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
 
+#: Iterations after which coordinates are whitened anew.
+RENEW_EVERY = 20
+
 #: Most rows that curvature is measured on.
 _CURVATURE_ROWS = 10_000
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sklearn_dae._threads import lanes, map_in_lanes, one_blas_thread
 from sklearn_dae.network import Blocks
-from sklearn_dae.training._kronecker import RENEW_EVERY, Preconditioner
+from sklearn_dae.training._kronecker import Preconditioner
 from sklearn_dae.training._outcome import Outcome
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
@@ -25,9 +25,17 @@ class Step(Protocol):
     """How a mini-batch solver moves the parameters."""
 
     def __call__(
-        self, theta: np.ndarray, gradient: np.ndarray, batch: Problem, rate: float
+        self,
+        theta: np.ndarray,
+        loss: float,
+        gradient: np.ndarray,
+        batch: Problem,
+        rate: float,
     ) -> None:
-        """Move theta in place; ``gradient``, of the batch, may be used up."""
+        """Move theta in place.
+
+        ``loss`` and ``gradient`` are those of the batch; ``gradient`` may be used up.
+        """
 
 
 def minimize_minibatch(
@@ -87,7 +95,7 @@ def minimize_minibatch(
                     total += loss * len(rows)
                     done = (epoch + number / n_batches) / max_iter
                     rate = 0.5 * learning_rate * (1 + math.cos(math.pi * done))
-                    step(theta, gradient, batch, rate)
+                    step(theta, loss, gradient, batch, rate)
                     n_evaluations += 1
                 stop_reason = progress.update(theta.copy(), total / n_rows)
                 if stop_reason is not None:
@@ -114,15 +122,18 @@ class KroneckerStep:
     momentum : float, default=0.9
         Share of the last step in the next one.
 
-    damping : float, default=0.03
+    damping : float, default=0.1
         Fraction of a layer's mean curvature that is added to it.
 
-    max_kl : float, default=0.05
-        Bound of the quadratic model of how much a step changes what the network
-        predicts; a longer step is shortened to it.
+    max_change : float, default=0.01
+        Bound of the quadratic model of how much a step changes the loss, as a
+        fraction of it; a longer step is shortened to it.
 
-    renew_every : int, default=20
+    renew_every : int, default=5
         Steps between two looks at the curvature.
+
+    decay : float, default=0.7
+        Weight of what was seen before in the average over the looks.
 
     seed : int, default=0
         Of the targets that curvature is measured with.
@@ -138,17 +149,17 @@ class KroneckerStep:
         n_parameters: int,
         *,
         momentum: float = 0.9,
-        damping: float = 0.03,
-        max_kl: float = 0.05,
-        renew_every: int = RENEW_EVERY,
-        decay: float = 0.95,
+        damping: float = 0.1,
+        max_change: float = 0.01,
+        renew_every: int = 5,
+        decay: float = 0.7,
         seed: int = 0,
     ) -> None:
         self._velocity = np.zeros(n_parameters, np.float32)
         self._momentum = momentum
         self._damping = damping
-        self._max_kl = max_kl
-        self._renew_every = renew_every
+        self._max_change = max_change
+        self.renew_every = renew_every
         self._decay = decay
         self._seed = seed
         self._n_steps = 0
@@ -157,16 +168,21 @@ class KroneckerStep:
         self._preconditioner: Preconditioner
 
     def __call__(
-        self, theta: np.ndarray, gradient: np.ndarray, batch: Problem, rate: float
+        self,
+        theta: np.ndarray,
+        loss: float,
+        gradient: np.ndarray,
+        batch: Problem,
+        rate: float,
     ) -> None:
         # In the beginning curvature changes fast: look at steps 0, 1, 2, 4, 8, ...
         n = self._n_steps
-        if n % self._renew_every == 0 or (n < self._renew_every and n & (n - 1) == 0):
+        if n % self.renew_every == 0 or (n < self.renew_every and n & (n - 1) == 0):
             self._renew(theta, batch)
         self._n_steps += 1
         direction = self._preconditioner.natural(gradient)
         change = rate**2 * float(np.dot(direction, gradient))
-        rate *= min(1.0, math.sqrt(self._max_kl / max(change, 1e-30)))
+        rate *= min(1.0, math.sqrt(self._max_change * loss / max(change, 1e-30)))
         velocity, momentum = self._velocity, self._momentum
 
         def move(part: slice) -> None:
@@ -230,7 +246,12 @@ class AdamStep:
         self._n_steps = 0
 
     def __call__(
-        self, theta: np.ndarray, gradient: np.ndarray, batch: Problem, rate: float
+        self,
+        theta: np.ndarray,
+        loss: float,
+        gradient: np.ndarray,
+        batch: Problem,
+        rate: float,
     ) -> None:
         self._n_steps += 1
         beta_1, beta_2 = self._betas
