@@ -96,6 +96,7 @@ def main():
             ours, theirs = context.Pipe()
             process = context.Process(target=fit, args=(theirs, solver, n_rows))
             process.start()
+            theirs.close()  # so that its death ends the wait
             seconds, before, after = ours.recv()
             process.join()
             print(

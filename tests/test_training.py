@@ -14,6 +14,7 @@ from sklearn_dae.training import (
     Preconditioner,
     Problem,
     Progress,
+    count_batches,
     minimize_lbfgs,
     minimize_minibatch,
 )
@@ -226,6 +227,42 @@ def test_an_epoch_takes_every_row_once(rng, n_rows, batch_size, sizes):
         assert_array_equal(rows[np.argsort(rows[:, 0])], X)
     assert rates[0] == 1.0
     assert np.all(np.diff(rates) < 0)
+
+
+def test_an_epoch_that_makes_things_worse_is_undone(problem, rng):
+    theta = _random_theta(LAYOUT, rng)
+    start = theta.copy()
+    rates, restarts = [], []
+
+    class Wanderer:
+        """Stays where it is for an epoch, then leaves, then stays again."""
+
+        def __call__(self, theta, loss, gradient, batch, rate):
+            rates.append(rate)
+            if len(rates) == n_batches + 1:
+                theta += 100
+
+        def start_again(self):
+            restarts.append(len(rates))
+
+    n_batches = count_batches(problem.rows.n_rows, 200)
+    progress = Progress(theta)
+    minimize_minibatch(
+        problem,
+        theta,
+        progress,
+        Wanderer(),
+        max_iter=3,
+        batch_size=200,
+        learning_rate=1.0,
+        rng=np.random.default_rng(0),
+    )
+    assert len(restarts) == 1
+    assert n_batches < restarts[0] < 2 * n_batches
+    assert_array_equal(progress.best_theta, start)
+    assert progress.loss_curve[1] > 1.5 * progress.loss_curve[0]
+    # The cosine of the third epoch, from half the rate on.
+    assert rates[restarts[0]] == pytest.approx(0.5 * 0.5 * (1 + np.cos(2 * np.pi / 3)))
 
 
 def test_adam_is_that_of_scikit_learn(rng):

@@ -20,6 +20,9 @@ from sklearn_dae.training._progress import Progress
 #: Parameters that are moved together.
 _SLAB = 32768
 
+#: An epoch whose mean objective is above the lowest before by this factor is undone.
+_RISE = 1.5
+
 
 class Step(Protocol):
     """How a mini-batch solver moves the parameters."""
@@ -37,6 +40,9 @@ class Step(Protocol):
         ``loss`` and ``gradient`` are those of the batch; ``gradient`` may be used up.
         """
 
+    def start_again(self) -> None:
+        """Forget the direction of the last steps."""
+
 
 def minimize_minibatch(
     problem: Problem,
@@ -50,6 +56,9 @@ def minimize_minibatch(
     rng: np.random.Generator,
 ) -> Outcome:
     """Minimise over mini-batches, reporting every epoch to ``progress``.
+
+    Where the objective rises instead, the parameters go back to those after the epoch
+    in which it was lowest, and the rate is halved from there on.
 
     Parameters
     ----------
@@ -82,22 +91,32 @@ def minimize_minibatch(
     n_batches = count_batches(n_rows, batch_size)
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
     theta = theta.copy()
+    best_theta, lowest = theta, math.inf
     n_evaluations = 0
     try:
         with one_blas_thread():
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)
-                total = 0.0
+                total, n_seen = 0.0, 0
                 for number in range(n_batches):
                     rows = np.sort(order[ends[number] : ends[number + 1]])
                     batch = problem.take(rows)
                     loss, gradient = batch.loss_and_gradient(theta)
+                    n_evaluations += 1
                     total += loss * len(rows)
+                    n_seen += len(rows)
+                    if total > _RISE * lowest * n_rows:
+                        theta = best_theta.copy()
+                        learning_rate *= 0.5
+                        step.start_again()
+                        break
                     done = (epoch + number / n_batches) / max_iter
                     rate = 0.5 * learning_rate * (1 + math.cos(math.pi * done))
                     step(theta, loss, gradient, batch, rate)
-                    n_evaluations += 1
-                stop_reason = progress.update(theta.copy(), total / n_rows)
+                mean = total / n_seen
+                if mean <= lowest:
+                    best_theta, lowest = theta.copy(), mean
+                stop_reason = progress.update(theta.copy(), mean)
                 if stop_reason is not None:
                     return Outcome(stop_reason, n_evaluations, False)
     except KeyboardInterrupt:
@@ -194,6 +213,9 @@ class KroneckerStep:
 
         _for_slabs(move, len(theta))
 
+    def start_again(self) -> None:
+        self._velocity[...] = 0
+
     def _renew(self, theta: np.ndarray, batch: Problem) -> None:
         """Look at the curvature of a batch, and average it with those before."""
         factors = batch.kronecker_factors(theta, self._seed + self._n_steps)
@@ -274,6 +296,9 @@ class AdamStep:
             theta[part] -= g
 
         _for_slabs(move, len(theta))
+
+    def start_again(self) -> None:
+        self._mean[...] = 0
 
 
 def _for_slabs(move: Callable[[slice], None], n: int) -> None:
