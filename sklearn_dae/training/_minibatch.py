@@ -23,6 +23,9 @@ _SLAB = 32768
 #: An epoch whose mean objective is above the lowest before by this factor is undone.
 _RISE = 1.5
 
+#: Most rows that the objective at the start is measured on.
+_START_ROWS = 1000
+
 
 class Step(Protocol):
     """How a mini-batch solver moves the parameters."""
@@ -58,7 +61,7 @@ def minimize_minibatch(
     """Minimise over mini-batches, reporting every epoch to ``progress``.
 
     Where the objective rises instead, the parameters go back to those after the epoch
-    in which it was lowest, and the rate is halved from there on.
+    in which it was lowest, or to the start, and the rate is halved from there on.
 
     Parameters
     ----------
@@ -91,10 +94,12 @@ def minimize_minibatch(
     n_batches = count_batches(n_rows, batch_size)
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
     theta = theta.copy()
-    best_theta, lowest = theta, math.inf
+    best_theta = theta.copy()
+    spread = np.linspace(0, n_rows - 1, min(n_rows, _START_ROWS)).astype(int)
     n_evaluations = 0
     try:
         with one_blas_thread():
+            lowest, _ = problem.take(spread).loss_and_gradient(theta)
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)
                 total, n_seen = 0.0, 0
