@@ -119,9 +119,10 @@ def minimize_minibatch(
                     rate = 0.5 * learning_rate * (1 + math.cos(math.pi * done))
                     step(theta, loss, gradient, batch, rate)
                 mean = total / n_seen
+                reached = theta.copy()
                 if mean <= lowest:
-                    best_theta, lowest = theta.copy(), mean
-                stop_reason = progress.update(theta.copy(), mean)
+                    best_theta, lowest = reached, mean
+                stop_reason = progress.update(reached, mean)
                 if stop_reason is not None:
                     return Outcome(stop_reason, n_evaluations, False)
     except KeyboardInterrupt:
@@ -199,7 +200,7 @@ class KroneckerStep:
         batch: Problem,
         rate: float,
     ) -> None:
-        # In the beginning curvature changes fast: look at steps 0, 1, 2, 4, 8, ...
+        # In the beginning curvature changes fast: look at powers of two as well.
         n = self._n_steps
         if n % self.renew_every == 0 or (n < self.renew_every and n & (n - 1) == 0):
             self._renew(theta, batch)
