@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         help="units of the encoder's layers between image and code",
     )
     demo.add_argument(
-        "--max-iter", type=int, metavar="N", help="most L-BFGS iterations"
+        "--max-iter", type=int, metavar="N", help="most epochs, or L-BFGS iterations"
     )
     demo.add_argument(
         "--random-state", type=int, default=0, metavar="N", help="seed (default 0)"
