@@ -34,7 +34,7 @@ def main():
     dae.fit(X)
     seconds = time.perf_counter() - begin
     scale = np.square(255.0)
-    print(f"{seconds:.0f} s, of which {dae.n_iter_} epochs")
+    print(f"{dae.n_iter_} epochs, with the trial before them {seconds:.0f} s")
     for name, images in ("training", X[:10000]), ("test", test):
         print(f"squared error of the {name} images {-dae.score(images) / scale:.3f}")
 
