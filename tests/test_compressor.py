@@ -1,5 +1,7 @@
 """The compressor: what it learns, keeps and gives back."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,7 +11,7 @@ from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
 from sklearn_dae._scaling import cast
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._principal_axes import principal_axes
-from sklearn_dae.network import Objective, loss_and_gradient
+from sklearn_dae.network import UNITS, Objective, loss_and_gradient
 
 QUICK = {
     **PAPER_SETTINGS,
@@ -28,6 +30,7 @@ def test_it_starts_as_pca(digits, n_components):
     dae = DeepAutoencoderCompressor(n_components, max_iter=0, random_state=0)
     dae.fit(digits)
     assert "with a linear path" in str(dae.layout_)
+    dae.set_params(transform_max_iter=0)
     pca = PCA(n_components).fit(digits)
     codes, expected = dae.transform(digits) * 16, pca.transform(digits)
     signs = np.sign(np.sum(codes * expected, axis=0))
@@ -64,7 +67,7 @@ def test_alpha_is_chosen_by_what_pca_leaves(digits):
     dae = DeepAutoencoderCompressor(**settings).fit(digits)
     pca = PCA(8).fit(digits / 16)
     left = pca.noise_variance_ * (64 - 8)
-    assert dae.alpha_ == pytest.approx(2 * left / len(digits), rel=0.01)
+    assert dae.alpha_ == pytest.approx(left / len(digits), rel=0.01)
     few = DeepAutoencoderCompressor(**settings).fit(digits[::4])
     assert few.alpha_ > 3 * dae.alpha_
     assert DeepAutoencoderCompressor(**settings, alpha=0.1).fit(digits).alpha_ == 0.1
@@ -368,6 +371,59 @@ def test_precision_follows_the_input(fitted, digits):
     assert fitted.theta_.dtype == np.float32
 
 
+# Refined codes.
+
+
+def _errors(dae, X, n_steps):
+    return copy(dae).set_params(transform_max_iter=n_steps).reconstruction_error(X)
+
+
+def test_refining_makes_no_image_worse_and_most_better(fitted, digits):
+    few, several, many = (_errors(fitted, digits * 1.0, n) for n in (0, 3, 30))
+    assert (several <= few).all()
+    assert (many <= several).all()
+    assert (several < few).mean() > 0.99
+    assert many.mean() < several.mean() < 0.9 * few.mean()
+
+
+def test_refined_codes_are_the_least_squares_ones_of_a_linear_decoder(digits):
+    dae = DeepAutoencoderCompressor(
+        6,
+        hidden_layer_sizes=(),
+        output_activation="identity",
+        max_iter=3,
+        transform_max_iter=30,
+        random_state=0,
+    ).fit(digits)
+    X = digits[:50] * 1.0
+    weights, biases = dae.coefs_[-1], dae.intercepts_[-1]
+    best, *_ = np.linalg.lstsq(weights.T.astype(float), (X / 16 - biases).T)
+    assert_allclose(dae.transform(X), best.T, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", ["identity", "logistic", "tanh", "relu"])
+def test_refined_codes_stay_within_the_range_of_their_units(digits, unit):
+    settings = {"code_activation": unit, "max_iter": 5, "random_state": 0}
+    dae = DeepAutoencoderCompressor(6, **settings).fit(digits)
+    assert (_errors(dae, digits, 5) <= _errors(dae, digits, 0) * (1 + 1e-6)).all()
+    codes = dae.transform(digits)
+    low, high = UNITS[unit].range
+    assert codes.min() >= low
+    assert codes.max() <= high
+
+
+def test_paper_network_codes_are_the_encoder_s(digits):
+    dae = DeepAutoencoderCompressor(**QUICK).fit(digits)
+    assert_array_equal(dae.transform(digits), dae.activations(digits, 3))
+
+
+def test_a_code_that_needs_no_refining_stays(digits):
+    # The decoder reconstructs these exactly, so every derivative is zero.
+    X = np.full((3, 8), 7.0)
+    dae = DeepAutoencoderCompressor(2, max_iter=2, random_state=0).fit(X)
+    assert_array_equal(dae.transform(X), dae.activations(X, 3))
+
+
 # Methods.
 
 
@@ -392,10 +448,11 @@ def test_score_does_not_wrap_around_for_unsigned_integers(fitted, digits):
 def test_activations_of_every_layer(fitted, digits):
     X = digits.astype(float)
     assert_allclose(fitted.activations(X, 0), X / 16)
-    assert_array_equal(fitted.activations(X, 3), fitted.transform(X))
-    assert_array_equal(fitted.activations(X, -4), fitted.transform(X))
-    output = fitted.inverse_transform(fitted.transform(X))
-    assert_allclose(fitted.activations(X, -1), output / 16)
+    encoder = copy(fitted).set_params(transform_max_iter=0)
+    codes = encoder.transform(X)
+    assert_array_equal(fitted.activations(X, 3), codes)
+    assert_array_equal(fitted.activations(X, -4), codes)
+    assert_allclose(fitted.activations(X, -1), fitted.inverse_transform(codes) / 16)
     widths = [fitted.activations(X, layer).shape[1] for layer in range(7)]
     assert widths == [64, 400, 200, 8, 200, 400, 64]
 

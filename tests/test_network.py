@@ -13,6 +13,7 @@ from sklearn_dae.network import (
     UNITS,
     Layout,
     Objective,
+    error_and_slope,
     forward,
     kronecker_factors,
     loss_and_gradient,
@@ -73,6 +74,29 @@ def _check_gradient(rng, layout, objective):
 
     gradient = loss_and_gradient(theta, blocks, layout, objective)[1]
     assert_allclose(gradient, _finite_differences(value, theta), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("linear_path", [False, True])
+@pytest.mark.parametrize(
+    ("hidden", "code", "output"), sorted({c[1:] for c in COMBINATIONS})
+)
+def test_slope_by_codes_matches_finite_differences(
+    rng, hidden, code, output, linear_path
+):
+    layout = Layout.autoencoder(
+        [4, 5, 2], hidden=hidden, code=code, output=output, linear_path=linear_path
+    )
+    theta, X = _problem(rng, layout)
+    codes = forward(theta, X, layout, layout.encoder)[-1]
+    error, slope = error_and_slope(theta, codes, X, layout)
+    restored = propagate(theta, codes, layout, layout.decoder)
+    assert_allclose(error[:, 0], np.square(restored - X).sum(axis=1))
+
+    def total(z):
+        return error_and_slope(theta, z.reshape(codes.shape), X, layout)[0].sum()
+
+    expected = _finite_differences(total, codes.ravel())
+    assert_allclose(slope.ravel(), expected, atol=1e-7)
 
 
 def test_loss_without_hidden_layers_has_its_closed_form(rng):

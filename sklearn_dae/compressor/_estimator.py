@@ -6,7 +6,7 @@ image, and images again from codes.
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -25,7 +25,12 @@ from sklearn_dae._scaling import PixelScaler, cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._cost import FitCost, measure_cost
-from sklearn_dae.compressor._fine_tuning import SOLVERS, Settings, fine_tune
+from sklearn_dae.compressor._fine_tuning import (
+    MAX_CHANGE,
+    SOLVERS,
+    Settings,
+    fine_tune,
+)
 from sklearn_dae.compressor._initialization import (
     make_rbm,
     random_parameters,
@@ -38,6 +43,7 @@ from sklearn_dae.compressor._parameters import (
     takes_rbms,
 )
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
+from sklearn_dae.compressor._refinement import refine_codes
 from sklearn_dae.network import Layout, Objective, propagate
 from sklearn_dae.training import Problem, Progress
 
@@ -56,11 +62,13 @@ PAPER_SETTINGS = MappingProxyType(
         "linear_path": False,
         "loss": "log_loss",
         "solver": "lbfgs",
+        "transform_max_iter": 0,
     }
 )
 
-#: The L2 penalty's weight, in units of the error that PCA leaves over the rows.
-AUTO_ALPHA = 2.0
+#: The L2 penalty's weight, in units of the error that PCA leaves, times the values of a
+#: code, over the rows.
+AUTO_ALPHA = 1 / 8
 
 
 class DeepAutoencoderCompressor(
@@ -115,9 +123,9 @@ class DeepAutoencoderCompressor(
 
     alpha : float or "auto", default="auto"
         Weight of the L2 penalty: ``alpha / 2`` times the squared weights, those of
-        the linear path aside, is added to the mean cost of an image. "auto" is
-        proportional to the squared error that PCA leaves and inversely to the
-        number of rows, and 0 without a linear path.
+        the linear path aside, is added to the mean cost of an image. "auto" is an
+        eighth of the squared error that PCA leaves, times the values of a code, over
+        the number of rows; without a linear path it is 0.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
@@ -193,6 +201,11 @@ class DeepAutoencoderCompressor(
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous one, without
         pretraining.
+
+    transform_max_iter : int, default=10
+        Steps by which `transform` improves the code that the encoder gives an image,
+        lowering its squared error with the decoder fixed. 0 leaves it to the encoder,
+        which is faster and worse.
 
     pixel_range : tuple of (low, high), default=None
         Range of the pixel values. By default that of the training data. Values
@@ -327,6 +340,7 @@ class DeepAutoencoderCompressor(
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
+        transform_max_iter: int = 10,
         pixel_range: tuple[float, float] | None = None,
         threshold: float | None = None,
         restore_dtype: bool = False,
@@ -358,6 +372,7 @@ class DeepAutoencoderCompressor(
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.transform_max_iter = transform_max_iter
         self.pixel_range = pixel_range
         self.threshold = threshold
         self.restore_dtype = restore_dtype
@@ -578,7 +593,9 @@ class DeepAutoencoderCompressor(
     def _choose_alpha(self, pca: PrincipalAxes | None, n_rows: int) -> float:
         if not isinstance(self.alpha, str):
             return self.alpha
-        return 0.0 if pca is None else AUTO_ALPHA * pca.residual / n_rows
+        if pca is None:
+            return 0.0
+        return AUTO_ALPHA * self._n_features_out * pca.residual / n_rows
 
     def _settings(self, n_rows: int, seed: int) -> Settings:
         """Fill in what is left to us to choose."""
@@ -598,6 +615,7 @@ class DeepAutoencoderCompressor(
             if isinstance(batch_size, str)
             else batch_size,
             defaults.damping if isinstance(self.damping, str) else self.damping,
+            MAX_CHANGE[self.loss],
             seed,
         )
 
@@ -829,8 +847,11 @@ class DeepAutoencoderCompressor(
         check_is_fitted(self)
         n_layers = len(self.layout_.layers)
         check_integer("layer", layer, -n_layers - 1, n_layers)
-        index = layer if layer >= 0 else n_layers + 1 + layer
-        return self._go_through(self._validate(X), range(index))
+        layers = range(layer if layer >= 0 else n_layers + 1 + layer)
+        return self._map_scaled(
+            lambda theta, x: propagate(theta, x, self.layout_, layers),
+            self._validate(X),
+        )
 
     @property
     def _n_features_out(self) -> int:
@@ -851,14 +872,22 @@ class DeepAutoencoderCompressor(
         return validate_data(self, X, dtype="numeric", reset=False)
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
-        return self._go_through(X, self.layout_.encoder)
+        layout, n_iter = self.layout_, self.transform_max_iter
 
-    def _go_through(self, X: np.ndarray, layers: range) -> np.ndarray:
-        """Scale the rows of X and send them through the layers."""
+        def encode(theta: np.ndarray, x: np.ndarray) -> np.ndarray:
+            codes = propagate(theta, x, layout, layout.encoder)
+            return refine_codes(theta, codes, x, layout, n_iter)
+
+        return self._map_scaled(encode, X)
+
+    def _map_scaled(
+        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], X: np.ndarray
+    ) -> np.ndarray:
+        """Call ``function(theta, x)`` for blocks of rows, scaled; concatenate."""
         dtype = np.float64 if X.dtype == np.float64 else np.float32
         theta = self.theta_.astype(dtype, copy=False)
         return RowBlocks(X, convert=lambda x: self.scaler_.to_unit(x, dtype)).map(
-            lambda x: propagate(theta, x, self.layout_, layers)
+            lambda x: function(theta, x)
         )
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:

@@ -37,6 +37,10 @@ SOLVERS = {
     "lbfgs": Defaults(200),
 }
 
+#: Bound of a step of "kfac", as a fraction of the loss. Most of a log loss is the
+#: entropy of the pixels, which no network can lower.
+MAX_CHANGE = {"squared_error": 0.01, "log_loss": 0.001}
+
 #: Those whose iterations take all rows.
 FULL_BATCH = ("kfac-lbfgs", "lbfgs")
 
@@ -53,13 +57,19 @@ class Settings:
     learning_rate: float
     batch_size: int
     damping: float
+    max_change: float
     seed: int
 
     def make_step(self, n_parameters: int) -> Step:
         """Make the step of a mini-batch solver."""
         if self.solver == "adam":
             return AdamStep(n_parameters)
-        return KroneckerStep(n_parameters, damping=self.damping, seed=self.seed)
+        return KroneckerStep(
+            n_parameters,
+            damping=self.damping,
+            max_change=self.max_change,
+            seed=self.seed,
+        )
 
 
 def fine_tune(

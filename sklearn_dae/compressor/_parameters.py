@@ -79,6 +79,7 @@ def check_parameters(p: Any) -> None:
     check_real("validation_fraction", p.validation_fraction, 0, 1, "neither")
     check_integer("n_iter_no_change", p.n_iter_no_change, 1)
     check_switch("warm_start", p.warm_start)
+    check_integer("transform_max_iter", p.transform_max_iter, 0)
     _check_range(p.pixel_range)
     if p.threshold is not None:
         check_real("threshold", p.threshold, 0, 1, "neither")

@@ -6,6 +6,7 @@ from sklearn_dae.network._layout import Layer, Layout
 from sklearn_dae.network._losses import LOSSES
 from sklearn_dae.network._objective import (
     Objective,
+    error_and_slope,
     loss_and_gradient,
     reconstruction_loss,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Layer",
     "Layout",
     "Objective",
+    "error_and_slope",
     "forward",
     "kronecker_factors",
     "loss_and_gradient",

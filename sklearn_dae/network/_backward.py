@@ -14,6 +14,7 @@ def backward_pass(
     delta: np.ndarray,
     layout: Layout,
     slopes: Sequence[np.ndarray | None] | None = None,
+    layers: range | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each layer's index and error signal, from the output to the input.
 
@@ -38,10 +39,15 @@ def backward_pass(
     slopes : sequence of ndarray or None, default=None
         ``slopes[index]`` is added to the derivative by the activations of layer
         ``index``, for every row.
+
+    layers : range, default=None
+        The layers that `forward_pass` went through; all when None. For the decoder
+        alone, the last to come is the derivative by the codes.
     """
     parameters = layout.split(theta)
+    layers = range(len(layout.layers)) if layers is None else layers
     direct_to_code = None
-    for index in range(len(layout.layers) - 1, -1, -1):
+    for index in reversed(layers):
         yield index, delta
         if index == 0:
             return
@@ -52,7 +58,10 @@ def backward_pass(
         delta = delta @ weights[: layer.n_below].T
         if direct_to_code is not None and index == layout.n_encoder_layers:
             delta += direct_to_code
+        if index == layers[0]:
+            yield index - 1, delta
+            return
         if slopes is not None and (slope := slopes[index - 1]) is not None:
             delta += slope
-        activations = inputs[index][:, : layer.n_below]
+        activations = inputs[index - layers[0]][:, : layer.n_below]
         UNITS[layout.layers[index - 1].unit].backpropagate(activations, delta)

@@ -20,7 +20,7 @@ from sklearn_dae.network._backward import backward_pass
 from sklearn_dae.network._forward import forward, forward_pass
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import LOSSES
-from sklearn_dae.network._units import BOUNDED_UNITS
+from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,44 @@ def reconstruction_loss(
         lambda x: (LOSSES[loss](forward_pass(theta, x, layout).z, x, unit),)
     )
     return total / blocks.n_rows
+
+
+def error_and_slope(
+    theta: np.ndarray, codes: np.ndarray, X: np.ndarray, layout: Layout
+) -> tuple[np.ndarray, np.ndarray]:
+    """Squared error of each image that is decoded, and its derivative by the code.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameter vector.
+
+    codes : ndarray of shape (n_samples, n_components)
+        What to decode.
+
+    X : ndarray of shape (n_samples, n_features)
+        What should come out.
+
+    layout : Layout
+        Sizes and units of the network.
+
+    Returns
+    -------
+    error : ndarray of shape (n_samples, 1)
+        Squared error of each row.
+
+    slope : ndarray of shape (n_samples, n_components)
+        Its derivative by the activations of the code layer.
+    """
+    inputs, output = forward_pass(theta, codes, layout, layout.decoder)
+    unit = UNITS[layout.layers[-1].unit]
+    unit.activate(output)
+    delta = output - X
+    error = np.einsum("ij,ij->i", delta, delta)[:, None]
+    delta *= 2
+    unit.backpropagate(output, delta)
+    *_, (_, slope) = backward_pass(theta, inputs, delta, layout, layers=layout.decoder)
+    return error, slope
 
 
 def _block_sums(

@@ -16,10 +16,12 @@ class Unit(NamedTuple):
     ``activate(z)`` replaces pre-activations by activations.
     ``backpropagate(h, delta)`` multiplies ``delta`` by the slope of the unit,
     which every kind here can tell from its activation ``h``; ``h`` is used up.
+    ``range`` holds the ends of the interval that activations lie in.
     """
 
     activate: Callable[[np.ndarray], object]
     backpropagate: Callable[[np.ndarray, np.ndarray], object]
+    range: tuple[float, float] = (-np.inf, np.inf)
 
 
 def logistic(z: np.ndarray) -> None:
@@ -70,12 +72,14 @@ def _clip_slope(h: np.ndarray, delta: np.ndarray) -> None:
 
 
 UNITS = {
-    "logistic": Unit(logistic, _logistic_slope),
+    "logistic": Unit(logistic, _logistic_slope, (0.0, 1.0)),
     "identity": Unit(_leave, _leave),
-    "relu": Unit(_relu, _relu_slope),
-    "tanh": Unit(_tanh, _tanh_slope),
-    "clipped": Unit(_clip, _clip_slope),
+    "relu": Unit(_relu, _relu_slope, (0.0, np.inf)),
+    "tanh": Unit(_tanh, _tanh_slope, (-1.0, 1.0)),
+    "clipped": Unit(_clip, _clip_slope, (0.0, 1.0)),
 }
 
 #: Units whose activation lies in a bounded interval: (low, high).
-BOUNDED_UNITS = {"logistic": (0.0, 1.0), "tanh": (-1.0, 1.0), "clipped": (0.0, 1.0)}
+BOUNDED_UNITS = {
+    name: unit.range for name, unit in UNITS.items() if np.isfinite(unit.range).all()
+}

@@ -1,0 +1,102 @@
+"""Codes better than the encoder's: those that the decoder makes the best images of.
+
+The encoder guesses a code in one pass. From there the squared error of each image goes
+down by L-BFGS over its code, with the decoder fixed: one small problem for each image,
+of all of a block in step.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from sklearn_dae.network import UNITS, Layout, error_and_slope
+
+#: Length of the first step, which only tells the curvature, over that of the code.
+_PROBE = 1e-3
+
+#: Steps whose curvature is remembered.
+_HISTORY = 5
+
+
+def refine_codes(
+    theta: np.ndarray, codes: np.ndarray, X: np.ndarray, layout: Layout, n_iter: int
+) -> np.ndarray:
+    """Lower the error of each image by changing its code.
+
+    A step that raises the error of an image is not taken, but tells its curvature, and
+    the next one is half as long: no image gets worse.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        The parameter vector.
+
+    codes : ndarray of shape (n_samples, n_components)
+        Where to start.
+
+    X : ndarray of shape (n_samples, n_features)
+        The images, scaled to [0, 1].
+
+    layout : Layout
+        Sizes and units of the network.
+
+    n_iter : int
+        Steps after the first, short one; with none the codes stay as they are.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components)
+        The refined codes.
+
+    References
+    ----------
+    Liu, D. and Nocedal, J. (1989). On the limited memory BFGS method for large scale
+    optimization. Mathematical Programming 45, 503-528.
+    """
+    if n_iter == 0:
+        return codes
+    low, high = UNITS[layout.layers[layout.encoder[-1]].unit].range
+    error, slope = error_and_slope(theta, codes, X, layout)
+    tiny = np.finfo(codes.dtype).tiny
+    scale = _PROBE * np.sqrt(_dot(codes, codes) / np.maximum(_dot(slope, slope), tiny))
+    rate = np.ones_like(scale)
+    pairs: deque[tuple[np.ndarray, ...]] = deque(maxlen=_HISTORY)
+    for _ in range(1 + n_iter):
+        tried = codes - rate * _newton(slope, pairs, scale)
+        np.clip(tried, low, high, out=tried)
+        tried_error, tried_slope = error_and_slope(theta, tried, X, layout)
+        step, change = tried - codes, tried_slope - slope
+        curvature = _dot(step, change)
+        # A direction without curvature, or with negative one, tells nothing.
+        known = curvature > tiny
+        weight = np.where(known, 1 / np.maximum(curvature, tiny), 0)
+        scale = np.where(
+            known, curvature / np.maximum(_dot(change, change), tiny), scale
+        )
+        pairs.append((step, change, weight))
+        better = tried_error < error
+        codes = np.where(better, tried, codes)
+        slope = np.where(better, tried_slope, slope)
+        error = np.where(better, tried_error, error)
+        rate = np.where(better, 1, rate / 2).astype(codes.dtype)
+    return codes
+
+
+def _newton(
+    slope: np.ndarray, pairs: deque[tuple[np.ndarray, ...]], scale: np.ndarray
+) -> np.ndarray:
+    """Multiply slopes by the inverse Hessians that pairs and scale stand for."""
+    direction = slope.copy()
+    shares = []
+    for step, change, weight in reversed(pairs):
+        shares.append(weight * _dot(step, direction))
+        direction -= shares[-1] * change
+    direction *= scale
+    for (step, change, weight), share in zip(pairs, reversed(shares), strict=True):
+        direction += (share - weight * _dot(change, direction)) * step
+    return direction
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Scalar product of each row of a with that of b, as a column."""
+    return np.einsum("ij,ij->i", a, b)[:, None]
