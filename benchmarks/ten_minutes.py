@@ -27,7 +27,7 @@ HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 RBMS = PAPER_SETTINGS | {
     "code_activation": "identity",
     "solver": "kfac",
-    "alpha": 1e-4,
+    "alpha": 1.5e-4,
     "pretrain_epochs": 5,
 }
 
