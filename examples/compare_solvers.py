@@ -63,5 +63,7 @@ axes.set(
     title=f"{len(X):,} images of {X.shape[1]} pixels, {n_components} values each",
 )
 axes.legend()
+for axis_format in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+    axis_format("{x:g}")
 axes.grid(which="both", alpha=0.3)
 figure.savefig("compare_solvers.png", dpi=120)

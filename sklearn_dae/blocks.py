@@ -62,6 +62,11 @@ class RowBlocks:
         self.convert = convert
         self.block_rows = block_rows
 
+    @classmethod
+    def of(cls, X: "np.ndarray | RowBlocks") -> "RowBlocks":
+        """Return X as blocks, which it may already be."""
+        return X if isinstance(X, RowBlocks) else cls(X)
+
     @property
     def n_rows(self) -> int:
         """Number of rows in all blocks together."""

@@ -11,7 +11,8 @@ from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
 from sklearn_dae._scaling import cast
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._principal_axes import principal_axes
-from sklearn_dae.network import UNITS, Objective, loss_and_gradient
+from sklearn_dae.compressor._refinement import refine_codes
+from sklearn_dae.network import UNITS, Objective, error_and_slope, loss_and_gradient
 
 QUICK = {
     **PAPER_SETTINGS,
@@ -399,6 +400,16 @@ def test_refined_codes_are_the_least_squares_ones_of_a_linear_decoder(digits):
     weights, biases = dae.coefs_[-1], dae.intercepts_[-1]
     best, *_ = np.linalg.lstsq(weights.T.astype(float), (X / 16 - biases).T)
     assert_allclose(dae.transform(X), best.T, atol=1e-5)
+
+
+def test_a_code_of_zeros_is_refined_too(fitted, digits):
+    X = (digits[:100] / 16).astype(np.float32)
+    zeros, theta, layout = np.zeros((100, 8), np.float32), fitted.theta_, fitted.layout_
+    refined = refine_codes(theta, zeros, X, layout, 10)
+    before, after = (
+        error_and_slope(theta, codes, X, layout)[0] for codes in (zeros, refined)
+    )
+    assert (after < 0.8 * before).all()
 
 
 @pytest.mark.parametrize("unit", ["identity", "logistic", "tanh", "relu"])

@@ -9,9 +9,10 @@ import numpy as np
 from sklearn_dae._threads import N_LANES, one_blas_thread
 from sklearn_dae.blocks import BLOCK_ROWS
 from sklearn_dae.compressor._fine_tuning import FULL_BATCH, Settings, fine_tune
-from sklearn_dae.network import Layout
+from sklearn_dae.network import BLOCK_SIZE, Layout
 from sklearn_dae.training import (
     HISTORY,
+    WHITENED_HISTORY,
     KroneckerStep,
     Problem,
     Progress,
@@ -118,7 +119,9 @@ def _memory(layout: Layout, settings: Settings) -> int:
     # Parameters, the best ones, gradients of the lanes, and the step.
     vectors = (4 + N_LANES) * single
     if settings.solver in FULL_BATCH:
-        vectors += (2 * HISTORY + 6) * 2 * single
+        whitened = settings.solver == "kfac-lbfgs"
+        n_remembered = WHITENED_HISTORY if whitened else HISTORY
+        vectors += (2 * n_remembered + 6) * 2 * single
     else:
         vectors += 2 * single
     factors = 0
@@ -127,7 +130,7 @@ def _memory(layout: Layout, settings: Settings) -> int:
             size for layer in layout.layers for size in (layer.n_in + 1, layer.n_out)
         )
         # For each lane, their sum, the inverse root and the inverse.
-        factors = (N_LANES + 3) * single * sum(min(n, 2048) * n for n in sizes)
+        factors = (N_LANES + 3) * single * sum(min(n, BLOCK_SIZE) * n for n in sizes)
     # Inputs and error signals of all layers, for a block of rows of each lane.
     widths = sum(layer.n_in + 2 * layer.n_out for layer in layout.layers)
     blocks = N_LANES * BLOCK_ROWS * single * widths

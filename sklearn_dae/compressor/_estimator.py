@@ -25,12 +25,12 @@ from sklearn_dae._scaling import PixelScaler, cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._cost import FitCost, measure_cost
-from sklearn_dae.compressor._fine_tuning import (
-    MAX_CHANGE,
-    SOLVERS,
-    Settings,
-    fine_tune,
+from sklearn_dae.compressor._defaults import (
+    choose_alpha,
+    choose_layout,
+    choose_settings,
 )
+from sklearn_dae.compressor._fine_tuning import fine_tune
 from sklearn_dae.compressor._initialization import (
     make_rbm,
     random_parameters,
@@ -39,19 +39,12 @@ from sklearn_dae.compressor._initialization import (
 )
 from sklearn_dae.compressor._parameters import (
     check_parameters,
-    takes_linear_path,
     takes_rbms,
 )
-from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
+from sklearn_dae.compressor._principal_axes import principal_axes
 from sklearn_dae.compressor._refinement import refine_codes
 from sklearn_dae.network import Layout, Objective, propagate
 from sklearn_dae.training import Problem, Progress
-
-#: Sizes of the paper's hidden layers, relative to its 784 pixels, and fewest and most
-#: units that they have by default.
-PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
-FEWEST_UNITS = (400, 200)
-MOST_UNITS = (2000, 1000)
 
 #: The paper's network and training: ``DeepAutoencoderCompressor(**PAPER_SETTINGS)``.
 PAPER_SETTINGS = MappingProxyType(
@@ -65,10 +58,6 @@ PAPER_SETTINGS = MappingProxyType(
         "transform_max_iter": 0,
     }
 )
-
-#: The L2 penalty's weight, in units of the error that PCA leaves, times the values of a
-#: code, over the rows.
-AUTO_ALPHA = 1 / 8
 
 
 class DeepAutoencoderCompressor(
@@ -489,7 +478,7 @@ class DeepAutoencoderCompressor(
             unroll(rbms, theta, self.layout_)
             if pca is not None:
                 start_as_pca(theta, self.layout_, pca)
-        self.alpha_ = self._choose_alpha(pca, training.n_rows)
+        self.alpha_ = choose_alpha(self, pca, training.n_rows)
         interrupted = self._fine_tune(theta, training, validation, rng, context)
         context.call_on_fit_task_end(
             estimator=self, X=X, reconstruction_attributes={"theta_": self.theta_}
@@ -550,7 +539,8 @@ class DeepAutoencoderCompressor(
     ) -> bool:
         """Set what fine-tuning arrives at; return whether the user interrupted it."""
         problem = self._problem(training)
-        settings = self._settings(training.n_rows, rng.randint(np.iinfo(np.int32).max))
+        seed = rng.randint(np.iinfo(np.int32).max)
+        settings = choose_settings(self, training.n_rows, seed)
         self.solver_ = settings.solver
         stage = context.subcontext("fine-tune", max_subtasks=settings.max_iter)
         stage.call_on_fit_task_begin(estimator=self, X=training.X)
@@ -590,35 +580,6 @@ class DeepAutoencoderCompressor(
         )
         return Problem(rows, self.layout_, objective)
 
-    def _choose_alpha(self, pca: PrincipalAxes | None, n_rows: int) -> float:
-        if not isinstance(self.alpha, str):
-            return self.alpha
-        if pca is None:
-            return 0.0
-        return AUTO_ALPHA * self._n_features_out * pca.residual / n_rows
-
-    def _settings(self, n_rows: int, seed: int) -> Settings:
-        """Fill in what is left to us to choose."""
-        solver = self.solver
-        if solver == "auto":
-            solver = "kfac-lbfgs" if n_rows <= 300 else "kfac"
-        defaults = SOLVERS[solver]
-        rate, batch_size = self.learning_rate_init, self.batch_size
-        return Settings(
-            solver,
-            defaults.max_iter if self.max_iter is None else self.max_iter,
-            self.max_fun,
-            self.tol,
-            self.n_iter_no_change,
-            defaults.learning_rate if isinstance(rate, str) else rate,
-            max(1, min(1000, n_rows // 10))
-            if isinstance(batch_size, str)
-            else batch_size,
-            defaults.damping if isinstance(self.damping, str) else self.damping,
-            MAX_CHANGE[self.loss],
-            seed,
-        )
-
     def _report(self, progress: Progress, seconds: float) -> str:
         line = (
             f"[{type(self).__name__}] Iteration {progress.n_iter}, "
@@ -656,29 +617,7 @@ class DeepAutoencoderCompressor(
         784-1000-500-196-500-1000-784 with a linear path 3,075,308
         """
         check_parameters(self)
-        n_components = self.n_components
-        if n_components is None:
-            n_components = max(1, n_features // 4)
-        if n_components > n_features:
-            raise ValueError(
-                f"n_components={n_components} must be at most n_features={n_features}: "
-                "a code larger than the image compresses nothing."
-            )
-        hidden = self.hidden_layer_sizes
-        if hidden is None:
-            hidden = [
-                max(n_components, min(max(round(n_features * share), fewest), most))
-                for share, fewest, most in zip(
-                    PAPER_PROPORTIONS, FEWEST_UNITS, MOST_UNITS, strict=True
-                )
-            ]
-        return Layout.autoencoder(
-            [n_features, *map(int, hidden), int(n_components)],
-            hidden=self.activation,
-            code=self.code_activation,
-            output=self.output_activation,
-            linear_path=takes_linear_path(self),
-        )
+        return choose_layout(self, n_features)
 
     def fit_cost(self, X: Any) -> FitCost:
         """Find out what `fit` would cost, by a trial of some seconds.
@@ -709,9 +648,9 @@ class DeepAutoencoderCompressor(
         trial.layout_ = trial.layout_for(X.shape[1])
         rng = check_random_state(self.random_state)
         training, _ = trial._split(X, rng)
-        trial.alpha_ = trial._choose_alpha(None, training.n_rows)
+        trial.alpha_ = choose_alpha(trial, None, training.n_rows)
         theta = random_parameters(trial.layout_, rng)
-        settings = trial._settings(training.n_rows, seed=0)
+        settings = choose_settings(trial, training.n_rows, seed=0)
         return measure_cost(trial._problem(training), theta, settings)
 
     def _learn_range(self, X: np.ndarray) -> PixelScaler:

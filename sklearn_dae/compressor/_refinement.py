@@ -57,8 +57,9 @@ def refine_codes(
         return codes
     low, high = UNITS[layout.layers[layout.encoder[-1]].unit].range
     error, slope = error_and_slope(theta, codes, X, layout)
-    tiny = np.finfo(codes.dtype).tiny
-    scale = _PROBE * np.sqrt(_dot(codes, codes) / np.maximum(_dot(slope, slope), tiny))
+    tiny, epsilon = np.finfo(codes.dtype).tiny, np.finfo(codes.dtype).eps
+    size = _norm(codes)
+    scale = _PROBE * np.where(size > 0, size, 1) / np.maximum(_norm(slope), tiny)
     rate = np.ones_like(scale)
     pairs: deque[tuple[np.ndarray, ...]] = deque(maxlen=_HISTORY)
     for _ in range(1 + n_iter):
@@ -68,11 +69,10 @@ def refine_codes(
         step, change = tried - codes, tried_slope - slope
         curvature = _dot(step, change)
         # A direction without curvature, or with negative one, tells nothing.
-        known = curvature > tiny
+        known = curvature > epsilon * _norm(step) * _norm(change)
         weight = np.where(known, 1 / np.maximum(curvature, tiny), 0)
-        scale = np.where(
-            known, curvature / np.maximum(_dot(change, change), tiny), scale
-        )
+        newest = curvature / np.maximum(_dot(change, change), tiny)
+        scale = np.where(known, newest, scale)
         pairs.append((step, change, weight))
         better = tried_error < error
         codes = np.where(better, tried, codes)
@@ -95,6 +95,10 @@ def _newton(
     for (step, change, weight), share in zip(pairs, reversed(shares), strict=True):
         direction += (share - weight * _dot(change, direction)) * step
     return direction
+
+
+def _norm(rows: np.ndarray) -> np.ndarray:
+    return np.sqrt(_dot(rows, rows))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

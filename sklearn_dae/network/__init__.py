@@ -1,6 +1,6 @@
 """The network as pure functions on one flat parameter vector."""
 
-from sklearn_dae.network._curvature import Blocks, kronecker_factors
+from sklearn_dae.network._curvature import BLOCK_SIZE, Blocks, kronecker_factors
 from sklearn_dae.network._forward import forward, propagate
 from sklearn_dae.network._layout import Layer, Layout
 from sklearn_dae.network._losses import LOSSES
@@ -13,6 +13,7 @@ from sklearn_dae.network._objective import (
 from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
 
 __all__ = [
+    "BLOCK_SIZE",
     "BOUNDED_UNITS",
     "LOSSES",
     "UNITS",

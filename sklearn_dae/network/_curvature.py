@@ -24,6 +24,9 @@ from sklearn_dae.network._losses import SAMPLED_SLOPES
 #: block is a vector.
 Blocks = list[np.ndarray]
 
+#: Most rows of a factor that is kept whole.
+BLOCK_SIZE = 2048
+
 
 def kronecker_factors(
     theta: np.ndarray,
@@ -31,7 +34,7 @@ def kronecker_factors(
     layout: Layout,
     loss: str,
     seed: int,
-    block_size: int = 2048,
+    block_size: int = BLOCK_SIZE,
 ) -> list[tuple[Blocks, Blocks]]:
     """Kronecker factors of the curvature of the mean loss of a row, for each layer.
 
@@ -76,7 +79,7 @@ def kronecker_factors(
     >>> [(A[0].shape, G[0].shape) for A, G in factors]
     [((5, 5), (2, 2)), ((3, 3), (4,))]
     """
-    blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
+    blocks = RowBlocks.of(X)
     n_layers = len(layout.layers)
 
     def second_moments(start: int, x: np.ndarray) -> tuple[np.ndarray, ...]:

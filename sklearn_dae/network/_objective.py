@@ -97,7 +97,7 @@ def loss_and_gradient(
     4.0
     """
     objective = Objective() if objective is None else objective
-    blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
+    blocks = RowBlocks.of(X)
     n_rows = blocks.n_rows
     penalty, slopes = _sparsity_penalty(theta, blocks, layout, objective)
     loss, gradient = blocks.sum(
@@ -117,7 +117,7 @@ def reconstruction_loss(
     loss: str = "log_loss",
 ) -> float:
     """Mean loss of a row, without penalties and without a gradient."""
-    blocks = X if isinstance(X, RowBlocks) else RowBlocks(X)
+    blocks = RowBlocks.of(X)
     unit = layout.layers[-1].unit
     (total,) = blocks.sum(
         lambda x: (LOSSES[loss](forward_pass(theta, x, layout).z, x, unit),)

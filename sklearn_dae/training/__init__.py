@@ -1,7 +1,12 @@
 """How parameters move: solvers, and what they share."""
 
 from sklearn_dae.training._kronecker import Preconditioner
-from sklearn_dae.training._lbfgs import HISTORY, RENEW_EVERY, minimize_lbfgs
+from sklearn_dae.training._lbfgs import (
+    HISTORY,
+    RENEW_EVERY,
+    WHITENED_HISTORY,
+    minimize_lbfgs,
+)
 from sklearn_dae.training._minibatch import (
     AdamStep,
     KroneckerStep,
@@ -16,6 +21,7 @@ from sklearn_dae.training._progress import Progress
 __all__ = [
     "HISTORY",
     "RENEW_EVERY",
+    "WHITENED_HISTORY",
     "AdamStep",
     "KroneckerStep",
     "Outcome",

@@ -1,0 +1,64 @@
+"""What restricted Boltzmann machines are good for, beside the default network.
+
+Each network learns from 10,000 images of MNIST by natural gradient. Errors are those of
+10,000 other training images, as the encoder compresses them and with refined codes.
+
+Needs MNIST in the folder named by SKLEARN_DAE_DATA. Five minutes.
+
+    python -m benchmarks.rbms
+"""
+
+import time
+
+from sklearn.decomposition import PCA
+
+from benchmarks._timing import machine
+from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
+from sklearn_dae.datasets import load_mnist
+from sklearn_dae.evaluation import squared_error_per_image
+
+N_ROWS = 10_000
+
+#: The paper's units and loss, with a linear code.
+LOGISTIC = PAPER_SETTINGS | {"code_activation": "identity", "solver": "kfac"}
+
+NETWORKS = {
+    "default": {},
+    "default, logistic units, RBMs": {"activation": "logistic", "pretraining": "rbm"},
+    "the same, alpha 0.00025": {
+        "activation": "logistic",
+        "pretraining": "rbm",
+        "alpha": 2.5e-4,
+    },
+    "logistic, log loss, RBMs": LOGISTIC | {"alpha": 5e-4},
+    "logistic, log loss, no RBMs": LOGISTIC | {"alpha": 5e-4, "pretraining": None},
+}
+
+
+def main():
+    X = load_mnist().data
+    training, held_out = X[:N_ROWS], X[-N_ROWS:]
+    print(machine())
+    for n_components in (30, 196):
+        pca = PCA(n_components, svd_solver="covariance_eigh").fit(training)
+        restored = pca.inverse_transform(pca.transform(held_out)).clip(0, 255)
+        error = squared_error_per_image(held_out, restored, (0, 255))
+        print(f"\n{n_components} values; PCA {error:.3f}")
+        print("network                         seconds   encoder alone   refined")
+        for name, settings in NETWORKS.items():
+            dae = DeepAutoencoderCompressor(
+                n_components,
+                **{"max_iter": 10, "pretrain_epochs": 10, "random_state": 0} | settings,
+            )
+            begin = time.perf_counter()
+            dae.fit(training)
+            seconds = time.perf_counter() - begin
+            alone, refined = (
+                -dae.set_params(transform_max_iter=n_steps).score(held_out) / 255**2
+                for n_steps in (0, 10)
+            )
+            print(f"{name:30s} {seconds:8.0f} {alone:15.3f} {refined:9.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What a compressor does where its parameters leave the choice to us."""
+
+from typing import Any
+
+from sklearn_dae.compressor._fine_tuning import MAX_CHANGE, SOLVERS, Settings
+from sklearn_dae.compressor._parameters import takes_linear_path
+from sklearn_dae.compressor._principal_axes import PrincipalAxes
+from sklearn_dae.network import Layout
+
+#: Sizes of the paper's hidden layers, relative to its 784 pixels, and fewest and most
+#: units that they have by default.
+PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
+FEWEST_UNITS = (400, 200)
+MOST_UNITS = (2000, 1000)
+
+#: The L2 penalty's weight, in units of the error that PCA leaves, times the values of a
+#: code, over the rows.
+AUTO_ALPHA = 1 / 8
+
+#: Most rows that all together are better than mini-batches of them.
+MOST_FULL_BATCH_ROWS = 300
+
+
+def choose_layout(p: Any, n_features: int) -> Layout:
+    """Lay out the network of an estimator with parameters ``p``."""
+    n_components = p.n_components
+    if n_components is None:
+        n_components = max(1, n_features // 4)
+    if n_components > n_features:
+        raise ValueError(
+            f"n_components={n_components} must be at most n_features={n_features}: "
+            "a code larger than the image compresses nothing."
+        )
+    hidden = p.hidden_layer_sizes
+    if hidden is None:
+        hidden = [
+            max(n_components, min(max(round(n_features * share), fewest), most))
+            for share, fewest, most in zip(
+                PAPER_PROPORTIONS, FEWEST_UNITS, MOST_UNITS, strict=True
+            )
+        ]
+    return Layout.autoencoder(
+        [n_features, *map(int, hidden), int(n_components)],
+        hidden=p.activation,
+        code=p.code_activation,
+        output=p.output_activation,
+        linear_path=takes_linear_path(p),
+    )
+
+
+def choose_alpha(p: Any, pca: PrincipalAxes | None, n_rows: int) -> float:
+    """Choose the weight of the L2 penalty by what PCA leaves of the rows."""
+    if not isinstance(p.alpha, str):
+        return p.alpha
+    if pca is None:
+        return 0.0
+    return AUTO_ALPHA * len(pca.axes) * pca.residual / n_rows
+
+
+def choose_settings(p: Any, n_rows: int, seed: int) -> Settings:
+    """Fill in how to fine-tune."""
+
+    def chosen(value: Any, ours: Any) -> Any:
+        return ours if value is None or isinstance(value, str) else value
+
+    solver = p.solver
+    if solver == "auto":
+        solver = "kfac-lbfgs" if n_rows <= MOST_FULL_BATCH_ROWS else "kfac"
+    defaults = SOLVERS[solver]
+    return Settings(
+        solver=solver,
+        max_iter=chosen(p.max_iter, defaults.max_iter),
+        max_fun=p.max_fun,
+        tol=p.tol,
+        n_iter_no_change=p.n_iter_no_change,
+        learning_rate=chosen(p.learning_rate_init, defaults.learning_rate),
+        batch_size=chosen(p.batch_size, max(1, min(1000, n_rows // 10))),
+        damping=chosen(p.damping, defaults.damping),
+        max_change=MAX_CHANGE[p.loss],
+        seed=seed,
+    )
