@@ -13,7 +13,6 @@ from sklearn_dae.network import BLOCK_SIZE, Layout
 from sklearn_dae.training import (
     HISTORY,
     WHITENED_HISTORY,
-    KroneckerStep,
     Problem,
     Progress,
     count_batches,
@@ -21,6 +20,10 @@ from sklearn_dae.training import (
 
 #: Rows and iterations that a full-batch solver is tried on.
 _TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
+
+#: Steps of a mini-batch solver before the clock runs, which look at the curvature more
+#: often than those to come, and steps while it runs, which look as often.
+_FIRST_STEPS, _TIMED_STEPS = 5, 10
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,13 @@ def _epoch_seconds(problem: Problem, theta: np.ndarray, settings: Settings) -> f
     step = settings.make_step(len(theta))
     theta = theta.copy()
 
-    def move() -> None:
-        loss, gradient = batch.loss_and_gradient(theta)
-        step(theta, loss, gradient, batch, 1e-9)
+    def move(n_steps: int) -> None:
+        for _ in range(n_steps):
+            loss, gradient = batch.loss_and_gradient(theta)
+            step(theta, loss, gradient, batch, 1e-9)
 
-    # The first three steps of a Kronecker step look at the curvature, the next not.
-    seconds = [_time(move) for _ in range(4)]
-    a_step = seconds[3]
-    if isinstance(step, KroneckerStep):
-        a_step += max(0.0, seconds[2] - seconds[3]) / step.renew_every
+    move(_FIRST_STEPS)
+    a_step = _time(lambda: move(_TIMED_STEPS)) / _TIMED_STEPS
     return a_step * count_batches(problem.rows.n_rows, settings.batch_size)
 
 
