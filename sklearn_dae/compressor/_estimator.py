@@ -194,7 +194,7 @@ class DeepAutoencoderCompressor(
     transform_max_iter : int, default=10
         Steps by which `transform` improves the code that the encoder gives an image,
         lowering its squared error with the decoder fixed. 0 leaves it to the encoder,
-        which is faster and worse.
+        which is some twenty times as fast, and worse.
 
     pixel_range : tuple of (low, high), default=None
         Range of the pixel values. By default that of the training data. Values
