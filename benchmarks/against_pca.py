@@ -43,7 +43,7 @@ def load(name):
 
 
 def error(method, X, high):
-    """Squared error an image, with pixels scaled to [0, 1]."""
+    """Squared error an image, with pixels scaled from [0, high] to [0, 1]."""
     restored = np.clip(method.inverse_transform(method.transform(X)), 0, high)
     return float(np.square((restored - X) / high).sum(axis=1).mean())
 

@@ -13,9 +13,9 @@ import time
 from sklearn.decomposition import PCA
 
 from benchmarks._timing import machine
+from benchmarks.against_pca import error
 from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_mnist
-from sklearn_dae.evaluation import squared_error_per_image
 
 N_ROWS = 10_000
 
@@ -41,9 +41,7 @@ def main():
     print(machine())
     for n_components in (30, 196):
         pca = PCA(n_components, svd_solver="covariance_eigh").fit(training)
-        restored = pca.inverse_transform(pca.transform(held_out)).clip(0, 255)
-        error = squared_error_per_image(held_out, restored, (0, 255))
-        print(f"\n{n_components} values; PCA {error:.3f}")
+        print(f"\n{n_components} values; PCA {error(pca, held_out, 255):.3f}")
         print("network                         seconds   encoder alone   refined")
         for name, settings in NETWORKS.items():
             dae = DeepAutoencoderCompressor(
@@ -54,7 +52,7 @@ def main():
             dae.fit(training)
             seconds = time.perf_counter() - begin
             alone, refined = (
-                -dae.set_params(transform_max_iter=n_steps).score(held_out) / 255**2
+                error(dae.set_params(transform_max_iter=n_steps), held_out, 255)
                 for n_steps in (0, 10)
             )
             print(f"{name:30s} {seconds:8.0f} {alone:15.3f} {refined:9.3f}", flush=True)

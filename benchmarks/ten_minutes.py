@@ -15,7 +15,9 @@ import sys
 import time
 
 from benchmarks._timing import machine
-from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
+from benchmarks.against_pca import error
+from benchmarks.rbms import LOGISTIC
+from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_mnist
 
 #: What is left of the ten minutes aside, as epochs differ.
@@ -23,15 +25,7 @@ BUDGET = 600 * 0.95
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 
-#: The paper's units and loss, but a linear code, and our solver.
-RBMS = PAPER_SETTINGS | {
-    "code_activation": "identity",
-    "solver": "kfac",
-    "alpha": 1.5e-4,
-    "pretrain_epochs": 5,
-}
-
-SETTINGS = {"rbms": RBMS, "default": {}}
+SETTINGS = {"rbms": LOGISTIC | {"alpha": 1.5e-4, "pretrain_epochs": 5}, "default": {}}
 
 
 def main():
@@ -59,10 +53,10 @@ def main():
         print("an image       0      10     100")
         for images_name, images in ("training", X[:10000]), ("test", test):
             errors = [
-                -dae.set_params(transform_max_iter=n_steps).score(images) / 255**2
+                error(dae.set_params(transform_max_iter=n_steps), images, 255)
                 for n_steps in (0, 10, 100)
             ]
-            print(f"{images_name:9s}", *(f"{error:7.3f}" for error in errors))
+            print(f"{images_name:9s}", *(f"{value:7.3f}" for value in errors))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,12 @@ def network(unit):
     return nn.Sequential(*layers)
 
 
+def matched_layers(model, dae):
+    """Each layer of PyTorch's network, and the weights and biases of ours."""
+    linear = [layer for layer in model if isinstance(layer, nn.Linear)]
+    return zip(linear, dae.coefs_, dae.intercepts_, strict=True)
+
+
 def pretrained(X, model):
     """Start the network from our RBMs."""
     dae = DeepAutoencoderCompressor(
@@ -54,11 +60,8 @@ def pretrained(X, model):
         max_iter=0,
         random_state=0,
     ).fit(X)
-    linear = [layer for layer in model if isinstance(layer, nn.Linear)]
     with torch.no_grad():
-        for layer, weights, biases in zip(
-            linear, dae.coefs_, dae.intercepts_, strict=True
-        ):
+        for layer, weights, biases in matched_layers(model, dae):
             layer.weight.copy_(torch.from_numpy(weights.T.copy()))
             layer.bias.copy_(torch.from_numpy(biases.copy()))
 
@@ -112,9 +115,7 @@ def peer_refined(model, X, settings):
         pretraining=None,
         max_iter=0,
     ).fit(X)
-    linear = [layer for layer in model if isinstance(layer, nn.Linear)]
-    layers = zip(linear, dae.coefs_, dae.intercepts_, strict=True)
-    for layer, weights, biases in layers:
+    for layer, weights, biases in matched_layers(model, dae):
         weights[...] = layer.weight.detach().numpy().T
         biases[...] = layer.bias.detach().numpy()
     return our_error(dae, X, REFINED)
