@@ -23,7 +23,7 @@ _TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
 
 #: Steps of a mini-batch solver before the clock runs, which look at the curvature more
 #: often than those to come, and steps while it runs, which look as often.
-_FIRST_STEPS, _TIMED_STEPS = 5, 10
+_FIRST_STEPS, _TIMED_STEPS = 10, 10
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ _RISE = 1.5
 #: Most rows that the objective at the start is measured on.
 _START_ROWS = 1000
 
+#: Most rows of a mini-batch that a look at the curvature takes; looks are averaged.
+_CURVATURE_ROWS = 500
+
 
 class Step(Protocol):
     """How a mini-batch solver moves the parameters."""
@@ -95,11 +98,11 @@ def minimize_minibatch(
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
     theta = theta.copy()
     best_theta = theta.copy()
-    spread = np.linspace(0, n_rows - 1, min(n_rows, _START_ROWS)).astype(int)
     n_evaluations = 0
     try:
         with one_blas_thread():
-            lowest, _ = problem.take(spread).loss_and_gradient(theta)
+            start = problem.take(_spread(n_rows, _START_ROWS))
+            lowest, _ = start.loss_and_gradient(theta)
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)
                 total, n_seen = 0.0, 0
@@ -154,7 +157,7 @@ class KroneckerStep:
         Bound of the quadratic model of how much a step changes the loss, as a
         fraction of it; a longer step is shortened to it.
 
-    renew_every : int, default=5
+    renew_every : int, default=10
         Steps between two looks at the curvature.
 
     decay : float, default=0.7
@@ -176,7 +179,7 @@ class KroneckerStep:
         momentum: float = 0.9,
         damping: float = 0.1,
         max_change: float = 0.01,
-        renew_every: int = 5,
+        renew_every: int = 10,
         decay: float = 0.7,
         seed: int = 0,
     ) -> None:
@@ -224,7 +227,8 @@ class KroneckerStep:
 
     def _renew(self, theta: np.ndarray, batch: Problem) -> None:
         """Look at the curvature of a batch, and average it with those before."""
-        factors = batch.kronecker_factors(theta, self._seed + self._n_steps)
+        seen = batch.take(_spread(batch.rows.n_rows, _CURVATURE_ROWS))
+        factors = seen.kronecker_factors(theta, self._seed + self._n_steps)
         if self._factors:
             keep = min(1 - 1 / (1 + self._n_looks), self._decay)
             for pair, old_pair in zip(factors, self._factors, strict=True):
@@ -305,6 +309,11 @@ class AdamStep:
 
     def start_again(self) -> None:
         self._mean[...] = 0
+
+
+def _spread(n_rows: int, most: int) -> np.ndarray:
+    """Return the indices of at most so many rows, evenly spread."""
+    return np.linspace(0, n_rows - 1, min(n_rows, most)).astype(int)
 
 
 def _for_slabs(move: Callable[[slice], None], n: int) -> None:
