@@ -1,6 +1,7 @@
 """Compress sets of similar images with a deep autoencoder."""
 
 from sklearn_dae.compressor import PAPER_SETTINGS, DeepAutoencoderCompressor
+from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
 
 __all__ = [
@@ -8,4 +9,6 @@ __all__ = [
     "BernoulliRBM",
     "DeepAutoencoderCompressor",
     "GaussianRBM",
+    "KMeansQuantizer",
+    "UniformQuantizer",
 ]

@@ -23,6 +23,7 @@ LEVELS = [
     ["_demo"],
     ["evaluation"],
     ["coding"],
+    ["quantizers"],
     ["compressor"],
     ["training"],
     ["rbm"],

@@ -4,10 +4,17 @@ from collections import Counter
 
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 import sklearn_dae
-from sklearn_dae import BernoulliRBM, DeepAutoencoderCompressor, GaussianRBM
+from sklearn_dae import (
+    BernoulliRBM,
+    DeepAutoencoderCompressor,
+    GaussianRBM,
+    KMeansQuantizer,
+    UniformQuantizer,
+)
 
 ESTIMATORS = [
     BernoulliRBM(n_components=2),
@@ -19,6 +26,11 @@ ESTIMATORS = [
     DeepAutoencoderCompressor(
         max_iter=10, activation="tanh", code_activation="identity", early_stopping=True
     ),
+    UniformQuantizer(),
+    UniformQuantizer(step=0.5),
+    UniformQuantizer(target_mse=0.01),
+    KMeansQuantizer(),
+    KMeansQuantizer(shared=True),
 ]
 
 #: How many checks scikit-learn 1.9 has for a transformer such as these, and passes.
@@ -52,4 +64,6 @@ def test_no_check_is_skipped_unseen(estimator):
     }
     assert not_passed <= NEEDS_ENVIRONMENT
     assert statuses["xfail"] == statuses["failed"] == 0
-    assert statuses["passed"] >= N_CHECKS
+    # One check is for transformers alone whose output has the dtype of their input.
+    has_dtype = bool(get_tags(estimator).transformer_tags.preserves_dtype)
+    assert statuses["passed"] >= N_CHECKS - (not has_dtype)
