@@ -129,8 +129,10 @@ class _Search:
         problem = self._problem
         n_rows = problem.rows.n_rows
         if n_rows > _CURVATURE_ROWS:
-            spread = np.linspace(0, n_rows - 1, _CURVATURE_ROWS).astype(int)
-            problem = problem.take(spread)
+            # At random, as rows may come in a regular pattern.
+            rng = np.random.default_rng(seed)
+            chosen = rng.choice(n_rows, _CURVATURE_ROWS, replace=False)
+            problem = problem.take(np.sort(chosen))
         factors = problem.kronecker_factors(self._theta, seed)
         alpha = problem.objective.alpha
         self._coordinates = Preconditioner(factors, problem.layout, damping, alpha)
