@@ -19,8 +19,8 @@ _MARGIN = 0.1
 #: uniform quantisation has at high rates.
 _BIT = math.log(2) / 6
 
-#: Most levels of a unit: what 16 bits can number.
-_MOST_LEVELS = 65536
+#: Most levels of a unit: what 16 bits can number; and most before there is a margin.
+_MOST_LEVELS, _MOST_SEEN_LEVELS = 65536, 50000
 
 #: The search for a step ends when it is known to this fraction of it.
 _STEP_TOLERANCE = 1e-3
@@ -189,6 +189,14 @@ class UniformQuantizer(CodebookQuantizer):
 
     def _use_step(self, X: np.ndarray, step: np.ndarray) -> None:
         """Choose dead zones, alphabets and codebooks for the given steps."""
+        spans = np.ptp(X, axis=0)
+        widest = int(np.argmax(spans / step))
+        if spans[widest] > _MOST_SEEN_LEVELS * step[widest]:
+            raise ValueError(
+                f"A step of {step[widest]:g} cuts the range of unit {widest}, "
+                f"{spans[widest]:g}, into more than {_MOST_SEEN_LEVELS:,} levels; use a "
+                "wider step or a larger target_mse."
+            )
         self.step_ = step
         self.center_ = X.mean(axis=0)
         scaled = (X - self.center_) / step
@@ -201,16 +209,8 @@ class UniformQuantizer(CodebookQuantizer):
         bins = _round_to_bins(scaled, self.dead_zone_)
         lowest, highest = bins.min(axis=0), bins.max(axis=0)
         margin = 1 + (_MARGIN * (highest - lowest)).astype(np.int64)
-        n_levels = highest - lowest + 1 + 2 * margin
-        if n_levels.max() > _MOST_LEVELS:
-            j = int(np.argmax(n_levels))
-            raise ValueError(
-                f"A step of {step[j]:g} cuts the range of unit {j}, "
-                f"{np.ptp(X[:, j]):g}, into {n_levels[j]:,} levels, more than "
-                f"{_MOST_LEVELS:,}; use a wider step or a larger target_mse."
-            )
         self._lowest_bin = lowest - margin
-        self._restore_as_means(X, n_levels)
+        self._restore_as_means(X, highest - lowest + 1 + 2 * margin)
 
     def _restore_as_means(self, X: np.ndarray, n_levels: np.ndarray) -> None:
         """Fill the codebooks with the means of the training values of each bin.
@@ -243,10 +243,13 @@ def _round_to_bins(scaled: np.ndarray, dead_zone: float | np.ndarray) -> np.ndar
 
 def _cost(scaled: np.ndarray, dead_zone: float) -> float:
     """Squared error plus what the rate is worth, in squared steps."""
-    _, bins, counts = np.unique(
-        _round_to_bins(scaled, dead_zone), return_inverse=True, return_counts=True
-    )
-    error = scaled - (np.bincount(bins, scaled) / counts)[bins]
-    rates = counts / len(scaled)
-    bits = -(rates * np.log2(rates)).sum()
-    return float(np.square(error).mean() + _BIT * bits)
+    bins = _round_to_bins(scaled, dead_zone)
+    bins -= bins.min()
+    counts = np.bincount(bins)
+    seen = counts > 0
+    counts, sums = counts[seen], np.bincount(bins, scaled)[seen]
+    n = len(scaled)
+    # The squared distance to the means of the bins, plus the entropy.
+    error = (float(np.dot(scaled, scaled)) - (np.square(sums) / counts).sum()) / n
+    bits = math.log2(n) - (counts * np.log2(counts)).sum() / n
+    return float(error + _BIT * bits)
