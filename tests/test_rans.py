@@ -125,6 +125,12 @@ def test_tables_may_depend_on_the_symbols_before(sizes, seed):
     decoder.finish()
 
 
+@pytest.mark.parametrize("shape", [(), (6,), (2, 3), (3, 1, 2), (0,), (4, 0)])
+def test_symbols_of_any_shape_come_back(shape):
+    tables = FrequencyTables.from_counts([[5, 2, 1]])
+    check_rans(np.arange(np.prod(shape, dtype=int)).reshape(shape) % 3, tables)
+
+
 def test_steps_and_arrays_make_the_same_stream(rng):
     tables = FrequencyTables.from_counts([[5, 2, 1]])
     symbols = rng.integers(3, size=(6, 10))

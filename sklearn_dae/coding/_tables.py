@@ -23,6 +23,9 @@ from sklearn_dae.coding._table_bytes import (
     unpack_tables,
 )
 
+#: Largest count of a symbol: with it, no sum of a table's counts overflows.
+MAX_COUNT = 2**46
+
 
 class FrequencyTables:
     """Integer frequencies of symbols, a table a context or column.
@@ -104,6 +107,7 @@ class FrequencyTables:
 
         pseudo_count : int, default=0
             Added to every count. From 1 on, every symbol of an alphabet can be coded.
+            With an alphabet of 65,536 symbols no more can be said: each gets 1.
 
         Returns
         -------
@@ -120,7 +124,7 @@ class FrequencyTables:
             If a table is empty or has a negative count or none at all, or more
             symbols were seen than frequencies of that precision can tell apart.
         """
-        check_integer("pseudo_count", pseudo_count, 0)
+        check_integer("pseudo_count", pseudo_count, 0, MAX_COUNT)
         vectors = [v + pseudo_count for v in _check_vectors(counts, "counts")]
         for j, vector in enumerate(vectors):
             if not vector.any():
@@ -304,7 +308,7 @@ class FrequencyTables:
         """
         if table_index is None:
             if len(self) == 1:
-                return np.zeros(1, np.intp)
+                return np.zeros((), np.intp)
             if len(shape) == 2 and shape[1] == len(self):
                 return np.arange(len(self))
             raise ValueError(
@@ -384,7 +388,7 @@ class FrequencyTables:
 
 
 def _check_vectors(vectors: Sequence[Any], name: str) -> list[np.ndarray]:
-    """Return vectors of integers that are not negative, no two of them shared."""
+    """Return the vectors as int64, or raise unless they can be those of tables."""
     checked = [integers(vector) for vector in vectors]
     if not checked:
         raise ValueError(f"There are no {name}: expected a vector a table.")
@@ -394,10 +398,10 @@ def _check_vectors(vectors: Sequence[Any], name: str) -> list[np.ndarray]:
                 f"The {name} of table {j} have shape {vector.shape}, expected a vector "
                 f"of 1 to {MAX_SYMBOLS}."
             )
-        if vector.min() < 0 or vector.max() >= 2**48:
+        if vector.min() < 0 or vector.max() > MAX_COUNT:
             raise ValueError(
                 f"The {name} of table {j} lie in [{vector.min()}, {vector.max()}], "
-                "expected them in [0, 2**48)."
+                f"expected them in [0, {MAX_COUNT}]."
             )
     if sum(vector.size for vector in checked) > MAX_SLOTS:
         raise ValueError(f"The {name} are more than {MAX_SLOTS} in all.")
