@@ -31,7 +31,7 @@ LEVELS = [
     ["blocks"],
     ["_scaling"],
     ["datasets"],
-    ["_callbacks", "_threads", "_validation"],
+    ["_callbacks", "_threads", "_validation", "exceptions"],
 ]
 
 #: Packages that are imported where they are used only.

@@ -5,6 +5,7 @@ from bitarray import bitarray
 from bitarray.util import huffman_code as _bitarray_huffman_code
 
 from sklearn_dae._validation import check_integer
+from sklearn_dae.coding._symbols import integers
 
 
 def huffman_code(symbols: np.ndarray, n_symbols: int = 256) -> dict[int, bitarray]:
@@ -46,7 +47,7 @@ def huffman_code(symbols: np.ndarray, n_symbols: int = 256) -> dict[int, bitarra
     [1, 2, 2]
     """
     check_integer("n_symbols", n_symbols, 1)
-    symbols = _integers(symbols)
+    symbols = integers(symbols)
     if symbols.size and not 0 <= symbols.min() <= symbols.max() < n_symbols:
         raise ValueError(
             f"Symbols lie in [{symbols.min()}, {symbols.max()}], expected them in "
@@ -74,7 +75,7 @@ def huffman_encode(symbols: np.ndarray, code: dict[int, bitarray]) -> bitarray:
         The words; its length is the number of bits.
     """
     bits = bitarray()
-    bits.encode(code, _integers(symbols).ravel().tolist())
+    bits.encode(code, integers(symbols).ravel().tolist())
     return bits
 
 
@@ -95,12 +96,3 @@ def huffman_decode(bits: bitarray, code: dict[int, bitarray]) -> np.ndarray:
         The symbols in their order.
     """
     return np.fromiter(bits.decode(code), np.int64)
-
-
-def _integers(symbols: np.ndarray) -> np.ndarray:
-    symbols = np.asarray(symbols)
-    if symbols.size == 0:
-        return symbols.astype(np.int64)
-    if symbols.dtype.kind not in "ui":
-        raise TypeError(f"Symbols must be integers, got an array of {symbols.dtype}.")
-    return symbols
