@@ -28,6 +28,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from sklearn_dae.coding._bytes import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
 #: Most lanes of a stream.
@@ -81,7 +82,7 @@ def encode_lanes(intervals: np.ndarray, bounds: list[int], precision: int) -> by
         n_free = _encode_block(states, block, steps, precision, words, n_free)
     return b"".join(
         (
-            _write_lanes(n_lanes),
+            leb128(n_lanes),
             states.astype("<u4").tobytes(),
             words[n_free:].astype("<u2").tobytes(),
         )
@@ -213,23 +214,14 @@ class LaneDecoder:
         x[lanes] = x[lanes] << _16 | words
 
 
-def _write_lanes(n_lanes: int) -> bytes:
-    digits = []
-    while n_lanes > 127:
-        digits.append(n_lanes & 127 | 128)
-        n_lanes >>= 7
-    return bytes([*digits, n_lanes])
-
-
 def _read_lanes(data: bytes) -> tuple[int, int]:
     """Return the number of lanes and where it ends."""
     if not len(data):
         return 0, 0
-    n_lanes = 0
-    for i, digit in enumerate(bytes(data[:3])):
-        n_lanes |= (digit & 127) << 7 * i
-        if digit < 128:
-            break
-    if digit > 127 or not digit or n_lanes > MAX_LANES:
-        raise BitstreamError("The stream does not start with a number of lanes.")
-    return n_lanes, i + 1
+    reader = ByteReader(data)
+    n_lanes = reader.leb128()
+    if not 0 < n_lanes <= MAX_LANES:
+        raise BitstreamError(
+            f"The stream claims {n_lanes} lanes, expected 1 to {MAX_LANES}."
+        )
+    return n_lanes, reader.position

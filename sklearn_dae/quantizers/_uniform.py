@@ -194,8 +194,8 @@ class UniformQuantizer(CodebookQuantizer):
         if spans[widest] > _MOST_SEEN_LEVELS * step[widest]:
             raise ValueError(
                 f"A step of {step[widest]:g} cuts the range of unit {widest}, "
-                f"{spans[widest]:g}, into more than {_MOST_SEEN_LEVELS:,} levels; use a "
-                "wider step or a larger target_mse."
+                f"{spans[widest]:g}, into more than {_MOST_SEEN_LEVELS:,} levels; use "
+                "a wider step or a larger target_mse."
             )
         self.step_ = step
         self.center_ = X.mean(axis=0)

@@ -1,0 +1,106 @@
+"""Real bytes and real quality of MNIST's test images, from files at five qualities.
+
+A 784-1000-500-250-30 network of logistic units is trained on all 60,000 images (some
+minutes), PCA with as many values and with 196 beside it, both through the same codec.
+For each quality: bytes an image of what `encode` returns, beside the entropy of its
+symbols and what the codec's tables promise; PSNR of what `decode` gives back; and the
+time of encoding and decoding over that of the transformer alone. Then the bytes an
+image at 24 decibels of each, between the nearest two. The model is not counted.
+
+Needs MNIST in the folder named by SKLEARN_DAE_DATA.
+
+    python -m benchmarks.codec [epochs]
+"""
+
+import sys
+import time
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from benchmarks._timing import machine
+from benchmarks.rbms import LOGISTIC
+from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.datasets import load_mnist
+from sklearn_dae.evaluation import psnr
+
+HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
+
+#: Decibels of the training images.
+QUALITIES = (17.0, 20.0, 22.0, 24.0, 25.0)
+
+#: Where methods are compared.
+COMPARED = 24.0
+
+
+def seconds(function, *arguments):
+    """Call a function; return what it returns and the seconds it took."""
+    begin = time.perf_counter()
+    result = function(*arguments)
+    return result, time.perf_counter() - begin
+
+
+def entropy(symbols):
+    """Bytes a row, each column coded by the frequencies of its own symbols."""
+    bits = 0.0
+    for column in symbols.T:
+        counts = np.unique(column, return_counts=True)[1]
+        bits -= (counts * np.log2(counts / len(column))).sum()
+    return bits / 8 / len(symbols)
+
+
+def curve(name, transformer, X, test):
+    """Print a line for each quality; return bytes an image at the one compared."""
+    print(f"\n{name}: PSNR, bytes an image, by entropy, by the tables, encode, decode")
+    codes, transform_time = seconds(transformer.transform, test)
+    _, inverse_time = seconds(transformer.inverse_transform, codes)
+    points = []
+    for quality in QUALITIES:
+        codec = TransformCodec(transformer, target_psnr=quality)
+        try:
+            codec.fit(X)
+        except ValueError as error:
+            print(f"{quality:g} dB: {error}")
+            continue
+        data, encode_time = seconds(codec.encode, test)
+        decoded, decode_time = seconds(codec.decode, data)
+        symbols = codec.symbols(test)
+        reached, size = psnr(test, decoded, (0, 255)), len(data) / len(test)
+        points.append((reached, size))
+        tables = codec.tables_.bits(symbols).sum() / 8 / len(test)
+        print(
+            f"{reached:6.2f} dB {size:7.2f} {entropy(symbols):7.2f} {tables:7.2f} "
+            f"{encode_time / transform_time:7.2f} {decode_time / inverse_time:7.2f}",
+            flush=True,
+        )
+    reached, sizes = np.array(points).reshape(-1, 2).T
+    return float(np.interp(COMPARED, reached, sizes, left=np.nan, right=np.nan))
+
+
+def main():
+    n_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 12
+    X, test = load_mnist().data, load_mnist("test").data
+    print(machine())
+    dae = DeepAutoencoderCompressor(
+        N_COMPONENTS,
+        hidden_layer_sizes=HIDDEN,
+        max_iter=n_epochs,
+        random_state=0,
+        **LOGISTIC | {"alpha": 1.5e-4, "pretrain_epochs": 5, "transform_max_iter": 10},
+    )
+    _, fit_time = seconds(dae.fit, X)
+    print(f"{n_epochs} epochs and pretraining: {fit_time:.0f} s")
+    methods = {
+        "autoencoder, 30 values": dae,
+        "PCA, 30 values": PCA(30).fit(X),
+        "PCA, 196 values": PCA(196).fit(X),
+    }
+    at_24 = {name: curve(name, t, X, test) for name, t in methods.items()}
+    print(f"\nBytes an image at {COMPARED:g} dB, the model not counted:")
+    for name, size in at_24.items():
+        print(f"{name:24s} {size:7.2f}")
+
+
+if __name__ == "__main__":
+    main()

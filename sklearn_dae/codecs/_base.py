@@ -1,0 +1,204 @@
+"""Codecs: rows of numbers <-> bytes.
+
+In: images as rows. Out: one byte string of chunks, each of which decodes without the
+others. A codec has two inverse functions for a chunk; what is common is here: the
+framing, checks of what comes in, dtypes, and a score by which a search can rank codecs.
+
+A byte string holds, after the number of rows and the rows of a chunk, for each chunk
+its length, its CRC-32 (four bytes) and its bytes. Numbers are unsigned LEB128: seven
+bits a byte, the lowest first, the highest bit set in all but the last.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_dae._scaling import cast
+from sklearn_dae._validation import check_integer
+from sklearn_dae.coding import ByteReader, leb128
+from sklearn_dae.exceptions import BitstreamError
+
+#: Numbers in a chunk by default, some thousand images of 28 x 28 pixels. Smaller chunks
+#: make a single image faster to reach, larger ones make coding faster.
+_CHUNK_NUMBERS = 2**22
+
+#: Most rows of a chunk.
+MAX_CHUNK_SIZE = 65536
+
+
+class Codec(BaseEstimator):
+    """Base of all codecs.
+
+    A subclass takes ``chunk_size`` among its parameters, calls `_learn_rows` in `fit`,
+    and has `_encode_chunk` and its inverse `_decode_chunk`.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Numbers in a row.
+
+    dtype_ : dtype
+        Of the rows seen in `fit`; what `decode` returns.
+
+    low_, high_ : float
+        Range of the rows: that of the dtype for 8-bit integers, else that of the
+        training rows.
+    """
+
+    chunk_size: int | None
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from training rows what coding needs."""
+        raise NotImplementedError
+
+    def _encode_chunk(self, X: np.ndarray) -> bytes:
+        """Encode rows, of ``dtype_``."""
+        raise NotImplementedError
+
+    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
+        """Decode as many rows; the caller casts them to ``dtype_``."""
+        raise NotImplementedError
+
+    def _learn_rows(self, X: Any) -> np.ndarray:
+        """Check training rows, and note what kind of numbers they are."""
+        if self.chunk_size is not None:
+            check_integer("chunk_size", self.chunk_size, 1, MAX_CHUNK_SIZE)
+        X = validate_data(self, X, dtype="numeric")
+        self.dtype_ = X.dtype
+        if X.dtype.kind in "iu" and X.dtype.itemsize == 1:
+            limits = np.iinfo(X.dtype)
+            self.low_, self.high_ = float(limits.min), float(limits.max)
+        else:
+            self.low_, self.high_ = float(X.min()), float(X.max())
+        return X
+
+    def encode(self, X: Any) -> bytes:
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images, of the dtype seen in `fit` or one that casts to it without loss.
+
+        Returns
+        -------
+        bytes
+            All that `decode` needs beside the fitted codec.
+        """
+        X = self._check_rows(X)
+        chunk_size = self.rows_of_chunk
+        parts = [leb128(len(X)), leb128(chunk_size)]
+        for start in range(0, len(X), chunk_size):
+            chunk = self._encode_chunk(X[start : start + chunk_size])
+            checksum = zlib.crc32(chunk).to_bytes(4, "little")
+            parts += [leb128(len(chunk)), checksum, chunk]
+        return b"".join(parts)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """Decode what `encode` returned.
+
+        Parameters
+        ----------
+        data : bytes
+            The byte string.
+
+        Returns
+        -------
+        X : ndarray of ``dtype_`` of shape (n_samples, n_features)
+            The rows, in their order.
+
+        Raises
+        ------
+        BitstreamError
+            If the bytes are cut off, damaged, or not those of such a codec.
+        """
+        check_is_fitted(self)
+        chunks = [self.decode_chunk(chunk, n) for chunk, n in _chunks(data)]
+        if not chunks:
+            return np.empty((0, self.n_features_in_), self.dtype_)
+        return np.concatenate(chunks)
+
+    @property
+    def rows_of_chunk(self) -> int:
+        """Most rows that are coded together."""
+        by_size = _CHUNK_NUMBERS // self.n_features_in_
+        return self.chunk_size or min(max(by_size, 1), MAX_CHUNK_SIZE)
+
+    def encode_chunk(self, X: Any) -> bytes:
+        """Encode rows, at most ``rows_of_chunk`` of them, without framing."""
+        return self._encode_chunk(self._check_rows(X))
+
+    def decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
+        """Decode what `encode_chunk` made of ``n_rows`` rows."""
+        return cast(self._decode_chunk(data, n_rows), self.dtype_)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Rank codecs, whatever their rate and their error: higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        float
+            Minus the bits that a row takes, real ones of its codes, and those that its
+            error would take besides if it were a Gaussian coded to the precision of
+            the pixels: ``n_features / 2 * log2(1 + 12 * MSE / d**2)``, where d is the
+            distance of two integers, and for floats a 255th of their range.
+        """
+        X = self._check_rows(X)
+        data = self.encode(X)
+        mse = mean_squared_error(X, self.decode(data))
+        unit = 1.0 if self.dtype_.kind in "iu" else (self.high_ - self.low_) / 255 or 1
+        rest = X.shape[1] / 2 * np.log2(1 + 12 * mse / unit**2)
+        return float(-8 * len(data) / len(X) - rest)
+
+    def _check_rows(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype="numeric", reset=False, ensure_min_samples=0)
+        if X.dtype == self.dtype_:
+            return X
+        converted = X.astype(self.dtype_)
+        if self.dtype_.kind in "iu" and not np.array_equal(converted, X):
+            raise ValueError(
+                f"X holds {X.dtype} numbers that are no {self.dtype_}, the dtype that "
+                f"{type(self).__name__} was fitted on; round them, or fit on {X.dtype}."
+            )
+        return converted
+
+
+def mean_squared_error(X: np.ndarray, Y: np.ndarray) -> float:
+    """Mean over all pixels of the squared difference."""
+    difference = np.subtract(X, Y, dtype=np.float64)
+    return float(np.square(difference).mean()) if difference.size else 0.0
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield the bytes of each chunk, checked, and how many rows it holds."""
+    reader = ByteReader(data)
+    n_left, chunk_size = reader.leb128(), reader.leb128()
+    if not 0 < chunk_size <= MAX_CHUNK_SIZE:
+        raise BitstreamError(
+            f"Chunks of {chunk_size} rows, expected 1 to {MAX_CHUNK_SIZE}."
+        )
+    number = 0
+    while n_left:
+        size = reader.leb128()
+        checksum = int.from_bytes(reader.take(4), "little")
+        chunk = reader.take(size)
+        if zlib.crc32(chunk) != checksum:
+            raise BitstreamError(f"Chunk {number} is damaged: its checksum is wrong.")
+        n_rows = min(n_left, chunk_size)
+        yield chunk, n_rows
+        n_left -= n_rows
+        number += 1
+    reader.finish()

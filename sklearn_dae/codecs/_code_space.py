@@ -1,0 +1,104 @@
+"""Coordinates for codes, in which all directions matter alike.
+
+In: a transformer and its codes. Out: a linear map to coordinates that are not
+correlated, and in which the squared length of a small change is the squared error that
+it makes in the image. A quantiser with one step for all coordinates then spends its
+bits where they are seen, and an entropy coder that takes the coordinates for
+independent loses less.
+
+With H the mean of J^T J over codes, J being the Jacobian of the inverse transform, and
+C the covariance of the codes, the map is Q^T H^1/2, where Q holds the eigenvectors of
+H^1/2 C H^1/2. For PCA it is the identity, but for signs.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+#: Rows that the inverse transform is probed with, at each code.
+_PROBED_ROWS = 20_000
+
+#: Codes at which the Jacobian is measured, at most.
+_PROBED_CODES = 256
+
+#: Change of a code to measure the Jacobian with, as a fraction of its deviation.
+_PROBE = 0.05
+
+#: What H is damped by, as a fraction of its mean eigenvalue: units that the images do
+#: not depend on would else get no coordinates.
+_DAMPING = 1e-6
+
+
+@dataclass(frozen=True)
+class CodeSpace:
+    """An affine map of codes.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_components,)
+        The code that is mapped to zeros.
+
+    forward, backward : ndarray of shape (n_components, n_components)
+        ``(code - mean) @ forward`` are the coordinates; ``backward`` is its inverse.
+    """
+
+    mean: np.ndarray
+    forward: np.ndarray
+    backward: np.ndarray
+
+    @classmethod
+    def plain(cls, codes: np.ndarray) -> Self:
+        """Leave codes as they are."""
+        n = codes.shape[1]
+        return cls(np.zeros(n), np.eye(n), np.eye(n))
+
+    @classmethod
+    def learn(cls, transformer: Any, codes: np.ndarray) -> Self:
+        """Measure how images depend on codes, and how codes vary.
+
+        Parameters
+        ----------
+        transformer : transformer with ``inverse_transform``
+            What codes are decoded with.
+
+        codes : ndarray of shape (n_samples, n_components)
+            Codes of training images.
+        """
+        mean = codes.mean(axis=0, dtype=np.float64)
+        metric = _metric(transformer, codes)
+        values, vectors = np.linalg.eigh(metric)
+        values += _DAMPING * max(values.mean(), np.finfo(np.float64).tiny)
+        root = (vectors * np.sqrt(values)) @ vectors.T
+        inverse_root = (vectors / np.sqrt(values)) @ vectors.T
+        covariance = np.cov(codes.T, bias=True, dtype=np.float64).reshape(metric.shape)
+        _, axes = np.linalg.eigh(root @ covariance @ root)
+        # The most important coordinate first.
+        axes = axes[:, ::-1]
+        return cls(mean, root @ axes, axes.T @ inverse_root)
+
+    def coordinates(self, codes: np.ndarray) -> np.ndarray:
+        """Map codes to coordinates."""
+        return (codes - self.mean) @ self.forward
+
+    def codes(self, coordinates: np.ndarray) -> np.ndarray:
+        """Map coordinates back to codes."""
+        return coordinates @ self.backward + self.mean
+
+
+def _metric(transformer: Any, codes: np.ndarray) -> np.ndarray:
+    """Mean of J^T J over some of the codes, by central differences."""
+    n_components = codes.shape[1]
+    n_codes = max(8, min(_PROBED_CODES, _PROBED_ROWS // n_components, len(codes)))
+    at = codes[np.linspace(0, len(codes) - 1, n_codes).astype(int)]
+    deviation = codes.std(axis=0, dtype=np.float64)
+    probes = _PROBE * np.where(deviation > 0, deviation, 1.0)
+    slopes = []
+    for j, probe in enumerate(probes):
+        change = np.zeros(n_components, codes.dtype)
+        change[j] = probe
+        above = np.asarray(transformer.inverse_transform(at + change), np.float64)
+        below = np.asarray(transformer.inverse_transform(at - change), np.float64)
+        slopes.append(((above - below) / (2 * probe)).ravel())
+    jacobian = np.array(slopes)
+    return jacobian @ jacobian.T / len(at)

@@ -1,0 +1,298 @@
+"""Any transformer that has an inverse, a quantiser and an entropy coder: a codec."""
+
+import math
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_dae._validation import check_real, check_switch
+from sklearn_dae.codecs._base import Codec, mean_squared_error
+from sklearn_dae.codecs._code_space import CodeSpace
+from sklearn_dae.coding import FrequencyTables, rans_decode, rans_encode
+from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.quantizers import UniformQuantizer
+
+#: Most training rows whose codes quantiser and tables are learned from, and on which a
+#: step is chosen.
+_LEARNING_ROWS, _SEARCH_ROWS = 10_000, 2_000
+
+#: Without any wish, quantising adds this fraction to the error of the transformer.
+_ADDED_ERROR = 0.25
+
+#: Halvings of the range of steps, 17 octaves wide, in the search for one.
+_N_BISECTIONS = 14
+
+
+class TransformCodec(Codec):
+    """Store images as the quantised codes of a transformer.
+
+    The codes are turned to coordinates in which all directions matter alike for the
+    images and which are not correlated, quantised, and coded by rANS with a
+    table of frequencies for each coordinate, learned from the training images.
+
+    Parameters
+    ----------
+    transformer : transformer with ``inverse_transform``
+        Such as `DeepAutoencoderCompressor`, ``PCA``, or a Pipeline. A fitted one is
+        used as it is, an unfitted one is cloned and fitted.
+
+    quantizer : quantiser, default=None
+        An unfitted `UniformQuantizer` or `KMeansQuantizer`. None is a uniform one,
+        whose step follows ``target_psnr`` or ``target_bits_per_sample``; without
+        these, the step adds a quarter to the squared error of the transformer.
+
+    target_psnr : float, default=None
+        Peak signal-to-noise ratio in decibels that the training images have when
+        restored.
+
+    target_bits_per_sample : float, default=None
+        Bits that a training image takes on average.
+
+    rotate : bool, default=True
+        Whether codes are turned before they are quantised. False quantises the
+        codes themselves.
+
+    chunk_size : int, default=None
+        Images that are coded together; each chunk can be decoded without the others.
+        None takes as many as have four million pixels.
+
+    Attributes
+    ----------
+    transformer_ : transformer
+        The fitted transformer.
+
+    quantizer_ : quantiser
+        The fitted quantiser.
+
+    tables_ : FrequencyTables
+        A table for each coordinate.
+
+    bits_per_sample_ : float
+        Bits that a training image takes by the tables.
+
+    psnr_ : float
+        Of the training images when restored, in decibels.
+
+    n_features_in_ : int
+        Numbers in a row.
+
+    dtype_ : dtype
+        Of the rows seen in `fit`; what `decode` returns.
+
+    low_, high_ : float
+        Range of the rows: that of the dtype for 8-bit integers, else that of the
+        training rows. `decode` stays within it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_dae.codecs import TransformCodec
+    >>> X = load_digits().data
+    >>> codec = TransformCodec(PCA(16), target_psnr=18).fit(X[:1500])
+    >>> data = codec.encode(X[1500:])
+    >>> codec.decode(data).shape
+    (297, 64)
+    >>> len(data) / 297 < 8  # bytes an image, which has 64 pixels
+    True
+    """
+
+    def __init__(
+        self,
+        transformer: Any,
+        quantizer: Any = None,
+        *,
+        target_psnr: float | None = None,
+        target_bits_per_sample: float | None = None,
+        rotate: bool = True,
+        chunk_size: int | None = None,
+    ) -> None:
+        self.transformer = transformer
+        self.quantizer = quantizer
+        self.target_psnr = target_psnr
+        self.target_bits_per_sample = target_bits_per_sample
+        self.rotate = rotate
+        self.chunk_size = chunk_size
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the transformer, if it is not, then quantiser and tables to its codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training images.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted codec.
+
+        Raises
+        ------
+        ValueError
+            If a target cannot be reached, however fine or coarse the quantiser.
+        """
+        self._check_parameters()
+        X = self._learn_rows(X)
+        self.transformer_ = _fitted(self.transformer, X)
+        X = _sample(X, _LEARNING_ROWS)
+        codes = np.asarray(self.transformer_.transform(X))
+        self._code_dtype = codes.dtype
+        if self.rotate:
+            self._space = CodeSpace.learn(self.transformer_, codes)
+        else:
+            self._space = CodeSpace.plain(codes)
+        coordinates = self._space.coordinates(codes)
+        if self.quantizer is not None:
+            self._quantize(coordinates, clone(self.quantizer))
+        else:
+            self._choose_step(X, coordinates)
+        restored = self._restore(self.quantizer_.transform(coordinates))
+        self.psnr_ = self._psnr(X, restored)
+        return self
+
+    def _check_parameters(self) -> None:
+        check_switch("rotate", self.rotate)
+        targets = [self.target_psnr, self.target_bits_per_sample, self.quantizer]
+        if sum(target is not None for target in targets) > 1:
+            raise ValueError(
+                "quantizer, target_psnr and target_bits_per_sample each decide how "
+                "fine codes are quantised: give one of them."
+            )
+        for name in ("target_psnr", "target_bits_per_sample"):
+            if getattr(self, name) is not None:
+                check_real(name, getattr(self, name), 0, boundaries="neither")
+
+    def _quantize(self, coordinates: np.ndarray, quantizer: Any) -> None:
+        """Fit a quantiser and the tables of its symbols."""
+        self.quantizer_ = quantizer.fit(coordinates)
+        symbols = quantizer.transform(coordinates)
+        counts = [
+            np.bincount(column, minlength=n)
+            for column, n in zip(symbols.T, quantizer.n_levels_, strict=True)
+        ]
+        self.tables_ = FrequencyTables.from_counts(counts, pseudo_count=1)
+        self.bits_per_sample_ = float(self.tables_.bits(symbols).sum() / len(symbols))
+
+    def _choose_step(self, X: np.ndarray, coordinates: np.ndarray) -> None:
+        """Quantise uniformly, with the step that meets what is asked for."""
+        X, at = _sample(X, _SEARCH_ROWS), _sample(coordinates, _SEARCH_ROWS)
+        most_bits, least_psnr = self.target_bits_per_sample, self._least_psnr(X, at)
+
+        def too_fine(step: float) -> bool:
+            self._quantize(coordinates, UniformQuantizer(step=step))
+            if most_bits is not None:
+                return self.bits_per_sample_ > most_bits
+            restored = self._restore(self.quantizer_.transform(at))
+            return self._psnr(X, restored) >= least_psnr
+
+        # A step wider than the coordinates leaves nothing of them, a 2**15th all.
+        span = float(np.ptp(coordinates, axis=0).max()) or 1.0
+        low, high = span * 2.0**-15, 4 * span
+        for _ in range(_N_BISECTIONS):
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if too_fine(middle) else (low, middle)
+        # Rather a bit too few than too many, and rather too high a quality.
+        step = high if most_bits is not None else low
+        self._quantize(coordinates, UniformQuantizer(step=step))
+        if most_bits is not None and self.bits_per_sample_ > most_bits:
+            raise ValueError(
+                f"target_bits_per_sample == {most_bits:g}, but codes take "
+                f"{self.bits_per_sample_:.2f} bits when all of them are restored as "
+                "their mean; ask for more, or give the transformer fewer components."
+            )
+
+    def _least_psnr(self, X: np.ndarray, coordinates: np.ndarray) -> float:
+        """Quality asked for, or else one that loses little of what there is."""
+        best = self._psnr(X, self._to_pixels(self._space.codes(coordinates)))
+        if self.target_psnr is None:
+            return best - 10 * math.log10(1 + _ADDED_ERROR)
+        if self.target_psnr >= best:
+            raise ValueError(
+                f"target_psnr == {self.target_psnr:g}, but the transformer itself "
+                f"restores the training images with {best:.2f} dB; ask for less, or "
+                "give the transformer more components."
+            )
+        return self.target_psnr
+
+    def _psnr(self, X: np.ndarray, Y: np.ndarray) -> float:
+        mse = mean_squared_error(X, Y)
+        span = (self.high_ - self.low_) or 1.0
+        return math.inf if mse == 0 else 10 * math.log10(span**2 / mse)
+
+    def _restore(self, symbols: np.ndarray) -> np.ndarray:
+        """Decode symbols to pixels."""
+        coordinates = self.quantizer_.inverse_transform(symbols)
+        return self._to_pixels(self._space.codes(coordinates))
+
+    def _to_pixels(self, codes: np.ndarray) -> np.ndarray:
+        codes = codes.astype(self._code_dtype, copy=False)
+        pixels = np.asarray(self.transformer_.inverse_transform(codes))
+        return np.clip(pixels, self.low_, self.high_)
+
+    def symbols(self, X: Any) -> np.ndarray:
+        """Quantise the codes of images: what the entropy coder is given.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Images.
+
+        Returns
+        -------
+        symbols : ndarray of int32 of shape (n_samples, n_components)
+            Column j is coded by table j of ``tables_``.
+        """
+        return self._symbols(self._check_rows(X))
+
+    def _symbols(self, X: np.ndarray) -> np.ndarray:
+        codes = np.asarray(self.transformer_.transform(X))
+        return self.quantizer_.transform(self._space.coordinates(codes))
+
+    def _encode_chunk(self, X: np.ndarray) -> bytes:
+        return rans_encode(self._symbols(X), self.tables_) if len(X) else b""
+
+    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
+        # A claim is checked before memory is taken for it.
+        tables = self.tables_
+        least_bits = sum(tables.precision - math.log2(max(table)) for table in tables)
+        if n_rows * least_bits > 8 * len(data):
+            raise BitstreamError(
+                f"{len(data)} bytes cannot hold {n_rows} images of at least "
+                f"{least_bits:.2f} bits."
+            )
+        symbols = rans_decode(data, (n_rows, len(tables)), tables)
+        return self._restore(symbols)
+
+
+def _fitted(transformer: Any, X: np.ndarray) -> Any:
+    """Return the transformer, or a fitted clone if it is not fitted."""
+    for method in ("transform", "inverse_transform"):
+        if not hasattr(transformer, method):
+            raise TypeError(
+                f"transformer == {transformer!r} has no {method}; a codec needs a "
+                "transformer that has an inverse, such as DeepAutoencoderCompressor, "
+                "PCA, or a Pipeline of such."
+            )
+    try:
+        check_is_fitted(transformer)
+    except NotFittedError:
+        return clone(transformer).fit(X)
+    return transformer
+
+
+def _sample(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many rows, the same for arrays of equal length.
+
+    At random: every second row of MNIST, say, is from writers of another kind.
+    """
+    if len(rows) <= most:
+        return rows
+    chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
+    return rows[np.sort(chosen)]
