@@ -81,11 +81,14 @@ class PixelScaler:
 
 def cast(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Cast to a dtype, rounding to the nearest where it is not a floating one."""
+    if images.dtype == dtype:
+        return images
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         # The largest 64-bit integers round up to a number that is one too large.
         high = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
-        images = np.clip(np.rint(images), limits.min, high)
+        images = np.rint(images)
+        np.clip(images, limits.min, high, out=images)
     elif dtype.kind == "b":
         images = images >= 0.5
     return images.astype(dtype, copy=False)

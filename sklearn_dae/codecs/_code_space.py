@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from sklearn_dae._threads import multiply
+
 #: Rows that the inverse transform is probed with, at each code.
 _PROBED_ROWS = 20_000
 
@@ -79,11 +81,11 @@ class CodeSpace:
 
     def coordinates(self, codes: np.ndarray) -> np.ndarray:
         """Map codes to coordinates."""
-        return (codes - self.mean) @ self.forward
+        return multiply(codes - self.mean, self.forward)
 
     def codes(self, coordinates: np.ndarray) -> np.ndarray:
         """Map coordinates back to codes."""
-        return coordinates @ self.backward + self.mean
+        return multiply(coordinates, self.backward) + self.mean
 
 
 def _metric(transformer: Any, codes: np.ndarray) -> np.ndarray:
