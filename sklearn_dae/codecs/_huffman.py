@@ -96,4 +96,8 @@ class HuffmanCodec(Codec):
                 f"{len(data)} bytes cannot hold {n_rows} images of "
                 f"{self.n_features_in_} pixels."
             )
-        return self._code.decode(data, n_pixels).reshape(n_rows, -1)
+        try:
+            pixels = self._code.decode(data, n_pixels)
+        except BitstreamError as error:
+            raise BitstreamError(f"The chunk {error}.") from error
+        return pixels.reshape(n_rows, self.n_features_in_)
