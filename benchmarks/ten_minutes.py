@@ -20,7 +20,7 @@ from benchmarks.rbms import LOGISTIC
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_mnist
 
-#: Less than ten minutes, as this machine's epochs have taken a fifth longer than foreseen.
+#: Seconds; less than ten minutes, as epochs may take a fifth longer than foreseen.
 BUDGET = 600 * 0.82
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
