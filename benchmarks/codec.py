@@ -2,11 +2,11 @@
 
 A 784-1000-500-250-30 network of logistic units is trained on all 60,000 images (some
 minutes). Beside it is PCA, through the same codec, with 196 values, far more than it
-needs: those that vary too little to matter cost next to nothing. For each quality: bytes
-an image of what `encode` returns, beside the entropy of its symbols and what the codec's
-tables promise; PSNR of what `decode` gives back; and the time of encoding and decoding
-over that of the transformer alone. Then the bytes an image at 24 decibels of each,
-between the nearest two. The model is not counted.
+needs: those that vary too little to matter cost next to nothing. For each quality:
+bytes an image of what `encode` returns, beside the entropy of its symbols and what
+the codec's tables promise; PSNR of what `decode` gives back; and the time of encoding
+and decoding over that of the transformer alone. Then the bytes an image at 24
+decibels of each, between the nearest two. The model is not counted.
 
 Needs MNIST in the folder named by SKLEARN_DAE_DATA.
 
