@@ -294,7 +294,7 @@ def test_huffman_stores_values_that_it_was_not_fitted_on(dtype, rng):
 
 def test_huffman_refuses_absurd_claims(split):
     codec = HuffmanCodec().fit(split[0])
-    with pytest.raises(BitstreamError, match="The chunk has .* words, expected 128"):
+    with pytest.raises(BitstreamError, match=r"The chunk has .* words, expected 128"):
         codec.decode_chunk(codec.encode_chunk(split[0][:1]), 2)
     chunk = b"\0" * 10
     checksum = zlib.crc32(chunk).to_bytes(4, "little")
