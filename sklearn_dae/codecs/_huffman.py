@@ -76,17 +76,14 @@ class HuffmanCodec(Codec):
             The fitted codec.
         """
         X = self._learn_rows(X)
-        self._values, counts = np.unique(X, return_counts=True)
+        values, counts = np.unique(X, return_counts=True)
         # The escape word is as long as that of a value seen once.
-        self._code = RowCode(self._values, np.append(counts, 1))
+        self._code = RowCode(values, np.append(counts, 1))
         return self
 
     def _encode_chunk(self, X: np.ndarray) -> bytes:
         pixels = X.ravel()
-        last = len(self._values) - 1
-        indices = np.minimum(np.searchsorted(self._values, pixels), last)
-        indices[self._values[indices] != pixels] = last + 1
-        return self._code.encode(pixels, indices)
+        return self._code.encode(pixels, self._code.indices(pixels))
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         n_pixels = n_rows * self.n_features_in_

@@ -188,12 +188,15 @@ class TransformCodec(Codec):
     def _choose_step(self, X: np.ndarray, coordinates: np.ndarray) -> None:
         """Quantise uniformly, with the step that meets what is asked for."""
         X, at = _sample(X, _SEARCH_ROWS), _sample(coordinates, _SEARCH_ROWS)
-        most_bits, least_psnr = self.target_bits_per_sample, self._least_psnr(X, at)
+        most_bits = self.target_bits_per_sample
+        least_psnr = self._least_psnr(X, at) if most_bits is None else 0.0
 
         def too_fine(step: float) -> bool:
-            self._quantize(coordinates, UniformQuantizer(step=step))
+            quantizer = UniformQuantizer(step=step)
             if most_bits is not None:
+                self._quantize(coordinates, quantizer)
                 return self.bits_per_sample_ > most_bits
+            self.quantizer_ = quantizer.fit(coordinates)
             restored = self._restore(self.quantizer_.transform(at))
             return self._psnr(X, restored) >= least_psnr
 
@@ -278,7 +281,7 @@ class TransformCodec(Codec):
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         # A claim is checked before memory is taken for it.
         tables = self.tables_
-        least_bits = sum(tables.precision - math.log2(max(table)) for table in tables)
+        least_bits = sum(tables.precision - math.log2(table.max()) for table in tables)
         if n_rows * least_bits > 8 * len(data):
             raise BitstreamError(
                 f"{len(data)} bytes cannot hold {n_rows} images of at least "

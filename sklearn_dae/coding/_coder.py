@@ -291,15 +291,13 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _indices(self, X: np.ndarray) -> np.ndarray:
         """Return the place of each value among `values_`, or their number."""
-        n_values = len(self.values_)
-        indices = np.searchsorted(self.values_, X)
-        unknown = self.values_[np.minimum(indices, n_values - 1)] != X
+        indices = self._code.indices(X)
+        unknown = indices == len(self.values_)
         if self.handle_unknown == "error" and unknown.any():
             raise ValueError(
                 f"X has the value {X[unknown][0]}, which was not seen in fit: pass "
                 'handle_unknown="escape" to code it all the same.'
             )
-        indices[unknown] = n_values
         return indices
 
     def _bits(self, indices: np.ndarray) -> np.ndarray:

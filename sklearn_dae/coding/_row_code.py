@@ -22,7 +22,7 @@ class RowCode:
     Parameters
     ----------
     values : ndarray of shape (n_values,)
-        Values that get a word.
+        Values that get a word, in ascending order.
 
     counts : ndarray of int of shape (n_values,) or (n_values + 1,)
         How often each was seen; a count more makes an escape word.
@@ -41,6 +41,13 @@ class RowCode:
             frequencies = [(frequency + 1) // 2 for frequency in frequencies]
         self._words, self._n_words, self._order = words, n_words, order
         self.lengths = np.array([len(words[i]) for i in range(len(words))])
+
+    def indices(self, values: np.ndarray) -> np.ndarray:
+        """Return the place of each value among those with a word, or their number."""
+        last = len(self._values) - 1
+        indices = np.minimum(np.searchsorted(self._values, values), last)
+        indices[self._values[indices] != values] = last + 1
+        return indices
 
     def encode(self, row: np.ndarray, indices: np.ndarray) -> bytes:
         """Write words, then the values that have none: their index is ``n_values``."""
