@@ -98,15 +98,19 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         check_choice("handle_unknown", self.handle_unknown, ("escape", "error"))
         X = validate_data(self, X)
-        self.values_, counts = np.unique(X, return_counts=True)
+        values, counts = np.unique(X, return_counts=True)
         if self.handle_unknown == "escape":
             counts = np.append(counts, 1)
-        self._code = RowCode(self.values_, counts)
-        self.word_lengths_ = self._code.lengths[: len(self.values_)]
-        longest = self._value_lengths.max() * self.n_features_in_
-        self._n_features_out = int(1 + min(longest, self._stored_bits) + 7) // 8
+        self._set_code(RowCode(values, counts))
         self.mean_bits_ = self._bits(self._indices(X)).mean() / self.n_features_in_
         return self
+
+    def _set_code(self, code: RowCode) -> None:
+        self._code = code
+        self.values_ = code.values
+        self.word_lengths_ = code.lengths[: len(self.values_)]
+        longest = self._value_lengths.max() * self.n_features_in_
+        self._n_features_out = int(1 + min(longest, self._stored_bits) + 7) // 8
 
     def transform(self, X: Any) -> np.ndarray:
         """Code rows as rows of bytes, with zeros up to a common length.

@@ -5,10 +5,11 @@ and all values. Zeros fill the last byte.
 """
 
 from itertools import islice
+from typing import Any, Self
 
 import numpy as np
 from bitarray import bitarray
-from bitarray.util import canonical_decode, canonical_huffman
+from bitarray.util import canonical_decode, canonical_huffman, int2ba
 
 from sklearn_dae.exceptions import BitstreamError
 
@@ -19,6 +20,8 @@ _MAX_WORD_BITS = 31
 class RowCode:
     """Canonical Huffman code of values, maybe with an escape word for all others.
 
+    The lengths of its words are all that has to be kept of it: see `from_lengths`.
+
     Parameters
     ----------
     values : ndarray of shape (n_values,)
@@ -26,34 +29,86 @@ class RowCode:
 
     counts : ndarray of int of shape (n_values,) or (n_values + 1,)
         How often each was seen; a count more makes an escape word.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_values,)
+        Values that have a word.
+
+    lengths : ndarray of int of shape (n_values,) or (n_values + 1,)
+        Bits of each word, the escape word last.
     """
 
     def __init__(self, values: np.ndarray, counts: np.ndarray) -> None:
-        self._values = values
+        self._set_words(values, _word_lengths(counts.tolist()))
+
+    @classmethod
+    def from_lengths(cls, values: np.ndarray, lengths: np.ndarray) -> Self:
+        """Make the code whose words have the given lengths.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_values,)
+            Values that have a word, in ascending order.
+
+        lengths : ndarray of int of shape (n_values,) or (n_values + 1,)
+            Bits of each word, 1 to 31, that of the escape word last if there is one.
+
+        Raises
+        ------
+        ValueError
+            If no code has these values and lengths.
+        """
+        if values.ndim != 1 or not len(values) or not (values[1:] > values[:-1]).all():
+            raise ValueError("The values of a Huffman code are not in ascending order.")
+        if lengths.shape not in ((len(values),), (len(values) + 1,)):
+            raise ValueError(
+                f"{len(values)} values have word lengths of shape {lengths.shape}, "
+                "expected one each, and maybe one for the escape word."
+            )
+        if not 1 <= lengths.min() <= lengths.max() <= _MAX_WORD_BITS:
+            raise ValueError(
+                f"Words of {lengths.min()} to {lengths.max()} bits, expected 1 to "
+                f"{_MAX_WORD_BITS}."
+            )
+        # Kraft's inequality: else some word would be the beginning of another.
+        if np.left_shift(1, _MAX_WORD_BITS - lengths.astype(np.int64)).sum() > (
+            1 << _MAX_WORD_BITS
+        ):
+            raise ValueError("There is no Huffman code with words that short.")
+        code = cls.__new__(cls)
+        code._set_words(values, lengths)
+        return code
+
+    def _set_words(self, values: np.ndarray, lengths: Any) -> None:
+        self.values = values
         # Values are stored in the same bytes, whatever the machine.
         self._dtype = values.dtype.newbyteorder("<")
-        frequencies = counts.tolist()
-        while True:
-            words, n_words, order = canonical_huffman(dict(enumerate(frequencies)))
-            if len(n_words) <= _MAX_WORD_BITS + 1:
-                break
-            # Evens the frequencies out, and with them the lengths.
-            frequencies = [(frequency + 1) // 2 for frequency in frequencies]
-        self._words, self._n_words, self._order = words, n_words, order
-        self.lengths = np.array([len(words[i]) for i in range(len(words))])
+        self.lengths = np.asarray(lengths, np.int64)
+        # Canonical: words of equal length are in the order of their values, and each
+        # is the number after the one before.
+        self._order = np.argsort(self.lengths, kind="stable").tolist()
+        self._n_words = np.bincount(self.lengths).tolist()
+        self._words = {}
+        word = n_bits = 0
+        for i in self._order:
+            word <<= int(self.lengths[i]) - n_bits
+            n_bits = int(self.lengths[i])
+            self._words[i] = int2ba(word, n_bits)
+            word += 1
 
     def indices(self, values: np.ndarray) -> np.ndarray:
         """Return the place of each value among those with a word, or their number."""
-        last = len(self._values) - 1
-        indices = np.minimum(np.searchsorted(self._values, values), last)
-        indices[self._values[indices] != values] = last + 1
+        last = len(self.values) - 1
+        indices = np.minimum(np.searchsorted(self.values, values), last)
+        indices[self.values[indices] != values] = last + 1
         return indices
 
     def encode(self, row: np.ndarray, indices: np.ndarray) -> bytes:
         """Write words, then the values that have none: their index is ``n_values``."""
         bits = bitarray("0")
         bits.encode(self._words, indices.tolist())
-        unknown = row[indices == len(self._values)]
+        unknown = row[indices == len(self.values)]
         bits.frombytes(unknown.astype(self._dtype).tobytes())
         return bits.tobytes()
 
@@ -67,14 +122,14 @@ class RowCode:
         """Read what `encode` or `store` wrote, and zeros after it."""
         bits = bitarray()
         bits.frombytes(data)
-        row = np.empty(n_features, self._values.dtype)
+        row = np.empty(n_features, self.values.dtype)
         unknown = np.ones(n_features, bool)
         at = 1
         if not bits[:1].any():
             indices = self._read_words(bits[1:], n_features)
             at += int(self.lengths[indices].sum())
-            unknown = indices == len(self._values)
-            row[~unknown] = self._values[indices[~unknown]]
+            unknown = indices == len(self.values)
+            row[~unknown] = self.values[indices[~unknown]]
         end = at + 8 * self._dtype.itemsize * int(unknown.sum())
         if end > len(bits):
             raise BitstreamError(f"has {len(bits)} bits, expected at least {end}")
@@ -92,3 +147,13 @@ class RowCode:
         if indices.size < n_words:
             raise BitstreamError(f"has {indices.size} words, expected {n_words}")
         return indices
+
+
+def _word_lengths(frequencies: list[int]) -> list[int]:
+    """Bits of the words of Huffman's code, none longer than can be read."""
+    while True:
+        words, n_words, _ = canonical_huffman(dict(enumerate(frequencies)))
+        if len(n_words) <= _MAX_WORD_BITS + 1:
+            return [len(words[i]) for i in range(len(words))]
+        # Evens the frequencies out, and with them the lengths.
+        frequencies = [(frequency + 1) // 2 for frequency in frequencies]
