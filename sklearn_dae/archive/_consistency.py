@@ -1,0 +1,152 @@
+"""Whether the parts of a model fit together.
+
+A file may be whole and still claim what no fit could have arrived at. Each check takes
+an estimator whose attributes have the right types and shapes, and raises ValueError or
+TypeError where using it would fail, or give what no training led to.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_dae._scaling import PixelScaler
+from sklearn_dae._validation import check_choice, check_integer
+from sklearn_dae.codecs._base import MAX_CHUNK_SIZE
+from sklearn_dae.network import UNITS, Layout
+
+
+def _expect_equal(what: str, got: Any, expected: Any) -> None:
+    if not np.array_equal(got, expected):
+        raise ValueError(f"{what}: {got}, where the rest of the model has {expected}")
+
+
+def check_pixel_range(scaler: PixelScaler) -> None:
+    """Raise unless the range is one."""
+    if (
+        not scaler.low <= scaler.high
+        or not np.isfinite([scaler.span, 1 / scaler.span]).all()
+    ):
+        raise ValueError(f"The pixel range [{scaler.low}, {scaler.high}] is none")
+
+
+def make_layout(
+    sizes: list[int], hidden: str, code: str, output: str, linear_path: bool
+) -> Layout:
+    """Lay out a network, if there is one of that kind."""
+    if len(sizes) < 2:
+        raise ValueError(f"A network of layers of {sizes} units has no code")
+    for unit in (hidden, code, output):
+        check_choice("A kind of units", unit, UNITS)
+    return Layout.autoencoder(
+        sizes, hidden=hidden, code=code, output=output, linear_path=linear_path
+    )
+
+
+def check_compressor(dae: Any) -> None:
+    """Raise unless network, parameter vector and images have the same sizes."""
+    dae.layout_for(dae.n_features_in_)
+    n_parameters = dae.layout_.n_parameters
+    _expect_equal("Length of the parameter vector", len(dae.theta_), n_parameters)
+    n_inputs = dae.layout_.layers[0].n_in
+    _expect_equal("Inputs of the network", n_inputs, dae.n_features_in_)
+
+
+def check_rbm(rbm: Any) -> None:
+    """Raise unless the machine knows its units."""
+    rbm._check_parameters()
+
+
+def check_standard_scaler(scaler: Any) -> None:
+    """Raise unless what is to be applied is there."""
+    for wanted, name in ((scaler.with_mean, "mean_"), (scaler.with_std, "scale_")):
+        if wanted and getattr(scaler, name) is None:
+            raise ValueError(f"StandardScaler has no {name}")
+
+
+def check_quantizer(quantizer: Any) -> None:
+    """Raise unless each unit has a codebook in rising order."""
+    levels = [len(codebook) for codebook in quantizer.codebooks_]
+    _expect_equal("Sizes of codebooks", quantizer.n_levels_, levels)
+    if not levels or min(levels) < 1 or max(levels) > 65536:
+        raise ValueError("Codebooks must have 1 to 65536 values")
+    if hasattr(quantizer, "step_") and not (quantizer.step_ > 0).all():
+        raise ValueError("Steps must be positive")
+
+
+def check_huffman_coder(coder: Any) -> None:
+    """Raise unless there is an escape word where one is needed."""
+    check_choice("handle_unknown", coder.handle_unknown, ("escape", "error"))
+    has_escape = len(coder._code.lengths) > len(coder._code.values)
+    _expect_equal("Escape word", has_escape, coder.handle_unknown == "escape")
+
+
+def check_huffman_codec(codec: Any) -> None:
+    """Raise unless the code is one of the codec's numbers."""
+    _check_codec(codec)
+    _expect_equal(
+        "Numbers of the code", codec._code.values.dtype.name, codec.dtype_.name
+    )
+    n_words = len(codec._code.values) + 1
+    _expect_equal("Words of the code", len(codec._code.lengths), n_words)
+
+
+def _check_codec(codec: Any) -> None:
+    if codec.chunk_size is not None:
+        check_integer("chunk_size", codec.chunk_size, 1, MAX_CHUNK_SIZE)
+    if not codec.low_ <= codec.high_:
+        raise ValueError(f"The range [{codec.low_}, {codec.high_}] is none")
+
+
+def check_pipeline(pipeline: Pipeline) -> None:
+    """Raise unless all steps are fitted, each to what the one before returns."""
+    n_before = None
+    for transformer in _steps(pipeline):
+        check_is_fitted(transformer)
+        if n_before is not None:
+            n_features = _n_inputs(transformer)
+            _expect_equal(f"Inputs of {transformer}", n_features, n_before)
+        n_before = _n_outputs(transformer)
+
+
+def check_transform_codec(codec: Any) -> None:
+    """Raise unless transformer, code space, quantiser and tables have the same sizes."""
+    _check_codec(codec)
+    codec._check_parameters()
+    transformer, quantizer = codec.transformer_, codec.quantizer_
+    check_is_fitted(transformer)
+    check_is_fitted(quantizer)
+    for method in ("transform", "inverse_transform"):
+        if not hasattr(transformer, method):
+            raise TypeError(f"{transformer} has no {method}")
+    n_components = len(codec._space.mean)
+    _expect_equal(
+        "Inputs of the transformer", _n_inputs(transformer), codec.n_features_in_
+    )
+    _expect_equal("Values of a code", _n_outputs(transformer), n_components)
+    _expect_equal("Units of the quantiser", quantizer.n_features_in_, n_components)
+    sizes = [len(table) for table in codec.tables_]
+    _expect_equal("Symbols of the tables", sizes, quantizer.n_levels_)
+    if codec._code_dtype.kind != "f":
+        raise ValueError(f"Codes are {codec._code_dtype}, not floating-point numbers")
+
+
+def _steps(pipeline: Pipeline) -> list[Any]:
+    """Steps of a pipeline that do something."""
+    steps = [step for _, step in pipeline.steps if step not in (None, "passthrough")]
+    if not steps:
+        raise ValueError("A pipeline without steps cannot be stored")
+    return steps
+
+
+def _n_inputs(transformer: Any) -> int:
+    if isinstance(transformer, Pipeline):
+        return _n_inputs(_steps(transformer)[0])
+    return transformer.n_features_in_
+
+
+def _n_outputs(transformer: Any) -> int:
+    if isinstance(transformer, Pipeline):
+        return _n_outputs(_steps(transformer)[-1])
+    return getattr(transformer, "_n_features_out", transformer.n_features_in_)

@@ -1,0 +1,145 @@
+"""What an attribute of a model must be like.
+
+A check takes the value and the sizes that are known by names such as "features". It
+raises TypeError or ValueError for a value that does not fit, and notes the sizes that it
+sees first: so all attributes of a model agree on them.
+
+What is written and what is read pass the same checks. So what was saved can be loaded, and
+what was loaded can be used.
+"""
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+Sizes = dict[str, int]
+Check = Callable[[Any, Sizes], None]
+
+#: Bound of claimed sizes that no array of the file confirms.
+_MAX_SIZE = 2**31
+
+
+def array(*shape: str | None, kinds: str = "f", finite: bool = True) -> Check:
+    """Take arrays with axes of named sizes, None being any, and some kinds of numbers."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"must be an array, got {_briefly(value)}")
+        if value.ndim != len(shape) or value.dtype.kind not in kinds:
+            raise ValueError(
+                f"is an array of {value.dtype} of shape {value.shape}, expected "
+                f"{len(shape)} dimensions and numbers of kind {kinds!r}"
+            )
+        for axis, n in zip(shape, value.shape, strict=True):
+            _agree(axis, n, sizes)
+        if finite and value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ValueError("has numbers that are not finite")
+
+    return check
+
+
+def size(axis: str) -> Check:
+    """Take the size of a named axis."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        count(1, _MAX_SIZE)(value, sizes)
+        _agree(axis, int(value), sizes)
+
+    return check
+
+
+def count(low: int = 0, high: int | None = None) -> Check:
+    """Take integers in a range."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"must be an integer, got {_briefly(value)}")
+        if value < low or (high is not None and value > high):
+            raise ValueError(f"is {value}, expected {low} to {high or 'any number'}")
+
+    return check
+
+
+def number(finite: bool = True) -> Check:
+    """Take real numbers."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise TypeError(f"must be a number, got {_briefly(value)}")
+        if finite and not np.isfinite(value):
+            raise ValueError(f"is {value}, must be finite")
+
+    return check
+
+
+def names(axis: str) -> Check:
+    """Take an object array of strings, as many as the named axis has entries."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        array(axis, kinds="O")(value, sizes)
+        if not all(isinstance(name, str) for name in value):
+            raise TypeError("must hold strings")
+
+    return check
+
+
+def instance(*classes: type) -> Check:
+    """Take objects of some classes, and of none derived from them."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        if type(value) not in classes:
+            expected = " or ".join(cls.__name__ for cls in classes)
+            raise TypeError(f"must be {expected}, got {_briefly(value)}")
+
+    return check
+
+
+def dtype(value: Any, sizes: Sizes) -> None:
+    """Take dtypes of numbers."""
+    if not isinstance(value, np.dtype) or value.kind not in "biuf":
+        raise TypeError(f"must be a dtype of numbers, got {_briefly(value)}")
+
+
+def one_of(*checks: Check) -> Check:
+    """Take what any of the checks takes."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        for one in checks[:-1]:
+            try:
+                return one(value, sizes)
+            except (TypeError, ValueError):
+                pass
+        return checks[-1](value, sizes)
+
+    return check
+
+
+def each(item: Check) -> Check:
+    """Take lists of what a check takes."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        instance(list)(value, sizes)
+        for entry in value:
+            item(entry, sizes)
+
+    return check
+
+
+def anything(value: Any, sizes: Sizes) -> None:
+    """Take whatever can be stored."""
+
+
+TEXT, FLAG, NONE = instance(str), instance(bool, np.bool_), instance(type(None))
+
+
+def _agree(axis: str | None, n: int, sizes: Sizes) -> None:
+    expected = n if axis is None else sizes.setdefault(axis, n)
+    if n != expected:
+        raise ValueError(f"has {n} {axis}, where the rest of the model has {expected}")
+
+
+def _briefly(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}..."

@@ -1,0 +1,209 @@
+"""Fitted models <-> files, without pickle.
+
+In: a fitted estimator of this package, or one of the few of scikit-learn's that stand
+beside them. Out: bytes that hold its numbers and names, and no code.
+"""
+
+import hashlib
+import os
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_dae.archive._atomic import atomic_writer
+from sklearn_dae.archive._format import PREAMBLE_SIZE, pack, read_preamble, unpack
+from sklearn_dae.archive._registry import BY_CLASS, SUPPORTED
+from sklearn_dae.archive._state import Reader, Writer, is_fitted
+from sklearn_dae.exceptions import BitstreamError
+
+
+def model_to_bytes(estimator: Any) -> bytes:
+    """Write a fitted estimator as bytes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted `DeepAutoencoderCompressor`, `BernoulliRBM`, `GaussianRBM`,
+        `UniformQuantizer`, `KMeansQuantizer`, `HuffmanCoder`, `TransformCodec` or
+        `HuffmanCodec`, or scikit-learn's ``PCA``, ``StandardScaler``, ``MinMaxScaler``
+        or a ``Pipeline`` of such.
+
+    Returns
+    -------
+    bytes
+        A model file. Equal models make equal bytes.
+
+    Raises
+    ------
+    TypeError
+        If the estimator, or something in it, cannot be stored: another class, a
+        function, a random generator as parameter.
+
+    NotFittedError
+        If the estimator is not fitted.
+
+    ValueError
+        If it was changed after `fit` so that its parts do not fit together.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_dae.archive import model_from_bytes, model_to_bytes
+    >>> scaler = StandardScaler().fit([[0.0, 10.0], [2.0, 30.0]])
+    >>> restored = model_from_bytes(model_to_bytes(scaler))
+    >>> restored.transform([[1.0, 30.0]])
+    array([[0., 1.]])
+    """
+    name = type(estimator).__name__
+    kind = BY_CLASS.get(type(estimator))
+    if kind is None or not kind.is_estimator:
+        raise TypeError(
+            f"{estimator!r} is a {name}, which a model file cannot hold; it can hold "
+            f"{', '.join(SUPPORTED)}."
+        )
+    check_is_fitted(estimator)
+    writer = Writer()
+    return pack(writer.write(estimator, name), writer.arrays)
+
+
+def model_from_bytes(data: bytes) -> Any:
+    """Read an estimator from what `model_to_bytes` returned.
+
+    Nothing in the bytes is ever run, and none but the supported classes is made.
+
+    Parameters
+    ----------
+    data : bytes
+        The model file.
+
+    Returns
+    -------
+    estimator
+        The fitted estimator.
+
+    Raises
+    ------
+    BitstreamError
+        If the bytes are cut off, damaged, of a newer version, or no model.
+    """
+    tree, arrays = unpack(bytes(memoryview(data)))
+    reader = Reader(arrays)
+    try:
+        estimator = reader.read(tree, "The model")
+        reader.finish()
+        if type(estimator) not in BY_CLASS or not is_fitted(estimator):
+            raise BitstreamError("The model file holds no fitted model.")
+    except BitstreamError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # The checksum is right, but this is not what a writer makes.
+        raise BitstreamError(f"The model file is impossible: {error}") from error
+    return estimator
+
+
+def model_hash(data: bytes) -> str:
+    """Return what identifies a model: the SHA-256 of its file.
+
+    Parameters
+    ----------
+    data : bytes
+        What `model_to_bytes` returned, or the content of a model file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    return hashlib.sha256(data).hexdigest()
+
+
+def save_model(
+    estimator: Any, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> None:
+    """Save a fitted estimator to a file.
+
+    The file appears when it is complete: if something fails on the way, there is none,
+    or still the one that was there before.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As `model_to_bytes` takes it.
+
+    path : str or path-like
+        The file.
+
+    overwrite : bool, default=False
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    TypeError, NotFittedError, ValueError
+        As `model_to_bytes`; nothing is written then.
+
+    FileExistsError
+        If the file exists and may not be replaced.
+
+    OSError
+        If it cannot be written.
+
+    See Also
+    --------
+    load_model : The inverse.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_dae.archive import load_model, save_model
+    >>> from sklearn_dae.codecs import TransformCodec
+    >>> X = load_digits().data
+    >>> codec = TransformCodec(PCA(16)).fit(X)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(codec, f"{folder}/digits.daem")
+    ...     restored = load_model(f"{folder}/digits.daem")
+    >>> restored.encode(X) == codec.encode(X)
+    True
+    """
+    data = model_to_bytes(estimator)
+    with atomic_writer(path, overwrite=overwrite) as file:
+        file.write(data)
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Load an estimator that `save_model` saved.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. It may come from anyone: nothing in it is ever run.
+
+    Returns
+    -------
+    estimator
+        The fitted estimator. It computes what the saved one computed, to the last bit
+        on the same machine.
+
+    Raises
+    ------
+    BitstreamError
+        If the file is cut off, damaged, of a newer version, or no model file.
+
+    OSError
+        If it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            # A file of another kind may be of any size: only this is read of it.
+            read_preamble(file.read(PREAMBLE_SIZE))
+            file.seek(0)
+            return model_from_bytes(file.read())
+    except BitstreamError as error:
+        raise BitstreamError(f"{os.fspath(path)}: {error}") from error

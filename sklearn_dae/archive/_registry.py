@@ -1,0 +1,411 @@
+"""The classes that model files know, and what is stored of each.
+
+No file can name any other class, and no code comes out of a file: loading calls the
+constructors listed here, with values that have passed the checks.
+
+An estimator is stored as its parameters and its fitted attributes, those that are needed
+to use it and some that tell of its training. A value, such as a frequency table, is
+stored as what it is made from. In a file, attributes lose their underscores.
+
+To store one more class, add a `Kind` here. What is stored of a class is for ever: to store
+more, make it optional, so that the files of today's models stay as they are; where
+that cannot be, raise the version, and go on to read the old one.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from sklearn_dae._scaling import PixelScaler
+from sklearn_dae.archive import _consistency as consistency
+from sklearn_dae.archive._fields import (
+    FLAG,
+    NONE,
+    TEXT,
+    Check,
+    anything,
+    array,
+    count,
+    dtype,
+    each,
+    instance,
+    names,
+    number,
+    one_of,
+    size,
+)
+from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs._code_space import CodeSpace
+from sklearn_dae.coding import FrequencyTables, HuffmanCoder, RowCode
+from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.network import Layout
+from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
+from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
+
+
+def _nothing(_value: Any) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the objects of a class are stored.
+
+    Parameters
+    ----------
+    cls : type
+        The class. Its name is that in the file.
+
+    fields, optional : mapping of str to check
+        The attributes that are stored, and those that are where an object has them.
+
+    parameters : mapping of str to check, default=None
+        The parameters of an estimator that are stored; the others must have their
+        defaults. None stores all.
+
+    check : callable, default does nothing
+        Raises ValueError or TypeError for an object whose parts do not fit together.
+
+    finish : callable, default does nothing
+        Sets what follows from the attributes of an estimator that was read.
+
+    get, make : callable, default=None
+        For a value, its fields as a dict, and a value from these. None takes the
+        attributes, and the constructor.
+
+    version : int, default=1
+        Of the fields.
+    """
+
+    cls: type
+    fields: Mapping[str, Check] = field(default_factory=dict)
+    optional: Mapping[str, Check] = field(default_factory=dict)
+    parameters: Mapping[str, Check] | None = None
+    check: Callable[[Any], None] = _nothing
+    finish: Callable[[Any], None] = _nothing
+    get: Callable[[Any], dict[str, Any]] | None = None
+    make: Callable[..., Any] | None = None
+    version: int = 1
+
+    @property
+    def name(self) -> str:
+        """Name in the file."""
+        return self.cls.__name__
+
+    @property
+    def is_estimator(self) -> bool:
+        """Whether objects have parameters."""
+        return issubclass(self.cls, BaseEstimator)
+
+    @cached_property
+    def checked_parameters(self) -> Mapping[str, Check]:
+        """Names of the parameters that are stored, and their checks."""
+        if self.parameters is not None:
+            return self.parameters
+        return dict.fromkeys(inspect.signature(self.cls).parameters, anything)
+
+    @property
+    def attributes(self) -> Mapping[str, Check]:
+        """Names of all attributes that may be stored, and their checks."""
+        return {**self.fields, **self.optional}
+
+    def parameters_of(self, estimator: Any) -> dict[str, Any]:
+        """Return the parameters to store.
+
+        Raises
+        ------
+        TypeError
+            If one has a value that would be lost: one of a later scikit-learn.
+        """
+        parameters = estimator.get_params(deep=False)
+        for name, parameter in inspect.signature(self.cls).parameters.items():
+            known = name in self.checked_parameters
+            if not known and parameters[name] is not parameter.default:
+                raise TypeError(
+                    f"{self.name} has {name}={parameters[name]!r}, a parameter that "
+                    "this version of sklearn-dae cannot store: leave it at its default."
+                )
+        return {name: parameters[name] for name in self.checked_parameters}
+
+    def attributes_of(self, value: Any) -> dict[str, Any]:
+        """Return the attributes to store."""
+        if self.get is not None:
+            return self.get(value)
+        present = [name for name in self.optional if hasattr(value, name)]
+        return {name: getattr(value, name) for name in [*self.fields, *present]}
+
+
+def _layout_fields(layout: Layout) -> dict[str, Any]:
+    """What `Layout.autoencoder` makes the layout from."""
+    units = [layer.unit for layer in layout.layers]
+    code = layout.n_encoder_layers - 1
+    return {
+        "sizes": [layout.layers[0].n_in, *layout.widths[: code + 1]],
+        "hidden": units[0],
+        "code": units[code],
+        "output": units[-1],
+        "linear_path": layout.has_linear_path,
+    }
+
+
+def _table_fields(tables: FrequencyTables) -> dict[str, Any]:
+    return {
+        "precision": tables.precision,
+        "sizes": np.array([len(table) for table in tables], np.uint32),
+        "frequencies": np.concatenate(list(tables)).astype(np.uint32),
+    }
+
+
+def _make_tables(
+    precision: int, sizes: np.ndarray, frequencies: np.ndarray
+) -> FrequencyTables:
+    ends = np.cumsum(sizes, dtype=np.int64)
+    if ends[-1:] != len(frequencies):
+        raise ValueError(f"{len(frequencies)} frequencies are in tables of {sizes}")
+    return FrequencyTables(np.split(frequencies, ends[:-1]), precision)
+
+
+#: What estimators tell of their training data.
+_FEATURES = {"n_features_in_": size("features")}
+_NAMES = {"feature_names_in_": names("features")}
+
+#: Rows seen in training; scikit-learn has fractions of them, for the sake of weights.
+_COUNTED = one_of(number(), array("features", kinds="iuf"))
+
+_RBM = {
+    "fields": {
+        "components_": array("components", "features"),
+        "intercept_hidden_": array("components"),
+        "intercept_visible_": array("features"),
+        "_n_features_out": size("components"),
+        **_FEATURES,
+    },
+    "optional": {
+        "reconstruction_errors_": each(number(finite=False)),
+        "n_iter_": count(),
+        **_NAMES,
+    },
+    "check": consistency.check_rbm,
+}
+
+_QUANTIZER = {
+    "codebooks_": each(array(None)),
+    "n_levels_": array("features", kinds="i"),
+    **_FEATURES,
+}
+
+_CODEC = {
+    "dtype_": dtype,
+    "low_": number(),
+    "high_": number(),
+    **_FEATURES,
+}
+
+_VECTOR = one_of(NONE, array("features"))
+
+TRANSFORMERS = (
+    PCA,
+    StandardScaler,
+    MinMaxScaler,
+    Pipeline,
+    BernoulliRBM,
+    GaussianRBM,
+    DeepAutoencoderCompressor,
+    HuffmanCoder,
+    UniformQuantizer,
+    KMeansQuantizer,
+)
+
+KINDS = (
+    # Values.
+    Kind(
+        PixelScaler,
+        {"low": number(), "high": number()},
+        check=consistency.check_pixel_range,
+    ),
+    Kind(
+        Layout,
+        {
+            "sizes": each(count(1, 2**31)),
+            "hidden": TEXT,
+            "code": TEXT,
+            "output": TEXT,
+            "linear_path": FLAG,
+        },
+        get=_layout_fields,
+        make=consistency.make_layout,
+    ),
+    Kind(
+        CodeSpace,
+        {
+            "mean": array("components"),
+            "forward": array("components", "components"),
+            "backward": array("components", "components"),
+        },
+    ),
+    Kind(
+        FrequencyTables,
+        {
+            "precision": count(8, 16),
+            "sizes": array("tables", kinds="u"),
+            "frequencies": array("symbols", kinds="u"),
+        },
+        get=_table_fields,
+        make=_make_tables,
+    ),
+    Kind(
+        RowCode,
+        {
+            "values": array("values", kinds="biuf"),
+            "lengths": array("words", kinds="i"),
+        },
+        make=RowCode.from_lengths,
+    ),
+    # Estimators of scikit-learn.
+    Kind(
+        PCA,
+        {
+            "components_": array("components", "features"),
+            "mean_": array("features"),
+            "explained_variance_": array("components", finite=False),
+            "explained_variance_ratio_": array("components", finite=False),
+            "singular_values_": array("components", finite=False),
+            "noise_variance_": number(finite=False),
+            "n_components_": size("components"),
+            "n_samples_": count(),
+            **_FEATURES,
+        },
+        _NAMES,
+        {
+            "n_components": anything,
+            "copy": FLAG,
+            "whiten": FLAG,
+            "svd_solver": TEXT,
+            "tol": number(),
+            "iterated_power": one_of(TEXT, count()),
+            "n_oversamples": count(),
+            "power_iteration_normalizer": TEXT,
+            "random_state": anything,
+        },
+    ),
+    Kind(
+        StandardScaler,
+        {
+            "mean_": _VECTOR,
+            "var_": _VECTOR,
+            "scale_": _VECTOR,
+            "n_samples_seen_": _COUNTED,
+            **_FEATURES,
+        },
+        _NAMES,
+        {"copy": FLAG, "with_mean": FLAG, "with_std": FLAG},
+        check=consistency.check_standard_scaler,
+    ),
+    Kind(
+        MinMaxScaler,
+        {
+            "min_": array("features"),
+            "scale_": array("features"),
+            "data_min_": array("features"),
+            "data_max_": array("features"),
+            "data_range_": array("features"),
+            "n_samples_seen_": _COUNTED,
+            **_FEATURES,
+        },
+        _NAMES,
+        {"feature_range": instance(tuple, list), "copy": FLAG, "clip": FLAG},
+    ),
+    Kind(
+        Pipeline,
+        parameters={
+            "steps": instance(list),
+            "transform_input": NONE,
+            "memory": NONE,
+            "verbose": FLAG,
+        },
+        check=consistency.check_pipeline,
+    ),
+    # Estimators of ours.
+    Kind(BernoulliRBM, **_RBM),
+    Kind(GaussianRBM, **_RBM),
+    Kind(
+        DeepAutoencoderCompressor,
+        {
+            "theta_": array("parameters"),
+            "layout_": instance(Layout),
+            "scaler_": instance(PixelScaler),
+            "dtype_in_": dtype,
+            "alpha_": number(),
+            "solver_": TEXT,
+            "pretraining_errors_": each(each(number(finite=False))),
+            "loss_curve_": each(number(finite=False)),
+            "validation_loss_curve_": each(number(finite=False)),
+            "n_iter_": count(),
+            "n_evaluations_": count(),
+            "message_": TEXT,
+            **_FEATURES,
+        },
+        _NAMES,
+        check=consistency.check_compressor,
+    ),
+    Kind(
+        UniformQuantizer,
+        {
+            "step_": array("features"),
+            "center_": array("features"),
+            "dead_zone_": array("features"),
+            "_lowest_bin": array("features", kinds="i"),
+            **_QUANTIZER,
+        },
+        _NAMES,
+        check=consistency.check_quantizer,
+    ),
+    Kind(
+        KMeansQuantizer,
+        {"n_iter_": count(), **_QUANTIZER},
+        _NAMES,
+        check=consistency.check_quantizer,
+    ),
+    Kind(
+        HuffmanCoder,
+        {"_code": instance(RowCode), "mean_bits_": number(), **_FEATURES},
+        _NAMES,
+        check=consistency.check_huffman_coder,
+        finish=lambda coder: coder._set_code(coder._code),
+    ),
+    Kind(
+        HuffmanCodec,
+        {"_code": instance(RowCode), **_CODEC},
+        _NAMES,
+        check=consistency.check_huffman_codec,
+    ),
+    Kind(
+        TransformCodec,
+        {
+            "transformer_": instance(*TRANSFORMERS),
+            "quantizer_": instance(UniformQuantizer, KMeansQuantizer),
+            "tables_": instance(FrequencyTables),
+            "_space": instance(CodeSpace),
+            "_code_dtype": dtype,
+            "bits_per_sample_": number(),
+            "psnr_": number(finite=False),
+            **_CODEC,
+        },
+        _NAMES,
+        check=consistency.check_transform_codec,
+    ),
+)
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+BY_CLASS = {kind.cls: kind for kind in KINDS}
+
+#: Names of the estimators that can be saved.
+SUPPORTED = sorted(kind.name for kind in KINDS if kind.is_estimator)
