@@ -24,10 +24,8 @@ def _expect_equal(what: str, got: Any, expected: Any) -> None:
 
 def check_pixel_range(scaler: PixelScaler) -> None:
     """Raise unless the range is one."""
-    if (
-        not scaler.low <= scaler.high
-        or not np.isfinite([scaler.span, 1 / scaler.span]).all()
-    ):
+    span = scaler.span
+    if not (span > 0 and np.isfinite([span, 1 / span]).all()):
         raise ValueError(f"The pixel range [{scaler.low}, {scaler.high}] is none")
 
 
@@ -66,7 +64,7 @@ def check_standard_scaler(scaler: Any) -> None:
 
 
 def check_quantizer(quantizer: Any) -> None:
-    """Raise unless each unit has a codebook in rising order."""
+    """Raise unless each unit has a codebook."""
     levels = [len(codebook) for codebook in quantizer.codebooks_]
     _expect_equal("Sizes of codebooks", quantizer.n_levels_, levels)
     if not levels or min(levels) < 1 or max(levels) > 65536:
@@ -111,7 +109,7 @@ def check_pipeline(pipeline: Pipeline) -> None:
 
 
 def check_transform_codec(codec: Any) -> None:
-    """Raise unless transformer, code space, quantiser and tables have the same sizes."""
+    """Raise unless transformer, code space, quantiser and tables have equal sizes."""
     _check_codec(codec)
     codec._check_parameters()
     transformer, quantizer = codec.transformer_, codec.quantizer_

@@ -1,15 +1,14 @@
 """What an attribute of a model must be like.
 
 A check takes the value and the sizes that are known by names such as "features". It
-raises TypeError or ValueError for a value that does not fit, and notes the sizes that it
-sees first: so all attributes of a model agree on them.
+raises TypeError or ValueError for a value that does not fit, and notes the sizes that
+it sees first: so all attributes of a model agree on them.
 
-What is written and what is read pass the same checks. So what was saved can be loaded, and
-what was loaded can be used.
+What is written and what is read pass the same checks. So what was saved can be loaded,
+and what was loaded can be used.
 """
 
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,11 @@ _MAX_SIZE = 2**31
 
 
 def array(*shape: str | None, kinds: str = "f", finite: bool = True) -> Check:
-    """Take arrays with axes of named sizes, None being any, and some kinds of numbers."""
+    """Take arrays of some kinds of numbers, with axes of named sizes or any (None)."""
 
     def check(value: Any, sizes: Sizes) -> None:
         if not isinstance(value, np.ndarray):
-            raise TypeError(f"must be an array, got {_briefly(value)}")
+            raise TypeError(f"must be an array, got {briefly(value)}")
         if value.ndim != len(shape) or value.dtype.kind not in kinds:
             raise ValueError(
                 f"is an array of {value.dtype} of shape {value.shape}, expected "
@@ -54,8 +53,8 @@ def count(low: int = 0, high: int | None = None) -> Check:
     """Take integers in a range."""
 
     def check(value: Any, sizes: Sizes) -> None:
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise TypeError(f"must be an integer, got {_briefly(value)}")
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"must be an integer, got {briefly(value)}")
         if value < low or (high is not None and value > high):
             raise ValueError(f"is {value}, expected {low} to {high or 'any number'}")
 
@@ -66,8 +65,9 @@ def number(finite: bool = True) -> Check:
     """Take real numbers."""
 
     def check(value: Any, sizes: Sizes) -> None:
-        if not isinstance(value, Real) or isinstance(value, bool):
-            raise TypeError(f"must be a number, got {_briefly(value)}")
+        kinds = int | float | np.integer | np.floating
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise TypeError(f"must be a number, got {briefly(value)}")
         if finite and not np.isfinite(value):
             raise ValueError(f"is {value}, must be finite")
 
@@ -91,7 +91,7 @@ def instance(*classes: type) -> Check:
     def check(value: Any, sizes: Sizes) -> None:
         if type(value) not in classes:
             expected = " or ".join(cls.__name__ for cls in classes)
-            raise TypeError(f"must be {expected}, got {_briefly(value)}")
+            raise TypeError(f"must be {expected}, got {briefly(value)}")
 
     return check
 
@@ -99,7 +99,7 @@ def instance(*classes: type) -> Check:
 def dtype(value: Any, sizes: Sizes) -> None:
     """Take dtypes of numbers."""
     if not isinstance(value, np.dtype) or value.kind not in "biuf":
-        raise TypeError(f"must be a dtype of numbers, got {_briefly(value)}")
+        raise TypeError(f"must be a dtype of numbers, got {briefly(value)}")
 
 
 def one_of(*checks: Check) -> Check:
@@ -140,6 +140,7 @@ def _agree(axis: str | None, n: int, sizes: Sizes) -> None:
         raise ValueError(f"has {n} {axis}, where the rest of the model has {expected}")
 
 
-def _briefly(value: Any) -> str:
+def briefly(value: Any) -> str:
+    """Show a value, but not all of a long one."""
     text = repr(value)
     return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}..."

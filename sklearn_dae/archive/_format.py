@@ -4,14 +4,14 @@ In: a tree of what JSON knows, and arrays. Out: a signature, lengths, the tree a
 table of the arrays as JSON, the arrays, and a SHA-256 of all of it. Nothing here knows
 what a model is. docs/models.md has every field, by an example.
 
-A reader believes nothing: first the lengths, then the checksum, then whether the JSON is
-what a writer makes, then whether the arrays fill the rest, and takes memory last.
+A reader believes nothing. It checks the lengths, the checksum, whether the JSON is what
+a writer makes, and whether the arrays fill the rest, and takes memory last.
 """
 
 import hashlib
 import json
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ SIGNATURE = b"\x89DAEM\r\n\x1a\n"
 
 FORMAT_VERSION = 1
 
-#: Signature, version of the format (1 byte), length of the file (8) and of the JSON (4).
+#: Signature, version of the format (1 byte), length of file (8) and of JSON (4).
 PREAMBLE_SIZE = len(SIGNATURE) + 1 + 8 + 4
 
 DIGEST_SIZE = 32
@@ -58,7 +58,7 @@ def dtype_name(dtype: np.dtype) -> str:
 def native_dtype(name: Any) -> np.dtype:
     """Return the dtype of a name, in this machine's byte order."""
     if not isinstance(name, str) or name not in DTYPES:
-        raise BitstreamError(f"{name!r} is no dtype of a model file.")
+        raise BitstreamError(f"A dtype of the model file is none of {sorted(DTYPES)}.")
     return np.dtype(name).newbyteorder("=")
 
 
@@ -159,9 +159,9 @@ class _Entry(NamedTuple):
             raise BitstreamError("An array of the model file has no shape.")
         whole = all(type(n) is int and n >= 0 for n in shape)
         if not whole or math.prod(max(n, 1) for n in shape) > _MAX_NUMBERS:
-            raise BitstreamError(f"The shape {shape} of an array is impossible.")
+            raise BitstreamError(f"An array of the model file has an impossible shape.")
         if order not in ("C", "F"):
-            raise BitstreamError(f"The order of an array is {order!r}, not C or F.")
+            raise BitstreamError(f"The order of an array is neither C nor F.")
         return cls(native_dtype(entry["dtype"]), order, shape)
 
     @property
@@ -197,7 +197,7 @@ def _canonical(content: Any) -> bytes:
     ).encode()
 
 
-def _order(array: np.ndarray) -> str:
+def _order(array: np.ndarray) -> Literal["C", "F"]:
     """Order of an array in memory, on which the last bits of a product may depend."""
     turned = array.ndim == 2 and abs(array.strides[0]) < abs(array.strides[1])
     return "F" if turned and not array.flags.c_contiguous else "C"

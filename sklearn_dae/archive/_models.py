@@ -16,6 +16,9 @@ from sklearn_dae.archive._registry import BY_CLASS, SUPPORTED
 from sklearn_dae.archive._state import Reader, Writer, is_fitted
 from sklearn_dae.exceptions import BitstreamError
 
+#: What numbers and names without sense make of themselves.
+_IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
 
 def model_to_bytes(estimator: Any) -> bytes:
     """Write a fitted estimator as bytes.
@@ -95,13 +98,7 @@ def model_from_bytes(data: bytes) -> Any:
             raise BitstreamError("The model file holds no fitted model.")
     except BitstreamError:
         raise
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _IMPOSSIBLE as error:
         # The checksum is right, but this is not what a writer makes.
         raise BitstreamError(f"The model file is impossible: {error}") from error
     return estimator

@@ -3,23 +3,14 @@
 No file can name any other class, and no code comes out of a file: loading calls the
 constructors listed here, with values that have passed the checks.
 
-An estimator is stored as its parameters and its fitted attributes, those that are needed
-to use it and some that tell of its training. A value, such as a frequency table, is
-stored as what it is made from. In a file, attributes lose their underscores.
-
-To store one more class, add a `Kind` here. What is stored of a class is for ever: to store
-more, make it optional, so that the files of today's models stay as they are; where
+To store one more class, add a `Kind` here. What is stored of a class is for ever: to
+store more, make it optional, so that files of today's models stay as they are; where
 that cannot be, raise the version, and go on to read the old one.
 """
 
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -30,7 +21,6 @@ from sklearn_dae.archive._fields import (
     FLAG,
     NONE,
     TEXT,
-    Check,
     anything,
     array,
     count,
@@ -42,6 +32,7 @@ from sklearn_dae.archive._fields import (
     one_of,
     size,
 )
+from sklearn_dae.archive._kind import Kind
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.coding import FrequencyTables, HuffmanCoder, RowCode
@@ -49,98 +40,6 @@ from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.network import Layout
 from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
-
-
-def _nothing(_value: Any) -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How the objects of a class are stored.
-
-    Parameters
-    ----------
-    cls : type
-        The class. Its name is that in the file.
-
-    fields, optional : mapping of str to check
-        The attributes that are stored, and those that are where an object has them.
-
-    parameters : mapping of str to check, default=None
-        The parameters of an estimator that are stored; the others must have their
-        defaults. None stores all.
-
-    check : callable, default does nothing
-        Raises ValueError or TypeError for an object whose parts do not fit together.
-
-    finish : callable, default does nothing
-        Sets what follows from the attributes of an estimator that was read.
-
-    get, make : callable, default=None
-        For a value, its fields as a dict, and a value from these. None takes the
-        attributes, and the constructor.
-
-    version : int, default=1
-        Of the fields.
-    """
-
-    cls: type
-    fields: Mapping[str, Check] = field(default_factory=dict)
-    optional: Mapping[str, Check] = field(default_factory=dict)
-    parameters: Mapping[str, Check] | None = None
-    check: Callable[[Any], None] = _nothing
-    finish: Callable[[Any], None] = _nothing
-    get: Callable[[Any], dict[str, Any]] | None = None
-    make: Callable[..., Any] | None = None
-    version: int = 1
-
-    @property
-    def name(self) -> str:
-        """Name in the file."""
-        return self.cls.__name__
-
-    @property
-    def is_estimator(self) -> bool:
-        """Whether objects have parameters."""
-        return issubclass(self.cls, BaseEstimator)
-
-    @cached_property
-    def checked_parameters(self) -> Mapping[str, Check]:
-        """Names of the parameters that are stored, and their checks."""
-        if self.parameters is not None:
-            return self.parameters
-        return dict.fromkeys(inspect.signature(self.cls).parameters, anything)
-
-    @property
-    def attributes(self) -> Mapping[str, Check]:
-        """Names of all attributes that may be stored, and their checks."""
-        return {**self.fields, **self.optional}
-
-    def parameters_of(self, estimator: Any) -> dict[str, Any]:
-        """Return the parameters to store.
-
-        Raises
-        ------
-        TypeError
-            If one has a value that would be lost: one of a later scikit-learn.
-        """
-        parameters = estimator.get_params(deep=False)
-        for name, parameter in inspect.signature(self.cls).parameters.items():
-            known = name in self.checked_parameters
-            if not known and parameters[name] is not parameter.default:
-                raise TypeError(
-                    f"{self.name} has {name}={parameters[name]!r}, a parameter that "
-                    "this version of sklearn-dae cannot store: leave it at its default."
-                )
-        return {name: parameters[name] for name in self.checked_parameters}
-
-    def attributes_of(self, value: Any) -> dict[str, Any]:
-        """Return the attributes to store."""
-        if self.get is not None:
-            return self.get(value)
-        present = [name for name in self.optional if hasattr(value, name)]
-        return {name: getattr(value, name) for name in [*self.fields, *present]}
 
 
 def _layout_fields(layout: Layout) -> dict[str, Any]:
@@ -168,7 +67,7 @@ def _make_tables(
     precision: int, sizes: np.ndarray, frequencies: np.ndarray
 ) -> FrequencyTables:
     ends = np.cumsum(sizes, dtype=np.int64)
-    if ends[-1:] != len(frequencies):
+    if not len(ends) or ends[-1] != len(frequencies):
         raise ValueError(f"{len(frequencies)} frequencies are in tables of {sizes}")
     return FrequencyTables(np.split(frequencies, ends[:-1]), precision)
 
@@ -180,21 +79,25 @@ _NAMES = {"feature_names_in_": names("features")}
 #: Rows seen in training; scikit-learn has fractions of them, for the sake of weights.
 _COUNTED = one_of(number(), array("features", kinds="iuf"))
 
-_RBM = {
-    "fields": {
-        "components_": array("components", "features"),
-        "intercept_hidden_": array("components"),
-        "intercept_visible_": array("features"),
-        "_n_features_out": size("components"),
-        **_FEATURES,
-    },
-    "optional": {
-        "reconstruction_errors_": each(number(finite=False)),
-        "n_iter_": count(),
-        **_NAMES,
-    },
-    "check": consistency.check_rbm,
-}
+
+def _rbm(cls: type) -> Kind:
+    return Kind(
+        cls,
+        {
+            "components_": array("components", "features"),
+            "intercept_hidden_": array("components"),
+            "intercept_visible_": array("features"),
+            "_n_features_out": size("components"),
+            **_FEATURES,
+        },
+        {
+            "reconstruction_errors_": each(number(finite=False)),
+            "n_iter_": count(),
+            **_NAMES,
+        },
+        check=consistency.check_rbm,
+    )
+
 
 _QUANTIZER = {
     "codebooks_": each(array(None)),
@@ -334,8 +237,8 @@ KINDS = (
         check=consistency.check_pipeline,
     ),
     # Estimators of ours.
-    Kind(BernoulliRBM, **_RBM),
-    Kind(GaussianRBM, **_RBM),
+    _rbm(BernoulliRBM),
+    _rbm(GaussianRBM),
     Kind(
         DeepAutoencoderCompressor,
         {

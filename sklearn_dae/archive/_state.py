@@ -1,7 +1,7 @@
 """Objects <-> a tree of what JSON knows, and arrays.
 
-Numbers, text, None and lists stand for themselves. All else is a dict with keys that tell
-what it is:
+Numbers, text, None and lists stand for themselves. All else is a dict with keys that
+tell what it is:
 
     {"array": 3}                          the array of that number
     {"dtype": "<f4"}                      a dtype
@@ -13,8 +13,8 @@ what it is:
     {"class": ..., "version": ..., "params": ..., "state": ...}  an estimator
     {"same": 0}                           the estimator that ended as that number
 
-The state of an estimator that is not fitted is None. Arrays are numbered in the order in
-which they are met, each of them once.
+The state of an estimator that is not fitted is None. Arrays are numbered in the order
+in which they are met, each of them once. In a file, attributes lose their underscores.
 """
 
 import math
@@ -26,12 +26,15 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dae.archive._fields import Check, Sizes
+from sklearn_dae.archive._fields import Check, Sizes, briefly
 from sklearn_dae.archive._format import dtype_name, native_dtype
 from sklearn_dae.archive._registry import BY_CLASS, BY_NAME, SUPPORTED, Kind
 from sklearn_dae.exceptions import BitstreamError
 
 Checks = Mapping[str, Check]
+
+#: What stands for itself.
+_PLAIN = frozenset({type(None), bool, int, float, str})
 
 #: Deepest nesting: a Pipeline in a Pipeline takes four levels.
 _MAX_DEPTH = 64
@@ -62,8 +65,8 @@ class Writer:
         if isinstance(value, np.ndarray):
             return self._write_array(value, where)
         if isinstance(value, np.generic):
-            number = self.write(value.item(), where, depth)
-            return {"dtype": _dtype_name(value.dtype, where), "number": number}
+            dtype = _dtype_name(value.dtype, where)
+            return {"dtype": dtype, "number": self.write(value.item(), where, depth)}
         if isinstance(value, np.dtype):
             return {"dtype": _dtype_name(value, where)}
         if type(value) in (list, tuple):
@@ -74,7 +77,7 @@ class Writer:
             return items if type(value) is list else {"tuple": items}
         if type(value) is float and not math.isfinite(value):
             return {"float": repr(value)}
-        if value is None or type(value) in (bool, int, float, str):
+        if type(value) in _PLAIN:
             return value
         raise TypeError(_cannot_store(value, where))
 
@@ -148,7 +151,7 @@ class Reader:
             raise BitstreamError(f"{where} is nested too deeply.")
         if isinstance(tree, list):
             return self._read_items(tree, where, depth)
-        if not isinstance(tree, dict):
+        if type(tree) in _PLAIN:
             return tree
         match sorted(tree):
             case ["array"]:
@@ -166,14 +169,9 @@ class Reader:
                 return tuple(self._read_items(tree["tuple"], where, depth))
             case ["same"]:
                 return self._same(tree["same"], where)
-            case ["class", "state", "version"] | [
-                "class",
-                "params",
-                "state",
-                "version",
-            ]:
+            case ["class", *_, "version"]:
                 return self._read_object(tree, where, depth)
-        raise BitstreamError(f"{where} has the keys {sorted(tree)}, which is nothing.")
+        raise BitstreamError(f"{where} is nothing known: {briefly(tree)}.")
 
     def finish(self) -> None:
         """Make sure that no array is left."""
@@ -185,14 +183,17 @@ class Reader:
 
     def _read_items(self, items: list[Any], where: str, depth: int) -> list[Any]:
         return [
-            self.read(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(items)
+            item
+            if type(item) in _PLAIN
+            else self.read(item, f"{where}[{i}]", depth + 1)
+            for i, item in enumerate(items)
         ]
 
     def _read_array(self, number: Any, where: str) -> np.ndarray:
         # Used twice, an array would take memory twice.
         if type(number) is not int or number != self._n_read:
             raise BitstreamError(
-                f"{where} is array {number!r}, expected {self._n_read}."
+                f"{where} is array {briefly(number)}, expected {self._n_read}."
             )
         if number >= len(self._arrays):
             raise BitstreamError(f"{where}: there is no array {number}.")
@@ -201,7 +202,9 @@ class Reader:
 
     def _same(self, number: Any, where: str) -> Any:
         if type(number) is not int or not 0 <= number < len(self._estimators):
-            raise BitstreamError(f"{where} is the estimator {number!r}: there is none.")
+            raise BitstreamError(
+                f"{where} is the estimator {briefly(number)}: there is none."
+            )
         return self._estimators[number]
 
     def _read_object(self, tree: dict[str, Any], where: str, depth: int) -> Any:
@@ -235,7 +238,7 @@ class Reader:
         for name in tree:
             if name not in known:
                 raise BitstreamError(
-                    f"{where} has the unknown field {name!r}: {_UPGRADE}"
+                    f"{where} has the unknown field {briefly(name)}: {_UPGRADE}"
                 )
         for name in required:
             if stored_name(name) not in tree:
@@ -264,23 +267,25 @@ def _kind(tree: dict[str, Any], where: str) -> Kind:
     kind = BY_NAME.get(name) if isinstance(name, str) else None
     if kind is None:
         raise BitstreamError(
-            f"{where} is of the class {name!r}, which is not among "
+            f"{where} is of the class {briefly(name)}, which is not among "
             f"{', '.join(sorted(BY_NAME))}: {_UPGRADE}"
         )
     if type(version) is not int or version != kind.version:
         raise BitstreamError(
-            f"{where} is {name} of version {version!r}, where version {kind.version} "
+            f"{where} is {name} of version {briefly(version)}, where version {kind.version} "
             f"is known: {_UPGRADE}"
         )
-    if kind.is_estimator != ("params" in tree):
-        raise BitstreamError(f"{where}: only estimators have parameters.")
+    parts = {"class", "state", "version"} | ({"params"} if kind.is_estimator else set())
+    if set(tree) != parts:
+        raise BitstreamError(f"{where} has not {sorted(parts)}: {briefly(tree)}.")
     return kind
 
 
 def _numpy_number(dtype: np.dtype, number: Any, where: str) -> Any:
     if not isinstance(number, int | float):
-        raise BitstreamError(f"{where} is {number!r}, expected a number.")
-    value = dtype.type(number)
+        raise BitstreamError(f"{where} is {briefly(number)}, expected a number.")
+    with np.errstate(over="ignore"):
+        value = dtype.type(number)
     if value.item() != number and number == number:
         raise BitstreamError(f"{where} is {number}, which {dtype} cannot hold.")
     return value
@@ -314,7 +319,7 @@ def _cannot_store(value: Any, where: str) -> str:
             f"{', '.join(SUPPORTED)}."
         )
     return (
-        f"{where} is a {kind}; a model file holds numbers, text, None, arrays, lists and "
-        "tuples of such, and no code or random generators: set a parameter to one of "
-        "these by set_params before saving, which leaves a fitted model as it is."
+        f"{where} is a {kind}; a model file holds numbers, text, None, arrays, lists "
+        "and tuples of such, and no code or random generators. If this is a parameter, "
+        "set_params(...) to one of these before saving leaves what is fitted as it is."
     )
