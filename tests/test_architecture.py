@@ -22,6 +22,7 @@ LEVELS = [
     ["cli"],
     ["_demo"],
     ["evaluation"],
+    ["archive"],
     ["codecs"],
     ["coding"],
     ["quantizers"],

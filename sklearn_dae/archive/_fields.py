@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 Sizes = dict[str, int]
 Check = Callable[[Any, Sizes], None]
@@ -114,6 +115,19 @@ def one_of(*checks: Check) -> Check:
         return checks[-1](value, sizes)
 
     return check
+
+
+def steps(value: Any, sizes: Sizes) -> None:
+    """Take the steps of a Pipeline."""
+    instance(list)(value, sizes)
+    for step in value:
+        if not isinstance(step, tuple | list) or len(step) != 2:
+            raise TypeError(f"has {briefly(step)}, expected a name and a transformer")
+        name, transformer = step
+        TEXT(name, sizes)
+        skipped = isinstance(transformer, str) and transformer == "passthrough"
+        if not skipped and not isinstance(transformer, BaseEstimator | None):
+            raise TypeError(f"has {briefly(transformer)}, expected a transformer")
 
 
 def each(item: Check) -> Check:

@@ -159,9 +159,9 @@ class _Entry(NamedTuple):
             raise BitstreamError("An array of the model file has no shape.")
         whole = all(type(n) is int and n >= 0 for n in shape)
         if not whole or math.prod(max(n, 1) for n in shape) > _MAX_NUMBERS:
-            raise BitstreamError(f"An array of the model file has an impossible shape.")
+            raise BitstreamError("An array of the model file has an impossible shape.")
         if order not in ("C", "F"):
-            raise BitstreamError(f"The order of an array is neither C nor F.")
+            raise BitstreamError("The order of an array is neither C nor F.")
         return cls(native_dtype(entry["dtype"]), order, shape)
 
     @property

@@ -31,6 +31,7 @@ from sklearn_dae.archive._fields import (
     number,
     one_of,
     size,
+    steps,
 )
 from sklearn_dae.archive._kind import Kind
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
@@ -229,7 +230,7 @@ KINDS = (
     Kind(
         Pipeline,
         parameters={
-            "steps": instance(list),
+            "steps": steps,
             "transform_input": NONE,
             "memory": NONE,
             "verbose": FLAG,

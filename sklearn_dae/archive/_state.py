@@ -272,8 +272,8 @@ def _kind(tree: dict[str, Any], where: str) -> Kind:
         )
     if type(version) is not int or version != kind.version:
         raise BitstreamError(
-            f"{where} is {name} of version {briefly(version)}, where version {kind.version} "
-            f"is known: {_UPGRADE}"
+            f"{where} is {name} of version {briefly(version)}, and only version "
+            f"{kind.version} is known: {_UPGRADE}"
         )
     parts = {"class", "state", "version"} | ({"params"} if kind.is_estimator else set())
     if set(tree) != parts:

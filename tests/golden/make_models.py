@@ -1,0 +1,84 @@
+"""Write the golden model files that are not there yet.
+
+    python tests/golden/make_models.py
+
+Every later version must read what is there, so no file is ever written anew: a new kind
+of model, or a new version of one, gets a new file.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from sklearn_dae import (
+    BernoulliRBM,
+    DeepAutoencoderCompressor,
+    GaussianRBM,
+    HuffmanCoder,
+    KMeansQuantizer,
+)
+from sklearn_dae.archive import save_model
+from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+
+FOLDER = Path(__file__).parent
+
+ROWS = np.random.default_rng(0).integers(0, 17, (80, 6)).astype(np.uint8)
+
+MODELS = {
+    "autoencoder": DeepAutoencoderCompressor(
+        2, hidden_layer_sizes=(5,), max_iter=5, random_state=0
+    ),
+    "paper": DeepAutoencoderCompressor(
+        2,
+        hidden_layer_sizes=[4],
+        activation="logistic",
+        code_activation="logistic",
+        output_activation="logistic",
+        loss="log_loss",
+        pixel_range=(0, 16),
+        threshold=0.5,
+        max_iter=3,
+        pretrain_epochs=1,
+        random_state=0,
+    ),
+    "pipeline": make_pipeline(MinMaxScaler(), StandardScaler(), PCA(3, whiten=True)),
+    "bernoulli_rbm": make_pipeline(MinMaxScaler(), BernoulliRBM(3, random_state=0)),
+    "gaussian_rbm": make_pipeline(
+        StandardScaler(), GaussianRBM(3, n_iter=2, random_state=0)
+    ),
+    "huffman_coder": HuffmanCoder(),
+    "huffman_codec": HuffmanCodec(),
+    "uniform_codec": TransformCodec(make_pipeline(StandardScaler(), PCA(3))),
+    "kmeans_codec": TransformCodec(PCA(3), KMeansQuantizer(4, shared=True)),
+}
+
+
+def outputs(model, probe):
+    """What a model makes of some rows, for JSON."""
+    if hasattr(model, "encode") and hasattr(model, "score"):
+        data = model.encode(probe)
+        coded = [row.hex() for row in data] if isinstance(data, list) else data.hex()
+        return {"encoded": coded, "decoded": model.decode(data).tolist()}
+    codes = model.transform(probe)
+    return {
+        "codes": codes.tolist(),
+        "restored": model.inverse_transform(codes).tolist(),
+    }
+
+
+def main():
+    """Fit, save, and note what each model does."""
+    for name, model in MODELS.items():
+        path = FOLDER / f"model-{name}.daem"
+        if not path.exists():
+            save_model(model.fit(ROWS), path)
+            expected = {"rows": ROWS[:5].tolist(), **outputs(model, ROWS[:5])}
+            path.with_suffix(".json").write_text(json.dumps(expected))
+
+
+if __name__ == "__main__":
+    main()
