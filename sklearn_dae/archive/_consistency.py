@@ -16,6 +16,9 @@ from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import MAX_CHUNK_SIZE
 from sklearn_dae.network import UNITS, Layout
 
+#: Steps of `transform` that a file may ask for: a stranger's must not make it hang.
+_MOST_STEPS = 10_000
+
 
 def _expect_equal(what: str, got: Any, expected: Any) -> None:
     if not np.array_equal(got, expected):
@@ -45,6 +48,7 @@ def make_layout(
 def check_compressor(dae: Any) -> None:
     """Raise unless network, parameter vector and images have the same sizes."""
     dae.layout_for(dae.n_features_in_)
+    check_integer("transform_max_iter", dae.transform_max_iter, 0, _MOST_STEPS)
     n_parameters = dae.layout_.n_parameters
     _expect_equal("Length of the parameter vector", len(dae.theta_), n_parameters)
     n_inputs = dae.layout_.layers[0].n_in

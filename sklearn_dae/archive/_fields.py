@@ -117,6 +117,15 @@ def one_of(*checks: Check) -> Check:
     return check
 
 
+def interval(value: Any, sizes: Sizes) -> None:
+    """Take two numbers, the lower one first."""
+    instance(tuple, list)(value, sizes)
+    for end in value:
+        number()(end, sizes)
+    if len(value) != 2 or not value[0] < value[1]:
+        raise ValueError(f"is {briefly(value)}, expected (low, high)")
+
+
 def steps(value: Any, sizes: Sizes) -> None:
     """Take the steps of a Pipeline."""
     instance(list)(value, sizes)

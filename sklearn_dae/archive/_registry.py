@@ -27,6 +27,7 @@ from sklearn_dae.archive._fields import (
     dtype,
     each,
     instance,
+    interval,
     names,
     number,
     one_of,
@@ -225,7 +226,7 @@ KINDS = (
             **_FEATURES,
         },
         _NAMES,
-        {"feature_range": instance(tuple, list), "copy": FLAG, "clip": FLAG},
+        {"feature_range": interval, "copy": FLAG, "clip": FLAG},
     ),
     Kind(
         Pipeline,
