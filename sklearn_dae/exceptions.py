@@ -1,6 +1,6 @@
-"""Errors that a caller may want to tell from others."""
+"""Errors and warnings that a caller may want to tell from others."""
 
-__all__ = ["BitstreamError"]
+__all__ = ["BitstreamError", "OutOfDomainWarning"]
 
 
 class BitstreamError(ValueError):
@@ -16,4 +16,11 @@ class BitstreamError(ValueError):
     Traceback (most recent call last):
     ...
     sklearn_dae.exceptions.BitstreamError: Frequency tables end at bit 0 of 0, ...
+    """
+
+
+class OutOfDomainWarning(UserWarning):
+    """Images are unlike those that a codec was trained on.
+
+    They are stored without loss instead, so they come back exactly.
     """

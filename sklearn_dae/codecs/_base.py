@@ -9,6 +9,7 @@ its length, its CRC-32 (four bytes) and its bytes. Numbers are unsigned LEB128: 
 bits a byte, the lowest first, the highest bit set in all but the last.
 """
 
+import warnings
 import zlib
 from collections.abc import Iterator
 from typing import Any, Self
@@ -20,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.coding import ByteReader, leb128
-from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
 #: Numbers in a chunk by default, some thousand images of 28 x 28 pixels. Smaller chunks
 #: make a single image faster to reach, larger ones make coding faster.
@@ -92,10 +93,15 @@ class Codec(BaseEstimator):
         X = self._check_rows(X)
         chunk_size = self.rows_of_chunk
         parts = [leb128(len(X)), leb128(chunk_size)]
+        apart: list[int] = []
         for start in range(0, len(X), chunk_size):
-            chunk = self._encode_chunk(X[start : start + chunk_size])
+            rows = X[start : start + chunk_size]
+            chunk = self._encode_chunk(rows)
             checksum = zlib.crc32(chunk).to_bytes(4, "little")
             parts += [leb128(len(chunk)), checksum, chunk]
+            apart += [start + row for row in self._rows_apart(chunk, len(rows))]
+        if apart:
+            warn_of_rows_apart(apart, len(X))
         return b"".join(parts)
 
     def decode(self, data: bytes) -> np.ndarray:
@@ -136,6 +142,28 @@ class Codec(BaseEstimator):
         """Decode what `encode_chunk` made of ``n_rows`` rows."""
         return cast(self._decode_chunk(data, n_rows), self.dtype_)
 
+    def rows_apart(self, data: bytes, n_rows: int) -> list[int]:
+        """Rows of a chunk that are unlike the training rows, and stored without loss.
+
+        Parameters
+        ----------
+        data : bytes
+            What `encode_chunk` made of ``n_rows`` rows.
+
+        n_rows : int
+            How many these were.
+
+        Returns
+        -------
+        list of int
+            Their numbers in the chunk; none for codecs without loss.
+        """
+        check_is_fitted(self)
+        return self._rows_apart(data, n_rows)
+
+    def _rows_apart(self, data: bytes, n_rows: int) -> list[int]:
+        return []
+
     def score(self, X: Any, y: Any = None) -> float:
         """Rank codecs, whatever their rate and their error: higher is better.
 
@@ -174,6 +202,18 @@ class Codec(BaseEstimator):
                 f"{type(self).__name__} was fitted on; round them, or fit on {X.dtype}."
             )
         return converted
+
+
+def warn_of_rows_apart(rows: list[int], n_rows: int) -> None:
+    """Tell of rows that a codec would have restored badly."""
+    named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
+    warnings.warn(
+        f"{len(rows)} of {n_rows} images are unlike the training images and would be "
+        f"restored badly, so they are stored without loss, which takes more bytes: "
+        f"rows {named}. Train on images like them if there are many.",
+        OutOfDomainWarning,
+        stacklevel=3,
+    )
 
 
 def mean_squared_error(X: np.ndarray, Y: np.ndarray) -> float:

@@ -8,10 +8,22 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dae._validation import check_real, check_switch
+from sklearn_dae._scaling import cast
+from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.codecs._base import Codec, mean_squared_error
 from sklearn_dae.codecs._code_space import CodeSpace
-from sklearn_dae.coding import FrequencyTables, rans_decode, rans_encode
+from sklearn_dae.codecs._exact import ExactDecoder
+from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
+from sklearn_dae.codecs._pixel_model import PixelModel
+from sklearn_dae.codecs._pixel_training import fit_pixel_model
+from sklearn_dae.codecs._store import pack_apart, read_places, unpack_apart
+from sklearn_dae.coding import (
+    ByteReader,
+    FrequencyTables,
+    leb128,
+    rans_decode,
+    rans_encode,
+)
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.quantizers import UniformQuantizer
 
@@ -26,6 +38,10 @@ _ADDED_ERROR = 0.25
 #: beside the transformer; more save three bytes a lane.
 _ROWS_OF_LANE = 64
 
+#: An image is unlike the training images if its squared error is this many times the
+#: largest of theirs. A network that has overfitted makes twice the error on new images.
+_GUARD = 4.0
+
 #: Halvings of the range of steps, 17 octaves wide, in the search for one.
 _N_BISECTIONS = 14
 
@@ -36,6 +52,11 @@ class TransformCodec(Codec):
     The codes are turned to coordinates in which all directions matter alike for the
     images and which are not correlated, quantised, and coded by rANS with a
     table of frequencies for each coordinate, learned from the training images.
+
+    Images of 8 bits can be stored without loss, or with a bound on the error of every
+    pixel: then the restored image is a prediction, and what it lacks is coded pixel
+    by pixel, by a model of how pixels depend on the prediction, on those above and to
+    the left, and on how far predictions were off in training.
 
     Parameters
     ----------
@@ -55,6 +76,24 @@ class TransformCodec(Codec):
 
     target_bits_per_sample : float, default=None
         Bits that a training image takes on average.
+
+    lossless : bool, default=False
+        Whether images are restored exactly. Takes uint8 images, and as transformer a
+        `DeepAutoencoderCompressor` or ``PCA``, which are then computed in whole numbers
+        so that every machine restores the same. The parameters above say how good
+        the prediction is.
+
+    max_abs_error : int, default=None
+        How far a restored pixel may be off, at most, for every pixel of every image.
+        As ``lossless`` otherwise, which is an error of 0.
+
+    fallback : bool, default=True
+        Whether an image that is unlike the training images, and would be restored
+        badly, is stored without loss instead. `encode` warns of such images.
+
+    image_shape : tuple of (height, width), default=None
+        Size of the images, which lossless coding goes through row by row. None takes
+        them for squares if the number of pixels is a square, else for single lines.
 
     rotate : bool, default=True
         Whether codes are turned before they are quantised. False quantises the
@@ -76,7 +115,12 @@ class TransformCodec(Codec):
         A table for each coordinate.
 
     bits_per_sample_ : float
-        Bits that a training image takes by the tables.
+        Bits that a training image takes by the tables, and without loss for its
+        pixels besides.
+
+    error_limit_ : float
+        Squared error of an image beyond which it is stored without loss; infinite
+        without ``fallback``.
 
     psnr_ : float
         Of the training images when restored, in decibels.
@@ -112,6 +156,10 @@ class TransformCodec(Codec):
         *,
         target_psnr: float | None = None,
         target_bits_per_sample: float | None = None,
+        lossless: bool = False,
+        max_abs_error: int | None = None,
+        fallback: bool = True,
+        image_shape: tuple[int, int] | None = None,
         rotate: bool = True,
         chunk_size: int | None = None,
     ) -> None:
@@ -119,6 +167,10 @@ class TransformCodec(Codec):
         self.quantizer = quantizer
         self.target_psnr = target_psnr
         self.target_bits_per_sample = target_bits_per_sample
+        self.lossless = lossless
+        self.max_abs_error = max_abs_error
+        self.fallback = fallback
+        self.image_shape = image_shape
         self.rotate = rotate
         self.chunk_size = chunk_size
 
@@ -141,10 +193,16 @@ class TransformCodec(Codec):
         Raises
         ------
         ValueError
-            If a target cannot be reached, however fine or coarse the quantiser.
+            If a target cannot be reached, however fine or coarse the quantiser, or
+            pixels are to be bounded that are not of 8 bits.
+
+        TypeError
+            If pixels are to be bounded and the transformer has no exact arithmetic.
         """
         self._check_parameters()
         X = self._learn_rows(X)
+        if self._bounds_pixels:
+            self._check_images(X)
         self.transformer_ = _fitted(self.transformer, X)
         X = _sample(X, _LEARNING_ROWS)
         codes = np.asarray(self.transformer_.transform(X))
@@ -158,12 +216,32 @@ class TransformCodec(Codec):
             self._quantize(coordinates, clone(self.quantizer))
         else:
             self._choose_step(X, coordinates)
-        restored = self._restore(self.quantizer_.transform(coordinates))
-        self.psnr_ = self._psnr(X, restored)
+        symbols = self.quantizer_.transform(coordinates)
+        self.error_limit_ = math.inf
+        self._pixel_model: PixelModel | None = None
+        self._exact: ExactDecoder | None = None
+        if self._bounds_pixels:
+            self._learn_pixels(X, symbols)
+        else:
+            restored = self._restore(symbols)
+            self.psnr_ = self._psnr(X, restored)
+            if self.fallback:
+                # Where there is next to no error, one level of grey is one.
+                least = X.shape[1] * (self._span / 255) ** 2
+                largest = max(float(_squared_errors(X, restored).max()), least)
+                self.error_limit_ = _GUARD * largest
         return self
 
     def _check_parameters(self) -> None:
-        check_switch("rotate", self.rotate)
+        for name in ("rotate", "lossless", "fallback"):
+            check_switch(name, getattr(self, name))
+        if self.max_abs_error is not None:
+            check_integer("max_abs_error", self.max_abs_error, 0, 127)
+            if self.lossless and self.max_abs_error:
+                raise ValueError(
+                    f"lossless=True with max_abs_error={self.max_abs_error}: without "
+                    "loss there is no error; give one of them."
+                )
         targets = [self.target_psnr, self.target_bits_per_sample, self.quantizer]
         if sum(target is not None for target in targets) > 1:
             raise ValueError(
@@ -173,6 +251,58 @@ class TransformCodec(Codec):
         for name in ("target_psnr", "target_bits_per_sample"):
             if getattr(self, name) is not None:
                 check_real(name, getattr(self, name), 0, boundaries="neither")
+
+    @property
+    def _bounds_pixels(self) -> bool:
+        return self.lossless or self.max_abs_error is not None
+
+    def _check_images(self, X: np.ndarray) -> None:
+        if X.dtype != np.uint8:
+            raise ValueError(
+                f"X holds {X.dtype} numbers, but lossless and max_abs_error take "
+                "images of uint8: convert them, if they are whole numbers from 0 to "
+                "255."
+            )
+        height, width = self._shape
+        if height * width != X.shape[1]:
+            raise ValueError(
+                f"image_shape == {self.image_shape} has {height * width} pixels, but X "
+                f"has {X.shape[1]} columns."
+            )
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        if self.image_shape is not None:
+            height, width = self.image_shape
+            return int(height), int(width)
+        side = math.isqrt(self.n_features_in_)
+        is_square = side * side == self.n_features_in_
+        return (side, side) if is_square else (1, self.n_features_in_)
+
+    def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray) -> None:
+        """Learn how pixels depend on what the codes tell of them."""
+        predicted = self._predict(symbols)
+        model = fit_pixel_model(X, predicted, self._shape, self.max_abs_error or 0)
+        X, predicted = _sample(X, _SEARCH_ROWS), _sample(predicted, _SEARCH_ROWS)
+        coded = encode_pixels(X, predicted, model)
+        self._pixel_model = model
+        self.bits_per_sample_ += float(coded.n_bits.mean())
+        self.psnr_ = self._psnr(X, coded.images)
+
+    def _predict(self, symbols: np.ndarray) -> np.ndarray:
+        """Decode symbols to uint8 pixels, the same on every machine."""
+        if self._exact is None:
+            largest = max(float(np.abs(book).max()) for book in self._codebooks)
+            self._exact = ExactDecoder(self.transformer_, self._space, largest)
+        return self._exact(self.quantizer_.inverse_transform(symbols))
+
+    @property
+    def _codebooks(self) -> list[np.ndarray]:
+        return self.quantizer_.codebooks_
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Large, and quickly made from the transformer.
+        return super().__getstate__() | {"_exact": None}
 
     def _quantize(self, coordinates: np.ndarray, quantizer: Any) -> None:
         """Fit a quantiser and the tables of its symbols."""
@@ -275,10 +405,50 @@ class TransformCodec(Codec):
     def _encode_chunk(self, X: np.ndarray) -> bytes:
         if not len(X):
             return b""
-        n_lanes = -(-len(X) // _ROWS_OF_LANE)
-        return rans_encode(self._symbols(X), self.tables_, n_lanes=n_lanes)
+        symbols = self._symbols(X)
+        if self._pixel_model is None:
+            apart = np.zeros(len(X), bool)
+            if self.error_limit_ < math.inf:
+                apart = _squared_errors(X, self._restore(symbols)) > self.error_limit_
+            pixels = b""
+        else:
+            predicted = self._predict(symbols)
+            coded = encode_pixels(X, predicted, self._pixel_model)
+            # Such an image is shorter as it is.
+            apart = coded.n_bits > 8 * X.shape[1]
+            if apart.any():
+                kept = ~apart
+                coded = encode_pixels(X[kept], predicted[kept], self._pixel_model)
+            pixels = coded.data
+        symbols = symbols[~apart]
+        n_lanes = -(-len(symbols) // _ROWS_OF_LANE)
+        codes = rans_encode(symbols, self.tables_, n_lanes=max(1, n_lanes))
+        return b"".join((pack_apart(X, apart), leb128(len(codes)), codes, pixels))
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
+        if not n_rows:
+            return np.empty((0, self.n_features_in_), self.dtype_)
+        reader = ByteReader(data)
+        apart, stored = unpack_apart(reader, (n_rows, self.n_features_in_), self.dtype_)
+        codes = reader.take(reader.leb128())
+        pixels = reader.take(reader.n_left)
+        if pixels and self._pixel_model is None:
+            raise BitstreamError(f"{len(pixels)} bytes follow the codes.")
+        symbols = self._decode_codes(codes, n_rows - len(apart))
+        if not len(symbols):
+            return stored
+        if self._pixel_model is None:
+            restored = self._restore(symbols)
+        else:
+            restored = decode_pixels(pixels, self._predict(symbols), self._pixel_model)
+        if not len(apart):
+            return restored
+        rows = np.empty((n_rows, self.n_features_in_), self.dtype_)
+        rows[apart] = stored
+        rows[np.delete(np.arange(n_rows), apart)] = cast(restored, self.dtype_)
+        return rows
+
+    def _decode_codes(self, data: bytes, n_rows: int) -> np.ndarray:
         # A claim is checked before memory is taken for it.
         tables = self.tables_
         least_bits = sum(tables.precision - math.log2(table.max()) for table in tables)
@@ -287,8 +457,12 @@ class TransformCodec(Codec):
                 f"{len(data)} bytes cannot hold {n_rows} images of at least "
                 f"{least_bits:.2f} bits."
             )
-        symbols = rans_decode(data, (n_rows, len(tables)), tables)
-        return self._restore(symbols)
+        return rans_decode(data, (n_rows, len(tables)), tables)
+
+    def _rows_apart(self, data: bytes, n_rows: int) -> list[int]:
+        if not n_rows or self._pixel_model is not None:
+            return []  # Nothing is lost either way.
+        return read_places(ByteReader(data), n_rows).tolist()
 
 
 def _fitted(transformer: Any, X: np.ndarray) -> Any:
@@ -305,6 +479,12 @@ def _fitted(transformer: Any, X: np.ndarray) -> Any:
     except NotFittedError:
         return clone(transformer).fit(X)
     return transformer
+
+
+def _squared_errors(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Squared error of each row."""
+    difference = np.subtract(X, Y, dtype=np.float64)
+    return np.square(difference, out=difference).sum(axis=1)
 
 
 def _sample(rows: np.ndarray, most: int) -> np.ndarray:

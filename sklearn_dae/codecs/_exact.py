@@ -1,0 +1,200 @@
+"""Networks in arithmetic that has the same result on every machine.
+
+Matrix products of floats differ in their last bits between machines, as BLAS adds in
+an order of its own, and a residual that is coded without loss must be added to the very
+prediction that it was taken from. So here weights and activations are rounded to a
+*grid*, the whole multiples of a power of two, chosen such that every partial sum of a
+product is such a multiple too, and below 2**53 of them: then no addition rounds, and
+the order does not matter. Everything else is done number by number, by operations that
+IEEE 754 rounds alike everywhere, or by tables. All of it is in double precision.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from sklearn_dae._threads import multiply
+from sklearn_dae.codecs._code_space import CodeSpace
+from sklearn_dae.compressor import DeepAutoencoderCompressor
+
+#: Multiples of the grid that a factor of a product may have; of all weights of a unit
+#: together, and of an activation.
+_MOST_STEPS = 2.0**26
+
+#: Activations of unbounded units stay below this, and are multiples of the latter.
+_BOUND, _STEP = 2.0**14, 2.0**-12
+
+#: Tables of bounded units: entries a unit of the pre-activation, and where they end.
+_ENTRIES, _END = 256, 16
+
+
+def to_grid(x: np.ndarray, step: float) -> np.ndarray:
+    """Round to multiples of a power of two, in double precision."""
+    return np.rint(x.astype(np.float64) * (1 / step)) * step
+
+
+def grid_of(bound: float) -> float:
+    """Finest step of a grid that reaches from -bound to bound."""
+    _, exponent = math.frexp(bound)
+    return math.ldexp(1.0, exponent) / _MOST_STEPS
+
+
+def weights_on_grid(weights: np.ndarray) -> np.ndarray:
+    """Round weights of shape (n_in, n_out), ready for `multiply` with activations."""
+    # Not the sum of the weights, which would depend on the order of adding.
+    bound = len(weights) * float(np.abs(weights).max(initial=0.0))
+    return to_grid(weights, grid_of(bound)) if bound else np.zeros(weights.shape)
+
+
+def relu(z: np.ndarray) -> np.ndarray:
+    """Clip at zero, and round to the grid of activations."""
+    return to_grid(np.clip(z, 0, _BOUND), _STEP)
+
+
+def _identity(z: np.ndarray) -> np.ndarray:
+    return to_grid(np.clip(z, -_BOUND, _BOUND), _STEP)
+
+
+def _clipped(z: np.ndarray) -> np.ndarray:
+    return to_grid(np.clip(z, 0, 1), _STEP)
+
+
+def unit_table(function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Values in the middles of intervals of the pre-activation, on the grid.
+
+    They are so coarse that all machines round them alike, though their exponential
+    functions may differ in the last bit; the tests say how far from a tie they are.
+    """
+    middles = (np.arange(-_END * _ENTRIES, _END * _ENTRIES) + 0.5) / _ENTRIES
+    return to_grid(function(middles), _STEP)
+
+
+def logistic(z: np.ndarray) -> np.ndarray:
+    """Return the logistic function, for `unit_table`."""
+    return 1 / (1 + np.exp(-z))
+
+
+def _looked_up(table: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    def activate(z: np.ndarray) -> np.ndarray:
+        index = np.floor(np.clip(z, -_END, _END) * _ENTRIES).astype(np.int64)
+        return table.take(index + _END * _ENTRIES, mode="clip")
+
+    return activate
+
+
+#: Units of the network, by name.
+EXACT_UNITS = {
+    "identity": _identity,
+    "relu": relu,
+    "clipped": _clipped,
+    "logistic": _looked_up(unit_table(logistic)),
+    "tanh": _looked_up(unit_table(np.tanh)),
+}
+
+
+@dataclass(frozen=True)
+class _ExactLayer:
+    """A layer: ``unit(below @ weights + code @ direct + biases)``."""
+
+    weights: np.ndarray
+    direct: np.ndarray | None
+    biases: np.ndarray
+    unit: Callable[[np.ndarray], np.ndarray]
+
+    def __call__(self, below: np.ndarray, code: np.ndarray) -> np.ndarray:
+        z = multiply(below, self.weights)
+        if self.direct is not None:
+            z += multiply(code, self.direct)
+        z += self.biases
+        return self.unit(z)
+
+
+class ExactDecoder:
+    """From quantised coordinates to 8-bit pixels.
+
+    Parameters
+    ----------
+    transformer : DeepAutoencoderCompressor or PCA
+        A fitted one.
+
+    space : CodeSpace
+        What the coordinates are those of.
+
+    largest : float
+        Bound of the absolute values of coordinates.
+
+    Raises
+    ------
+    TypeError
+        If it is another transformer, whose inverse is not known here.
+    """
+
+    def __init__(self, transformer: Any, space: CodeSpace, largest: float) -> None:
+        self._space_weights = weights_on_grid(space.backward)
+        self._space_mean = space.mean.astype(np.float64)
+        self._largest = largest
+        n = len(space.backward)
+        reach = n * largest * float(np.abs(space.backward).max()) + float(
+            np.abs(space.mean).max()
+        )
+        self._code_step, self._code_bound = grid_of(reach), reach
+        if isinstance(transformer, DeepAutoencoderCompressor):
+            self._layers = _network_layers(transformer)
+            self._low = float(transformer.scaler_.low)
+            self._span = float(transformer.scaler_.span)
+        elif isinstance(transformer, PCA):
+            self._layers = [_pca_layer(transformer)]
+            self._low, self._span = 0.0, 1.0
+        else:
+            raise TypeError(
+                "Storing without loss, or with a bounded error, takes a transformer "
+                "whose images come out the same on every machine: "
+                f"DeepAutoencoderCompressor or PCA, got {type(transformer).__name__}."
+            )
+
+    def __call__(self, coordinates: np.ndarray) -> np.ndarray:
+        """Decode coordinates of shape (n, n_components); return uint8 pixels."""
+        step = grid_of(self._largest)
+        clipped = np.clip(coordinates, -self._largest, self._largest)
+        code = multiply(to_grid(clipped, step), self._space_weights)
+        code += self._space_mean
+        np.clip(code, -self._code_bound, self._code_bound, out=code)
+        below = code = to_grid(code, self._code_step)
+        for layer in self._layers:
+            below = layer(below, code)
+        pixels = np.rint(below * self._span + self._low)
+        return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+def _network_layers(dae: DeepAutoencoderCompressor) -> list[_ExactLayer]:
+    layout = dae.layout_
+    parameters = layout.split(dae.theta_)
+    layers = []
+    for index in layout.decoder:
+        layer, (weights, biases) = (
+            layout.layers[index],
+            np.split(parameters[index], [-1]),
+        )
+        below, direct = np.split(weights, [layer.n_below])
+        layers.append(
+            _ExactLayer(
+                weights_on_grid(below),
+                weights_on_grid(direct) if layer.n_direct else None,
+                biases.ravel().astype(np.float64),
+                EXACT_UNITS[layer.unit],
+            )
+        )
+    return layers
+
+
+def _pca_layer(pca: PCA) -> _ExactLayer:
+    components = pca.components_.astype(np.float64)
+    if pca.whiten:
+        components = components * np.sqrt(pca.explained_variance_)[:, np.newaxis]
+    return _ExactLayer(
+        weights_on_grid(components), None, pca.mean_.astype(np.float64), _identity
+    )

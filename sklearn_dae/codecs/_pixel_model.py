@@ -1,0 +1,247 @@
+"""How likely each value of a pixel is, given a prediction and the pixels before it.
+
+In: images that a network has predicted, pixel by pixel in reading order. Out: for each
+pixel, an interval of 2**16 slots for every value that it may have, as an entropy coder
+takes them.
+
+A small network sees the pixels above and to the left of a pixel, the prediction in its
+neighbourhood, and how far predictions of this pixel were off in training. It says by
+how much each of some *experts*, fixed distributions of the value, is to be trusted; the
+distribution of the pixel is their mixture. Where it takes fewer bits, experts tell not
+values but differences from a *centre*, a linear prediction from the same inputs.
+
+Pixels may be coded to a bounded error. Then values lie ``2 * max_error + 1`` apart, and
+what the network sees of the pixels before is what a decoder will see.
+
+All of it is exact in double precision, so every machine computes the same intervals;
+see the module `_exact`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_dae.codecs._exact import relu, weights_on_grid
+from sklearn_dae.coding import FrequencyTables
+
+#: How far a pixel's context reaches, in the image and in the prediction.
+IMAGE_REACH, PREDICTION_REACH = 3, 2
+
+#: Number of pixels of the image, and of the prediction, that a context has.
+N_BEFORE = 2 * IMAGE_REACH * (IMAGE_REACH + 1)
+N_AROUND = (2 * PREDICTION_REACH + 1) ** 2
+
+#: Inputs of the network: these, and the spread.
+N_INPUTS = N_BEFORE + N_AROUND + 1
+
+#: exp(-i / 32) in units of 2**-15: what an expert is trusted, by how far its logit is
+#: below the largest. Multiples of 2**-15 so coarse that all machines round alike.
+_TRUST_STEPS = 32
+TRUST = np.rint(2.0**15 * np.exp(-np.arange(12 * _TRUST_STEPS) / _TRUST_STEPS))
+
+
+@dataclass(frozen=True, eq=False)
+class PixelModel:
+    """A trained model of pixels.
+
+    Parameters
+    ----------
+    shape : tuple of (height, width)
+        Size of the images.
+
+    max_error : int
+        How far a decoded pixel may be off, at most.
+
+    spread : ndarray of uint8 of shape (height * width,)
+        Root of the mean squared error of the prediction in training, rounded.
+
+    centre : ndarray of float32 of shape (n_inputs + 1,)
+        Weights of the inputs in the centre of a pixel's values, and its bias; all zero
+        if experts tell values.
+
+    weights : tuple of ndarray of float32 of shape (n_in + 1, n_out)
+        Layers of the network, biases in the last row.
+
+    experts : FrequencyTables
+        A distribution for each output of the network.
+    """
+
+    shape: tuple[int, int]
+    max_error: int
+    spread: np.ndarray
+    centre: np.ndarray
+    weights: tuple[np.ndarray, ...]
+    experts: FrequencyTables
+
+    @cached_property
+    def cumulative(self) -> np.ndarray:
+        """Slots before each symbol, of each expert: (n_experts, n_symbols + 1)."""
+        tables = np.array(list(self.experts), np.float64)
+        return np.pad(np.cumsum(tables, axis=1), ((0, 0), (1, 0)))
+
+    @cached_property
+    def _layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Weights on a grid, a row a unit, and biases."""
+        return [
+            (weights_on_grid(w[:-1]).T.copy(), w[-1:].T.astype(np.float64))
+            for w in self.weights
+        ]
+
+    @cached_property
+    def _centre_weights(self) -> np.ndarray | None:
+        weights = self.centre[:-1, np.newaxis]
+        return weights_on_grid(weights).T if weights.any() else None
+
+    def centres(self, inputs: np.ndarray) -> np.ndarray:
+        """What differences are counted from: int64 of shape (n,)."""
+        if self._centre_weights is None:
+            return np.zeros(inputs.shape[1], np.int64)
+        centres = (self._centre_weights @ inputs)[0] + np.float64(self.centre[-1])
+        return np.clip(np.rint(centres), 0, 255).astype(np.int64)
+
+    def trust(self, inputs: np.ndarray) -> np.ndarray:
+        """How much each expert is trusted.
+
+        Parameters
+        ----------
+        inputs : ndarray of float64 of shape (n_inputs, n)
+            Whole numbers up to 255.
+
+        Returns
+        -------
+        trust : ndarray of float64 of shape (n_experts, n)
+            Whole numbers.
+        """
+        below = inputs
+        for weights, biases in self._layers[:-1]:
+            below = relu(weights @ below + biases)
+        weights, biases = self._layers[-1]
+        logits = weights @ below
+        logits += biases
+        np.subtract(logits.max(axis=0), logits, out=logits)
+        logits *= _TRUST_STEPS
+        np.minimum(logits, len(TRUST) - 1, out=logits)
+        return TRUST.take(np.rint(logits).astype(np.intp))
+
+    def intervals(
+        self, trust: np.ndarray, symbols: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """First slot of each symbol, and its number of slots, as float64.
+
+        Parameters
+        ----------
+        trust : ndarray of float64 of shape (n_experts, n) or (n_experts, 1)
+            The mixtures, or one for all symbols.
+
+        symbols : ndarray of int of shape (n,)
+            Symbols.
+        """
+        total = trust.sum(axis=0)
+        if trust.shape[1] == 1:
+            (below_all,) = trust.T @ self.cumulative
+            below, above = below_all[symbols], below_all[symbols + 1]
+        else:
+            below = (trust * self.cumulative.take(symbols, axis=1)).sum(axis=0)
+            above = (trust * self.cumulative.take(symbols + 1, axis=1)).sum(axis=0)
+        return _slots(below, above, total)
+
+    def find(
+        self, trust: np.ndarray, slots: np.ndarray
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Find the symbols in whose intervals slots lie, and these intervals."""
+        total = trust.sum(axis=0)
+        # floor(below / total) <= slot, in whole numbers.
+        limits = (slots + 1.0) * total
+        below = trust.T @ self.cumulative
+        if trust.shape[1] == 1:
+            symbols = np.searchsorted(below[0, 1:-1], limits)
+            rows = np.zeros(len(slots), np.intp)
+        else:
+            symbols = np.count_nonzero(below[:, 1:-1] < limits[:, np.newaxis], axis=1)
+            rows = np.arange(len(slots))
+        ends = below[rows, symbols], below[rows, symbols + 1]
+        return symbols, _slots(*ends, total)
+
+    def symbols(self, pixels: np.ndarray, centres: np.ndarray) -> np.ndarray:
+        """Turn pixels into symbols."""
+        differences = pixels.astype(np.int64) - centres
+        return (differences + self.max_error) // self._width % self.n_symbols
+
+    def pixels(self, symbols: np.ndarray, centres: np.ndarray) -> np.ndarray:
+        """Turn symbols into pixels, at most ``max_error`` off: uint8."""
+        # Of the steps that are the same symbol, only one leads to a pixel.
+        lowest = (self.max_error - centres) // self._width
+        steps = lowest + (symbols - lowest) % self.n_symbols
+        return np.clip(centres + steps * self._width, 0, 255).astype(np.uint8)
+
+    @property
+    def _width(self) -> int:
+        return 2 * self.max_error + 1
+
+    @property
+    def n_symbols(self) -> int:
+        """Size of the alphabet."""
+        return count_symbols(self.max_error)
+
+
+def _slots(
+    below: np.ndarray, above: np.ndarray, total: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    # A quotient is a whole number, or farther from one than division is inexact.
+    starts = np.floor(below / total)
+    return starts, np.floor(above / total) - starts
+
+
+def count_symbols(max_error: int) -> int:
+    """Most steps of ``2 * max_error + 1`` that lead from some pixel to another."""
+    pixels, width = np.arange(256), 2 * max_error + 1
+    lowest, highest = (max_error - pixels) // width, (255 - pixels + max_error) // width
+    return int((highest - lowest).max()) + 1
+
+
+class Canvas:
+    """Images that are filled in pixel by pixel, and what is known at each.
+
+    Parameters
+    ----------
+    predictions : ndarray of uint8 of shape (n, height * width)
+        Predicted images.
+
+    model : PixelModel
+        The model.
+    """
+
+    def __init__(self, predictions: np.ndarray, model: PixelModel) -> None:
+        height, width = model.shape
+        n = len(predictions)
+        self._spread = model.spread.reshape(model.shape)
+        # Pixels first, so that one pixel of all images is one stretch of memory.
+        margin = ((PREDICTION_REACH,) * 2, (PREDICTION_REACH,) * 2, (0, 0))
+        self._around = np.pad(predictions.T.reshape(height, width, n), margin)
+        self._before = np.zeros(
+            (height + IMAGE_REACH, width + 2 * IMAGE_REACH, n), np.uint8
+        )
+        self._inputs = np.empty((N_INPUTS, n))
+
+    def inputs(self, y: int, x: int) -> np.ndarray:
+        """What the model sees at a pixel: (n_inputs, n), valid until the next call."""
+        inputs, reach, size = self._inputs, IMAGE_REACH, 2 * IMAGE_REACH + 1
+        above = self._before[y : y + reach, x : x + size]
+        inputs[: reach * size] = above.reshape(reach * size, -1)
+        inputs[reach * size : N_BEFORE] = self._before[y + reach, x : x + reach]
+        size = 2 * PREDICTION_REACH + 1
+        around = self._around[y : y + size, x : x + size]
+        inputs[N_BEFORE:-1] = around.reshape(N_AROUND, -1)
+        inputs[-1] = self._spread[y, x]
+        return inputs
+
+    def fill(self, y: int, x: int, pixels: np.ndarray) -> None:
+        """Set a pixel of all images."""
+        self._before[y + IMAGE_REACH, x + IMAGE_REACH] = pixels
+
+    @property
+    def images(self) -> np.ndarray:
+        """The images, of shape (n, height * width)."""
+        pixels = self._before[IMAGE_REACH:, IMAGE_REACH:-IMAGE_REACH]
+        return pixels.reshape(-1, pixels.shape[-1]).T.copy()
