@@ -10,6 +10,7 @@ are unsigned and little-endian.
 
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -179,7 +180,7 @@ class Footer(NamedTuple):
     checksum: bytes
 
 
-def pack_index(offsets: list[int] | np.ndarray, n_images: int, begin: int) -> bytes:
+def pack_index(offsets: Sequence[int], n_images: int, begin: int) -> bytes:
     """Write index and footer; the index is to begin at that byte of the file."""
     index = np.asarray(offsets, "<u8").tobytes()
     footer = _FOOTER.pack(begin, n_images, 0, END_SIGNATURE)

@@ -106,8 +106,13 @@ def find_chunks(file: SourceFile, begin: int, header: Header) -> Index:
         position = next(marks, None)
     numbers = np.array(sorted(found), np.int64)
     places = np.array([found[n] for n in numbers.tolist()], np.int64).reshape(-1, 2)
-    end = min(int(places[:, 1].max(initial=begin)), file.size)
-    return Index(n_images, end, numbers, places[:, 0], places[:, 1])
+    begins, ends = places.T
+    # A chunk in which another begins is damaged. To let it end there bounds what is
+    # read of all by the size of the file, whatever they claim.
+    order = np.argsort(begins)
+    ends[order[:-1]] = np.minimum(ends[order[:-1]], begins[order[1:]])
+    end = min(int(ends.max(initial=begin)), file.size)
+    return Index(n_images, end, numbers, begins, ends)
 
 
 def _head_at(file: SourceFile, position: int, header: Header) -> ChunkHead | None:

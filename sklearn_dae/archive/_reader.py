@@ -134,6 +134,9 @@ class Archive:
         self._codec_lock = Lock()
         self._index, self._index_error = self._open_index()
         self._decoded: tuple[int, np.ndarray] | None = None
+        self._names: Sequence[str] = ()
+        if self._header.has_names:
+            self._names = Names(len(self), self._header.chunk_size, self._read_names)
 
     def _open_index(self) -> tuple[Index, BitstreamError | None]:
         try:
@@ -195,9 +198,7 @@ class Archive:
     @property
     def names(self) -> Sequence[str]:
         """A name for each image, read when it is asked for; empty if there are none."""
-        if not self._header.has_names:
-            return ()
-        return Names(len(self), self._header.chunk_size, self._read_names)
+        return self._names
 
     @property
     def codec(self) -> Codec:
@@ -330,13 +331,13 @@ class Archive:
             try:
                 pixels = self._decode(numbers.start)
             except BitstreamError as caught:
-                error = caught
+                error = _told(caught)
             if self._header.has_names:
                 # Names may be whole where images are not.
                 try:
                     names = self._read_names(numbers.start)
                 except BitstreamError as caught:
-                    error = error or caught
+                    error = error or _told(caught)
             yield Salvaged(images.start, images.stop, pixels, names, error)
 
     def verify(
@@ -373,7 +374,7 @@ class Archive:
             try:
                 read(numbers.start)
             except BitstreamError as error:
-                damages.append(Damage(numbers, images, error))
+                damages.append(Damage(numbers, images, _told(error)))
             if progress is not None:
                 progress(images.stop)
         return Verification(
@@ -467,6 +468,11 @@ class Archive:
             f"Chunk {number} (images {images.start} to {images.stop - 1}{at}) cannot "
             "be read"
         )
+
+
+def _told(error: BitstreamError) -> BitstreamError:
+    """Return what an error says, without the chunks that its frames hold."""
+    return BitstreamError(str(error))
 
 
 def _reopen(path: str, model: Any, salvage: bool) -> Archive:

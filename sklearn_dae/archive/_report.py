@@ -170,7 +170,7 @@ class Salvaged(NamedTuple):
         Their names, where they have any and these can be read.
 
     error : BitstreamError or None
-        Why there are no images.
+        Why there are no images, or no names.
     """
 
     start: int
