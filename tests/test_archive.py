@@ -456,7 +456,13 @@ def test_names_that_do_not_fit_leave_no_file(names, error, message, tmp_path):
 
 def test_parameters_that_do_not_fit(tmp_path):
     path = tmp_path / "a.dae"
-    for parameters in ({"model": "outside"}, {"chunk_size": 0}, {"shape": (5, 5)}):
+    for parameters in (
+        {"model": "outside"},
+        {"chunk_size": 0},
+        {"shape": (5, 5)},
+        {"shape": (-3, -4)},
+        {"shape": (1,) * 9 + (12,)},
+    ):
         with pytest.raises(ValueError, match=next(iter(parameters))):
             write_archive(path, IMAGES, CODEC, **parameters)
     with pytest.raises(TypeError, match="TransformCodec"):

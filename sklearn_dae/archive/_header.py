@@ -92,7 +92,7 @@ class Header:
         Raises
         ------
         TypeError, ValueError
-            If metadata is not what JSON can hold, or too long.
+            If metadata is not what JSON can hold, or too long, or the shape is none.
         """
         _check_metadata(self.metadata)
         content = {
@@ -115,6 +115,8 @@ class Header:
                 f"metadata makes a header of {len(data)} bytes, at most "
                 f"{MAX_HEADER_SIZE} can be stored."
             )
+        # What is written can be read, whatever shape a caller thinks of.
+        Header.from_bytes(data)
         return data
 
     @classmethod

@@ -30,6 +30,7 @@ from sklearn_dae.archive._header import Header
 from sklearn_dae.archive._index import Index, find_chunks, read_index
 from sklearn_dae.archive._names import Names, unpack_names
 from sklearn_dae.archive._report import ArchiveInfo, Damage, Salvaged, Verification
+from sklearn_dae.archive._selection import selected_numbers
 from sklearn_dae.archive._writer import describe
 from sklearn_dae.codecs import Codec
 from sklearn_dae.exceptions import BitstreamError
@@ -243,39 +244,19 @@ class Archive:
         try:
             i = operator.index(key)
         except TypeError:
-            return self._gather(self._selection(key))
+            self._refuse_what_is_lost(key)
+            return self._gather(selected_numbers(key, len(self)))
         if not -len(self) <= i < len(self):
             raise IndexError(f"There is no image {i}: the archive has {len(self)}.")
         number, place = divmod(i % len(self), self._header.chunk_size)
         return self._images(number)[place].copy()
 
-    def _selection(self, key: Any) -> np.ndarray:
-        """Return the numbers of the images that a key selects."""
+    def _refuse_what_is_lost(self, key: Any) -> None:
+        """Raise if a slice selects more images than there can be."""
         if isinstance(key, slice):
-            chosen = range(len(self))[key]
-            if len(chosen) > len(self._index) * self._header.chunk_size:
+            n_selected = len(range(len(self))[key])
+            if n_selected > len(self._index) * self._header.chunk_size:
                 raise self._index_error or BitstreamError("Some images are lost.")
-            return np.arange(chosen.start, chosen.stop, chosen.step)
-        numbers = np.asarray(key)
-        if numbers.shape == (0,) and numbers.dtype != bool:
-            return np.empty(0, np.intp)
-        if numbers.ndim != 1 or numbers.dtype.kind not in "biu":
-            raise IndexError(
-                "Images are selected by an integer, a slice, integers or a mask, got "
-                f"{type(key).__name__} of shape {numbers.shape} and {numbers.dtype}."
-            )
-        if numbers.dtype == bool:
-            if len(numbers) != len(self):
-                raise IndexError(
-                    f"The mask has {len(numbers)} entries for {len(self)} images."
-                )
-            return np.flatnonzero(numbers)
-        if numbers.min() < -len(self) or numbers.max() >= len(self):
-            raise IndexError(
-                f"There are no images {numbers.min()} to {numbers.max()}: the archive "
-                f"has {len(self)}."
-            )
-        return np.where(numbers < 0, numbers + len(self), numbers).astype(np.intp)
 
     def _gather(self, selected: np.ndarray) -> np.ndarray:
         """Return images by their numbers, decoding each chunk once."""
