@@ -1,0 +1,86 @@
+"""The codec of an archive: from the archive itself, or from what the user has.
+
+In: what the header says of the model, and its bytes or a model. Out: the codec, once it
+is sure to be the one that the images were coded with.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from sklearn_dae.archive._header import Header
+from sklearn_dae.archive._models import model_from_bytes, model_hash, model_to_bytes
+from sklearn_dae.codecs import Codec
+from sklearn_dae.exceptions import BitstreamError
+
+
+def given_codec(model: Any, header: Header) -> Codec:
+    """Return the codec that a user gave: an estimator, a path or bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is not the one that the images were coded with.
+    """
+    if isinstance(model, str | os.PathLike):
+        with open(model, "rb") as file:
+            data = file.read()
+    elif isinstance(model, bytes | bytearray | memoryview):
+        data = bytes(model)
+    else:
+        data = model_to_bytes(model)
+    if model_hash(data) != header.model_hash:
+        raise ValueError(
+            f"The model has SHA-256 {model_hash(data)}, but the images were coded with "
+            f"{header.model_hash} ({header.model_class}); pass the model that they "
+            "were written with."
+        )
+    if isinstance(model, Codec):
+        return _fitting(model, header)
+    return _fitting(model_from_bytes(data), header)
+
+
+def stored_codec(read: Callable[[], bytes], header: Header) -> Codec:
+    """Return the codec that is in the archive.
+
+    Raises
+    ------
+    ValueError
+        If there is none in it.
+
+    BitstreamError
+        If it is damaged.
+    """
+    if not header.model_inside:
+        raise ValueError(
+            f"The archive holds no model, only the SHA-256 of one: {header.model_hash} "
+            f"({header.model_class}), and none (no SHA-256) was given. Pass it: "
+            "open_archive(file, model=...), an estimator, the path of a model file, or "
+            "its bytes."
+        )
+    advice = "if you have it elsewhere, pass it: open_archive(file, model=...)"
+    try:
+        data = read()
+    except BitstreamError as error:
+        raise BitstreamError(
+            f"The model of the archive is cut off: {error}; {advice}."
+        ) from error
+    if model_hash(data) != header.model_hash:
+        raise BitstreamError(
+            f"The model of the archive is damaged: its SHA-256 is {model_hash(data)}, "
+            f"expected {header.model_hash}; {advice}."
+        )
+    return _fitting(model_from_bytes(data), header)
+
+
+def _fitting(codec: Any, header: Header) -> Codec:
+    if not isinstance(codec, Codec):
+        raise BitstreamError(
+            f"The model of the archive is a {type(codec).__name__}, which is no codec."
+        )
+    if codec.n_features_in_ != header.n_features:
+        raise BitstreamError(
+            f"The model of the archive codes images of {codec.n_features_in_} numbers, "
+            f"but the header claims images of shape {header.shape}."
+        )
+    return codec

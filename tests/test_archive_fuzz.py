@@ -1,0 +1,73 @@
+"""Thousands of damaged archives: no wrong pixel, no surprise, no absurd allocation."""
+
+import io
+
+import numpy as np
+import pytest
+from archive_damage import examine, forge, mutate, sign_chunk, sign_index, specimens
+
+from sklearn_dae.archive import open_archive
+from sklearn_dae.exceptions import BitstreamError
+
+SPECIMENS = specimens()
+
+#: Bytes that damaged archives of a few kilobytes may take.
+MOST_BYTES = 64e6
+
+
+def test_what_is_whole_is_read_without_an_error():
+    for name, sample in SPECIMENS.items():
+        outcome = examine(sample.data, sample)
+        assert outcome.n_wrong == outcome.n_errors == 0, name
+        assert not outcome.unexpected, name
+        assert outcome.n_right > 2
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_damage_is_told_and_no_wrong_image_comes_back(name):
+    rng, sample = np.random.default_rng(0), SPECIMENS[name]
+    n_errors = 0
+    for i in range(250):
+        data, kind = mutate(sample, rng)
+        if data == sample.data:
+            continue
+        outcome = examine(data, sample)
+        assert not outcome.unexpected, (i, kind, outcome.unexpected)
+        assert not outcome.n_wrong, (i, kind)
+        n_errors += outcome.n_errors > 0
+    assert n_errors > 150
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_false_claims_are_refused_before_memory_is_taken(name):
+    rng, sample = np.random.default_rng(0), SPECIMENS[name]
+    for i in range(40):
+        data, kind = forge(sample, rng)
+        outcome = examine(data, sample, measure=True)
+        assert not outcome.unexpected, (i, kind, outcome.unexpected)
+        assert outcome.peak_bytes < MOST_BYTES, (i, kind)
+
+
+@pytest.mark.parametrize("place", [4, 8, 12, 20])
+def test_a_chunk_that_claims_absurd_sizes_is_refused(place):
+    sample = SPECIMENS["Huffman, named"]
+    data = bytearray(sample.data)
+    begin = sample.chunk_begins[2]
+    data[begin + place : begin + place + 4] = b"\xff" * 4
+    sign_chunk(data, begin)
+    archive = open_archive(io.BytesIO(data))
+    with pytest.raises(BitstreamError, match="Chunk 2"):
+        archive[:]
+    # Without the index too, and then from a number of images that is absurd.
+    archive = open_archive(io.BytesIO(data[:-1]), salvage=True)
+    with pytest.raises(BitstreamError):
+        archive[:]
+    assert sum(piece.images is not None for piece in archive.salvage()) >= 5
+
+
+def test_an_index_that_claims_absurd_sizes_is_refused():
+    data = bytearray(SPECIMENS["Huffman"].data)
+    data[-20:-12] = b"\xff" * 8
+    sign_index(data)
+    with pytest.raises(BitstreamError, match="not where it should be"):
+        open_archive(io.BytesIO(data))
