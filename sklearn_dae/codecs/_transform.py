@@ -42,6 +42,10 @@ _ROWS_OF_LANE = 64
 #: largest of theirs. A network that has overfitted makes twice the error on new images.
 _GUARD = 4.0
 
+#: Root of a mean squared error that is never too large, as a fraction of the range of
+#: pixels: four levels of grey.
+_UNSEEN_ERROR = 4 / 255
+
 #: Halvings of the range of steps, 17 octaves wide, in the search for one.
 _N_BISECTIONS = 14
 
@@ -226,10 +230,9 @@ class TransformCodec(Codec):
             restored = self._restore(symbols)
             self.psnr_ = self._psnr(X, restored)
             if self.fallback:
-                # Where there is next to no error, one level of grey is one.
-                least = X.shape[1] * (self._span / 255) ** 2
-                largest = max(float(_squared_errors(X, restored).max()), least)
-                self.error_limit_ = _GUARD * largest
+                largest = float(_squared_errors(X, restored).max())
+                unseen = X.shape[1] * (_UNSEEN_ERROR * self._span) ** 2
+                self.error_limit_ = max(_GUARD * largest, unseen)
         return self
 
     def _check_parameters(self) -> None:
@@ -410,7 +413,7 @@ class TransformCodec(Codec):
             apart = np.zeros(len(X), bool)
             if self.error_limit_ < math.inf:
                 apart = _squared_errors(X, self._restore(symbols)) > self.error_limit_
-            pixels = b""
+            coded = None
         else:
             predicted = self._predict(symbols)
             coded = encode_pixels(X, predicted, self._pixel_model)
@@ -419,27 +422,28 @@ class TransformCodec(Codec):
             if apart.any():
                 kept = ~apart
                 coded = encode_pixels(X[kept], predicted[kept], self._pixel_model)
-            pixels = coded.data
         symbols = symbols[~apart]
         n_lanes = -(-len(symbols) // _ROWS_OF_LANE)
         codes = rans_encode(symbols, self.tables_, n_lanes=max(1, n_lanes))
-        return b"".join((pack_apart(X, apart), leb128(len(codes)), codes, pixels))
+        if coded is not None:
+            codes = leb128(len(codes)) + codes + coded.data
+        return pack_apart(X, apart) + codes
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         if not n_rows:
             return np.empty((0, self.n_features_in_), self.dtype_)
         reader = ByteReader(data)
         apart, stored = unpack_apart(reader, (n_rows, self.n_features_in_), self.dtype_)
-        codes = reader.take(reader.leb128())
-        pixels = reader.take(reader.n_left)
-        if pixels and self._pixel_model is None:
-            raise BitstreamError(f"{len(pixels)} bytes follow the codes.")
+        has_pixels = self._pixel_model is not None
+        codes = reader.take(reader.leb128() if has_pixels else reader.n_left)
         symbols = self._decode_codes(codes, n_rows - len(apart))
         if not len(symbols):
+            reader.finish()
             return stored
         if self._pixel_model is None:
             restored = self._restore(symbols)
         else:
+            pixels = reader.take(reader.n_left)
             restored = decode_pixels(pixels, self._predict(symbols), self._pixel_model)
         if not len(apart):
             return restored
