@@ -81,10 +81,8 @@ def curve(name, transformer, X, test):
     return float(np.interp(COMPARED, reached, sizes, left=np.nan, right=np.nan))
 
 
-def main():
-    n_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 12
-    X, test = load_mnist().data, load_mnist("test").data
-    print(machine())
+def train(X, n_epochs):
+    """Return the network, and the seconds that its training took."""
     dae = DeepAutoencoderCompressor(
         N_COMPONENTS,
         hidden_layer_sizes=HIDDEN,
@@ -92,7 +90,14 @@ def main():
         random_state=0,
         **LOGISTIC | {"alpha": 1.5e-4, "pretrain_epochs": 5, "transform_max_iter": 10},
     )
-    _, fit_time = seconds(dae.fit, X)
+    return seconds(dae.fit, X)
+
+
+def main():
+    n_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 12
+    X, test = load_mnist().data, load_mnist("test").data
+    print(machine())
+    dae, fit_time = train(X, n_epochs)
     print(f"{n_epochs} epochs and pretraining: {fit_time:.0f} s")
     methods = {"autoencoder, 30 values": dae, "PCA, 196 values": PCA(196).fit(X)}
     at_24 = {name: curve(name, t, X, test) for name, t in methods.items()}

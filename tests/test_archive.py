@@ -32,7 +32,7 @@ from sklearn_dae.archive._container import CHUNK_MARK, pack_chunk
 from sklearn_dae.archive._file import SourceFile
 from sklearn_dae.archive._index import find_chunks
 from sklearn_dae.codecs import HuffmanCodec
-from sklearn_dae.datasets import ImageSet
+from sklearn_dae.datasets import ImageSet, load_digits
 from sklearn_dae.exceptions import BitstreamError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -765,6 +765,14 @@ def test_a_golden_archive_of_a_transformer():
         assert archive.dtype == np.uint8
         assert abs(archive[:].astype(int) - pixels).max() <= 1
         assert archive.verify().ok
+
+
+def test_a_golden_archive_without_loss():
+    # Predicted by a network, and yet the same pixels on every machine.
+    pixels = np.array(json.loads((GOLDEN / "archive-lossless.json").read_text()))
+    with open_archive(GOLDEN / "archive-lossless.dae") as archive:
+        assert_array_equal(archive[:], pixels)
+        assert_array_equal(pixels, load_digits().data[:30].reshape(-1, 8, 8) * 15)
 
 
 def test_the_model_of_an_archive_is_a_model_file(tmp_path):

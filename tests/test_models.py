@@ -79,11 +79,14 @@ MODELS = {
     "codec": TransformCodec(make_pipeline(StandardScaler(), PCA(3))),
     "exact codec": TransformCodec(PCA(6, svd_solver="full"), UniformQuantizer(64)),
     "kmeans codec": TransformCodec(PCA(3), KMeansQuantizer(5), rotate=False),
+    "lossless codec": TransformCodec(PCA(3), lossless=True, image_shape=(2, 3)),
     "dae codec": TransformCodec(DeepAutoencoderCompressor(2, **SMALL)),
 }
 
 
 def fitted(name, dtype=np.float64, rows=ROWS):
+    if name == "lossless codec":
+        dtype = np.uint8
     return clone(MODELS[name]).fit(rows.astype(dtype))
 
 
@@ -120,7 +123,7 @@ def test_a_loaded_model_computes_the_same_to_the_last_bit(name, dtype, tmp_path)
     save_model(model, tmp_path / "model.daem")
     loaded = load_model(tmp_path / "model.daem")
     assert_same(model, loaded)
-    X = ROWS[:20].astype(dtype)
+    X = ROWS[:20].astype(getattr(model, "dtype_", dtype))
     for a, b in zip(outputs(model, X), outputs(loaded, X), strict=True):
         if not isinstance(a, np.ndarray):
             assert a == b
@@ -150,7 +153,8 @@ def test_the_hash_is_that_of_the_file(tmp_path):
 @pytest.mark.parametrize("name", MODELS)
 def test_feature_names_are_kept(name):
     names = ["a", "ä", "\ud800", "d", "e", "🖼"]
-    frame = pd.DataFrame(ROWS.astype(float), columns=names)
+    dtype = np.uint8 if name == "lossless codec" else float
+    frame = pd.DataFrame(ROWS.astype(dtype), columns=names)
     model = clone(MODELS[name]).fit(frame)
     loaded = model_from_bytes(model_to_bytes(model))
     assert_array_equal(loaded.feature_names_in_, model.feature_names_in_)
@@ -558,7 +562,9 @@ JUNK = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["pipeline", "dae", "codec", "huffman", "shared"])
+@pytest.mark.parametrize(
+    "name", ["pipeline", "dae", "codec", "huffman", "shared", "lossless codec"]
+)
 def test_a_tampered_model_is_an_error_or_still_a_model(name, rng):
     data = model_to_bytes(fitted(name))
     n_errors = 0

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import MAX_CHUNK_SIZE
+from sklearn_dae.codecs._pixel_model import N_INPUTS, PixelModel
 from sklearn_dae.network import UNITS, Layout
 
 #: Steps of `transform` that a file may ask for: a stranger's must not make it hang.
@@ -112,6 +113,25 @@ def check_pipeline(pipeline: Pipeline) -> None:
         n_before = _n_outputs(transformer)
 
 
+def check_pixel_model(model: PixelModel) -> None:
+    """Raise unless the sizes of network, experts and images agree."""
+    height, width = model.shape
+    _expect_equal("Pixels with a spread", len(model.spread), height * width)
+    _expect_equal("Type of the spread", model.spread.dtype, np.uint8)
+    _expect_equal("Weights of the centre", len(model.centre), N_INPUTS + 1)
+    n_below = N_INPUTS
+    for weights in model.weights:
+        _expect_equal("Inputs of a layer", len(weights) - 1, n_below)
+        n_below = weights.shape[1]
+    experts = model.experts
+    _expect_equal("Experts", len(experts), n_below)
+    _expect_equal("Precision of the experts", experts.precision, 16)
+    sizes = {len(table) for table in experts}
+    _expect_equal("Symbols of the experts", sizes, {model.n_symbols})
+    if min(table.min() for table in experts) < 1:
+        raise ValueError("An expert has a symbol of frequency 0")
+
+
 def check_transform_codec(codec: Any) -> None:
     """Raise unless transformer, code space, quantiser and tables have equal sizes."""
     _check_codec(codec)
@@ -132,6 +152,15 @@ def check_transform_codec(codec: Any) -> None:
     _expect_equal("Symbols of the tables", sizes, quantizer.n_levels_)
     if codec._code_dtype.kind != "f":
         raise ValueError(f"Codes are {codec._code_dtype}, not floating-point numbers")
+    if not codec.error_limit_ >= 0:
+        raise ValueError(f"The limit of errors is {codec.error_limit_}")
+    pixel_model = codec._pixel_model
+    _expect_equal("Models of pixels", pixel_model is not None, codec._bounds_pixels)
+    if pixel_model is not None:
+        codec._check_images(codec.n_features_in_, codec.dtype_)
+        _expect_equal("Size of an image", pixel_model.shape, codec._shape)
+        _expect_equal("Largest error", pixel_model.max_error, codec.max_abs_error or 0)
+        codec._predict(np.zeros((1, n_components), np.int32))
 
 
 def _steps(pipeline: Pipeline) -> list[Any]:

@@ -126,6 +126,15 @@ def interval(value: Any, sizes: Sizes) -> None:
         raise ValueError(f"is {briefly(value)}, expected (low, high)")
 
 
+def image_shape(value: Any, sizes: Sizes) -> None:
+    """Take the height and width of an image."""
+    instance(tuple)(value, sizes)
+    if len(value) != 2:
+        raise ValueError(f"is {briefly(value)}, expected (height, width)")
+    for length in value:
+        count(1, _MAX_SIZE)(length, sizes)
+
+
 def steps(value: Any, sizes: Sizes) -> None:
     """Take the steps of a Pipeline."""
     instance(list)(value, sizes)

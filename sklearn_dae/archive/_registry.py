@@ -26,6 +26,7 @@ from sklearn_dae.archive._fields import (
     count,
     dtype,
     each,
+    image_shape,
     instance,
     interval,
     names,
@@ -37,6 +38,7 @@ from sklearn_dae.archive._fields import (
 from sklearn_dae.archive._kind import Kind
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.codecs._code_space import CodeSpace
+from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.coding import FrequencyTables, HuffmanCoder, RowCode
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.network import Layout
@@ -165,6 +167,18 @@ KINDS = (
         },
         get=_table_fields,
         make=_make_tables,
+    ),
+    Kind(
+        PixelModel,
+        {
+            "shape": image_shape,
+            "max_error": count(0, 127),
+            "spread": array("pixels", kinds="u"),
+            "centre": array("inputs"),
+            "weights": each(array(None, None)),
+            "experts": instance(FrequencyTables),
+        },
+        check=consistency.check_pixel_model,
     ),
     Kind(
         RowCode,
@@ -300,6 +314,8 @@ KINDS = (
             "tables_": instance(FrequencyTables),
             "_space": instance(CodeSpace),
             "_code_dtype": dtype,
+            "_pixel_model": one_of(NONE, instance(PixelModel)),
+            "error_limit_": number(finite=False),
             "bits_per_sample_": number(),
             "psnr_": number(finite=False),
             **_CODEC,

@@ -226,6 +226,9 @@ class Reader:
                 setattr(estimator, name, value)
             kind.finish(estimator)
             kind.check(estimator)
+        elif is_fitted(estimator):
+            # Such as a pipeline whose last step does nothing.
+            raise BitstreamError(f"{where} is fitted, but said not to be.")
         self._estimators.append(estimator)
         return estimator
 

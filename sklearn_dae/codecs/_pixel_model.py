@@ -60,7 +60,7 @@ class PixelModel:
         Weights of the inputs in the centre of a pixel's values, and its bias; all zero
         if experts tell values.
 
-    weights : tuple of ndarray of float32 of shape (n_in + 1, n_out)
+    weights : list of ndarray of float32 of shape (n_in + 1, n_out)
         Layers of the network, biases in the last row.
 
     experts : FrequencyTables
@@ -71,7 +71,7 @@ class PixelModel:
     max_error: int
     spread: np.ndarray
     centre: np.ndarray
-    weights: tuple[np.ndarray, ...]
+    weights: list[np.ndarray]
     experts: FrequencyTables
 
     @cached_property

@@ -24,8 +24,9 @@ from sklearn_dae.coding import FrequencyTables
 #: Units of the hidden layers, and experts.
 _HIDDEN, _N_EXPERTS = (64, 32), 40
 
-#: Pixels of a step, and steps.
-_BATCH_SIZE, _N_STEPS = 2048, 4000
+#: Pixels of a step, and the fewest and most steps; in between, every pixel of the
+#: training images is drawn some twenty times.
+_BATCH_SIZE, _LEAST_STEPS, _MOST_STEPS, _N_VISITS = 2048, 200, 4000, 20
 
 #: Pixels that are drawn at a time. Where all is black around a pixel, only one in
 #: ``_BLANK_WEIGHT`` is kept, and counts for all.
@@ -140,17 +141,19 @@ def fit_pixel_model(
         max_error,
         sampler.spread,
         _choose_centre(inputs, values),
-        (),
+        [],
         FrequencyTables([[256]], 8),
     )
     symbols = model.symbols(values, model.centres(inputs.T.astype(np.float64)))
     is_value = not model.centre.any()
     network = _Network(_first_experts(symbols, model.n_symbols, is_value), rng)
     batches = _batches(sampler, model)
+    n_steps = _N_VISITS * images.size // _BATCH_SIZE
+    n_steps = min(max(n_steps, _LEAST_STEPS), _MOST_STEPS)
     # The products are too small for threads.
     with one_blas_thread():
-        for step in range(_N_STEPS):
-            network.improve(next(batches), _rate(step / _N_STEPS))
+        for step in range(n_steps):
+            network.improve(next(batches), _rate(step / n_steps))
     return PixelModel(
         shape,
         max_error,
@@ -289,11 +292,11 @@ class _Network:
                 delta = (delta @ layer[:-1].T) * (below > 0)
         return loss, [*gradient[:0:-1], gradient[0]]
 
-    def weights_of_whole_numbers(self) -> tuple[np.ndarray, ...]:
+    def weights_of_whole_numbers(self) -> list[np.ndarray]:
         """Weights for inputs of 0 to 255 instead of 0 to 1."""
         first = self._layers[0].copy()
         first[:-1] /= 255
-        return (first, *self._layers[1:])
+        return [first, *self._layers[1:]]
 
     def frequency_tables(self) -> FrequencyTables:
         """Experts as whole frequencies, each of at least 1 of 2**16."""

@@ -38,9 +38,10 @@ _ADDED_ERROR = 0.25
 #: beside the transformer; more save three bytes a lane.
 _ROWS_OF_LANE = 64
 
-#: An image is unlike the training images if its squared error is this many times the
-#: largest of theirs. A network that has overfitted makes twice the error on new images.
-_GUARD = 4.0
+#: An image is unlike the training images if its squared error is larger than all of
+#: theirs and than this: its logarithm so many standard deviations above their mean, and
+#: twice that, as networks that have overfitted make twice the error on new images.
+_DEVIATIONS, _OVERFITTING = 4.0, 2.0
 
 #: Root of a mean squared error that is never too large, as a fraction of the range of
 #: pixels: four levels of grey.
@@ -153,6 +154,9 @@ class TransformCodec(Codec):
     True
     """
 
+    #: Made from the transformer when it is first needed.
+    _exact: ExactDecoder | None = None
+
     def __init__(
         self,
         transformer: Any,
@@ -206,7 +210,7 @@ class TransformCodec(Codec):
         self._check_parameters()
         X = self._learn_rows(X)
         if self._bounds_pixels:
-            self._check_images(X)
+            self._check_images(X.shape[1], X.dtype)
         self.transformer_ = _fitted(self.transformer, X)
         X = _sample(X, _LEARNING_ROWS)
         codes = np.asarray(self.transformer_.transform(X))
@@ -223,21 +227,28 @@ class TransformCodec(Codec):
         symbols = self.quantizer_.transform(coordinates)
         self.error_limit_ = math.inf
         self._pixel_model: PixelModel | None = None
-        self._exact: ExactDecoder | None = None
+        self._exact = None
         if self._bounds_pixels:
             self._learn_pixels(X, symbols)
         else:
             restored = self._restore(symbols)
             self.psnr_ = self._psnr(X, restored)
             if self.fallback:
-                largest = float(_squared_errors(X, restored).max())
-                unseen = X.shape[1] * (_UNSEEN_ERROR * self._span) ** 2
-                self.error_limit_ = max(_GUARD * largest, unseen)
+                self.error_limit_ = self._error_limit(_squared_errors(X, restored))
         return self
+
+    def _error_limit(self, errors: np.ndarray) -> float:
+        """Squared error of an image that is unlike the training images."""
+        logarithms = np.log(np.maximum(errors, np.finfo(np.float64).tiny))
+        usual = np.exp(logarithms.mean() + _DEVIATIONS * logarithms.std())
+        unseen = self.n_features_in_ * (_UNSEEN_ERROR * self._span) ** 2
+        return max(_OVERFITTING * float(usual), float(errors.max()), unseen)
 
     def _check_parameters(self) -> None:
         for name in ("rotate", "lossless", "fallback"):
             check_switch(name, getattr(self, name))
+        if self.image_shape is not None:
+            self._check_image_shape()
         if self.max_abs_error is not None:
             check_integer("max_abs_error", self.max_abs_error, 0, 127)
             if self.lossless and self.max_abs_error:
@@ -259,18 +270,25 @@ class TransformCodec(Codec):
     def _bounds_pixels(self) -> bool:
         return self.lossless or self.max_abs_error is not None
 
-    def _check_images(self, X: np.ndarray) -> None:
-        if X.dtype != np.uint8:
+    def _check_image_shape(self) -> None:
+        shape = self.image_shape
+        if not isinstance(shape, tuple | list) or len(shape) != 2:
+            raise ValueError(f"image_shape == {shape!r}, expected (height, width).")
+        for name, length in zip(("height", "width"), shape, strict=True):
+            check_integer(f"{name} of image_shape", length, 1)
+
+    def _check_images(self, n_features: int, dtype: np.dtype) -> None:
+        if dtype != np.uint8:
             raise ValueError(
-                f"X holds {X.dtype} numbers, but lossless and max_abs_error take "
+                f"X holds {dtype} numbers, but lossless and max_abs_error take "
                 "images of uint8: convert them, if they are whole numbers from 0 to "
                 "255."
             )
         height, width = self._shape
-        if height * width != X.shape[1]:
+        if height * width != n_features:
             raise ValueError(
                 f"image_shape == {self.image_shape} has {height * width} pixels, but X "
-                f"has {X.shape[1]} columns."
+                f"has {n_features} columns."
             )
 
     @property

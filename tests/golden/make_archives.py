@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 
+from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import load_digits
@@ -41,9 +42,22 @@ def write_digits(path):
     write_archive(path, digits.data[:30].reshape(-1, 8, 8), codec, chunk_size=12)
 
 
+def write_lossless(path):
+    """Digits without loss, predicted by a network: the same on every machine."""
+    images = (load_digits().data * 15).astype(np.uint8)
+    dae = DeepAutoencoderCompressor(4, hidden_layer_sizes=(10,), max_iter=5)
+    codec = TransformCodec(dae.set_params(random_state=0), lossless=True)
+    codec.fit(images[:300])
+    write_archive(path, images[:30].reshape(-1, 8, 8), codec, chunk_size=12)
+
+
 def main():
     """Write, and note what the archives hold."""
-    for name, write in {"tiny": write_tiny, "digits": write_digits}.items():
+    for name, write in {
+        "tiny": write_tiny,
+        "digits": write_digits,
+        "lossless": write_lossless,
+    }.items():
         path = FOLDER / f"archive-{name}.dae"
         if not path.exists():
             write(path)

@@ -53,6 +53,14 @@ MODELS = {
     "huffman_coder": HuffmanCoder(),
     "huffman_codec": HuffmanCodec(),
     "uniform_codec": TransformCodec(make_pipeline(StandardScaler(), PCA(3))),
+    "lossless_codec": TransformCodec(PCA(3), lossless=True, image_shape=(2, 3)),
+    "bounded_codec": TransformCodec(
+        DeepAutoencoderCompressor(
+            2, hidden_layer_sizes=(5,), max_iter=5, random_state=0
+        ),
+        max_abs_error=2,
+        image_shape=(2, 3),
+    ),
     "kmeans_codec": TransformCodec(PCA(3), KMeansQuantizer(4, shared=True)),
 }
 

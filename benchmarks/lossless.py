@@ -1,0 +1,116 @@
+"""Images without loss, and with a bounded error: bits a pixel, beside other coders.
+
+For MNIST's 10,000 test images and 1,148 chest X-rays: a `TransformCodec` around an
+autoencoder and around PCA, each fitted to the training images, and around PCA with one
+value, where next to nothing is predicted. Beside them are general compressors (all
+pixels as one file), image formats (all images as one mosaic) and Huffman coding. A
+model is not counted; printed are its bytes, and for how many images it pays against
+the shortest of the peers. Decoded pixels are compared with the original ones.
+
+Needs the folder named by SKLEARN_DAE_DATA, and Pillow.
+
+    python -m benchmarks.lossless [epochs for MNIST]
+"""
+
+import bz2
+import io
+import lzma
+import sys
+import zlib
+
+import numpy as np
+from PIL import Image
+from sklearn.decomposition import PCA
+
+from benchmarks._timing import machine
+from benchmarks.against_pca import load
+from benchmarks.codec import seconds, train
+from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae.archive import model_to_bytes
+from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.datasets import load_mnist
+
+#: Largest errors of a pixel.
+ERRORS = (0, 1, 3, 7)
+
+#: Pillow's settings of lossless formats.
+FORMATS = {
+    "PNG": {"format": "PNG", "optimize": True},
+    "WebP": {"format": "WebP", "lossless": True, "quality": 100, "method": 6},
+    "JPEG 2000": {"format": "JPEG2000", "irreversible": False},
+}
+
+
+def mosaic(images):
+    """Lay images of shape (n, side**2) out in rows and columns, black at the end."""
+    side = round(images.shape[1] ** 0.5)
+    n = int(np.ceil(len(images) ** 0.5))
+    tiles = np.zeros((n * n, side, side), np.uint8)
+    tiles[: len(images)] = images.reshape(-1, side, side)
+    return tiles.reshape(n, n, side, side).swapaxes(1, 2).reshape(n * side, n * side)
+
+
+def sizes_of_peers(X, test):
+    pixels = test.tobytes()
+    sizes = {
+        "gzip": len(zlib.compress(pixels, 9)),
+        "bz2": len(bz2.compress(pixels)),
+        "lzma": len(lzma.compress(pixels, preset=9 | lzma.PRESET_EXTREME)),
+        "Huffman": len(HuffmanCodec().fit(X).encode(test)),
+    }
+    image = Image.fromarray(mosaic(test))
+    for name, parameters in FORMATS.items():
+        file = io.BytesIO()
+        image.save(file, **parameters)
+        sizes[name] = len(file.getvalue())
+    return sizes
+
+
+def measure(name, transformer, X, test, best_peer):
+    for max_error in ERRORS:
+        codec = TransformCodec(transformer, max_abs_error=max_error)
+        _, fit_time = seconds(codec.fit, X)
+        data, encode_time = seconds(codec.encode, test)
+        decoded, decode_time = seconds(codec.decode, data)
+        error = np.subtract(decoded, test, dtype=np.int16)
+        assert np.abs(error).max() <= max_error
+        line = (
+            f"{name:20s} {max_error:5d} {8 * len(data) / test.size:8.4f} bits a pixel"
+        )
+        line += f", fit {fit_time:.0f} s, encode {encode_time:.1f}, decode "
+        line += f"{decode_time:.1f} s"
+        if max_error == 0:
+            n_bytes = len(model_to_bytes(codec))
+            saved = (best_peer - len(data)) / len(test)
+            line += (
+                f", model {n_bytes:,} bytes, pays from {n_bytes / saved:,.0f} images"
+            )
+        print(line, flush=True)
+
+
+def compare(name, X, test, transformers):
+    print(f"\n{name}: {len(test):,} images of {test.shape[1]} pixels")
+    peers = sizes_of_peers(X, test)
+    for peer, size in sorted(peers.items(), key=lambda item: item[1]):
+        print(f"{peer:20s}       {8 * size / test.size:8.4f} bits a pixel")
+    for label, transformer in transformers.items():
+        measure(label, transformer, X, test, min(peers.values()))
+
+
+def main():
+    print(machine())
+    n_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 12
+    xrays = load("xray")
+    dae = DeepAutoencoderCompressor(32, random_state=0).fit(xrays[0])
+    compare(
+        "Chest X-rays",
+        *xrays,
+        {"autoencoder, 32": dae, "PCA, 64": PCA(64), "PCA, 1": PCA(1)},
+    )
+    mnist = load_mnist().data, load_mnist("test").data
+    dae, _ = train(mnist[0], n_epochs)
+    compare("MNIST", *mnist, {"autoencoder, 30": dae, "PCA, 1": PCA(1)})
+
+
+if __name__ == "__main__":
+    main()
