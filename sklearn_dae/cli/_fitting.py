@@ -5,6 +5,7 @@ its size by what it may take in a file.
 """
 
 import argparse
+import math
 import sys
 import warnings
 from contextlib import redirect_stdout
@@ -68,10 +69,20 @@ def fit_codec(
     KeyboardInterrupt
         If the user interrupts the training.
     """
+    _check_pixels(images)
     autoencoder = _make_autoencoder(images, arguments, most_parameters)
     codec = TransformCodec(autoencoder, **_quality(images, arguments))
     _train(autoencoder, images)
     return codec.fit(images.data)
+
+
+def _check_pixels(images: ImageSet) -> None:
+    # Both ends are NaN where any pixel is.
+    ends = [float(images.data.min()), float(images.data.max())]
+    if not all(map(math.isfinite, ends)):
+        raise ValueError(
+            f"{images.source} holds NaN or infinity; replace these pixels."
+        )
 
 
 def _quality(images: ImageSet, arguments: argparse.Namespace) -> dict[str, Any]:

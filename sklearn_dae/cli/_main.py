@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from sklearn_dae.archive._header import package_version
@@ -82,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="sklearn-dae",
         description="Compress sets of similar images with a deep autoencoder.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(
+            argparse.RawDescriptionHelpFormatter, max_help_position=16
+        ),
     )
     parser.add_argument("--version", action="version", version=package_version())
     commands = parser.add_subparsers(required=True, metavar="command")

@@ -66,13 +66,14 @@ def lzma_bytes(images: ImageSet) -> float:
     return len(lzma.compress(sample.tobytes())) / n_sample
 
 
-def break_even(model_bytes: int, coded: float, otherwise: float) -> int | None:
+def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
     """Return from how many images on a model pays; None if it never does.
 
     Parameters
     ----------
-    model_bytes : int
-        Bytes of the model.
+    fixed_bytes : int
+        Bytes of the model, and of what else does not depend on how many images there
+        are.
 
     coded, otherwise : float
         Bytes of an image with the model, and without.
@@ -85,7 +86,7 @@ def break_even(model_bytes: int, coded: float, otherwise: float) -> int | None:
     """
     if coded >= otherwise:
         return None
-    return math.ceil(model_bytes / (otherwise - coded))
+    return math.ceil(fixed_bytes / (otherwise - coded))
 
 
 def summary(
@@ -121,19 +122,36 @@ def summary(
         "",
         f"Read back: {decibels(fidelity.psnr)}"
         + ("" if fidelity.max_error == 0 else f", no pixel off by more than {largest}"),
-        _when_it_pays(info, packed),
+        when_it_pays(
+            info.model_size,
+            info.model_size + info.header_bytes,
+            (info.chunk_bytes + info.index_bytes) / n,
+            info.pixel_bytes / n,
+            packed,
+        ),
     ]
+    if info.model_inside and info.file_bytes >= packed * n:
+        lines.append(
+            "LZMA stores these images in fewer bytes, without loss: compress more of "
+            "them, or by a model from 'sklearn-dae train' (--model)"
+        )
     return lines
 
 
-def _when_it_pays(info: ArchiveInfo, packed: float) -> str:
-    coded = info.bytes_without_model / info.n_images
+def when_it_pays(
+    model_bytes: int, fixed_bytes: int, coded: float, pixels: float, packed: float
+) -> str:
+    """Say from how many images on a model pays.
+
+    Against the pixels as they are, which nobody has to decode, and against LZMA, which
+    everybody has: what it loses is nothing, so this is the harder test.
+    """
     said = []
     for name, otherwise in (
-        ("storing the pixels", info.pixel_bytes / info.n_images),
+        ("storing the pixels", pixels),
         ("LZMA, which loses nothing", packed),
     ):
-        least = break_even(info.model_size, coded, otherwise)
+        least = break_even(fixed_bytes, coded, otherwise)
         when = "never" if least is None else f"from {counted(least, 'image')} on"
-        said.append(f"{when} against {name}")
-    return f"The model ({info.model_size:,} bytes) pays {', '.join(said)}"
+        said.append(f"  {when} against {name}")
+    return "\n".join([f"The model ({model_bytes:,} bytes) pays", *said])

@@ -11,7 +11,7 @@ from sklearn_dae.cli._input import read_images
 from sklearn_dae.cli._messages import counted, decibels, image_size, naming
 from sklearn_dae.cli._options import UsageError, add_force, add_images, add_training
 from sklearn_dae.cli._output import check_file
-from sklearn_dae.cli._summary import break_even, lzma_bytes
+from sklearn_dae.cli._summary import lzma_bytes, when_it_pays
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import ImageSet
 
@@ -56,18 +56,12 @@ def _summary(
     network = codec.transformer_
     coded = codec.bits_per_sample_ / 8
     pixels = images.data.dtype.itemsize * images.data.shape[1]
-    least = break_even(model_bytes, coded, pixels)
-    least_packed = break_even(model_bytes, coded, lzma_bytes(images))
-    pays, pays_packed = (
-        "never" if n is None else f"from {counted(n, 'image')} on"
-        for n in (least, least_packed)
-    )
+    pays = when_it_pays(model_bytes, model_bytes, coded, pixels, lzma_bytes(images))
     return (
         f"learned from {counted(len(images), 'image')} of {image_size(images.shape)} "
         f"in {seconds:.0f} s\n"
         f"Network {network.layout_}: {network.n_iter_} iterations of "
         f"{network.solver_}\n"
         f"On these images: {decibels(codec.psnr_)}, {coded:,.1f} bytes an image\n"
-        f"The model ({model_bytes:,} bytes) pays {pays} against storing the pixels, "
-        f"{pays_packed} against LZMA, which loses nothing"
+        f"{pays}"
     )
