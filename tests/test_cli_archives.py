@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import resource
 import signal
 import struct
 import subprocess
@@ -727,6 +726,7 @@ def test_read_only_folder(archive, arguments, monkeypatch, capsys):
 @contextmanager
 def files_of_at_most(n_bytes):
     """Let files grow no further, as on a full disk."""
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:

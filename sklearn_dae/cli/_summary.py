@@ -110,12 +110,12 @@ def summary(
     lines = [
         f"{counted(n, 'image')} of {image_size(info.shape)}, {info.dtype}",
         "",
-        f"{'':{width}}  {'bytes':>15}  {'an image':>12}  {'pixels : this':>13}",
+        f"{'':{width}}  {'bytes':>15}  {'an image':>12}  {'ratio':>8}",
     ]
     for name, size in rows:
         ratio = info.pixel_bytes / size
         lines.append(
-            f"{name:{width}}  {size:>15,.0f}  {size / n:>12,.1f}  {ratio:>13.2f}"
+            f"{name:{width}}  {size:>15,.0f}  {size / n:>12,.1f}  {ratio:>8.2f}"
         )
     largest = f"{fidelity.max_error:g}"
     lines += [
@@ -133,7 +133,7 @@ def summary(
     if info.model_inside and info.file_bytes >= packed * n:
         lines.append(
             "LZMA stores these images in fewer bytes, without loss: compress more of "
-            "them, or by a model from 'sklearn-dae train' (--model)"
+            "them,\nor by a model that 'sklearn-dae train' made of others (--model)"
         )
     return lines
 
