@@ -40,14 +40,17 @@ class FileNames:
     def __init__(self, suffix: str) -> None:
         self._suffix = suffix
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def new(self, name: str) -> str:
         """Return a file name for an image of that name."""
         stem = _safe_stem(name)
-        candidate, number = stem + self._suffix, 1
+        candidate = stem + self._suffix
         # Some file systems do not tell upper from lower case.
+        key = stem.casefold()
         while candidate.casefold() in self._taken:
-            number += 1
+            # A million images may have the same name: numbers are not tried again.
+            number = self._numbers[key] = self._numbers.get(key, 1) + 1
             candidate = f"{stem}-{number}{self._suffix}"
         self._taken.add(candidate.casefold())
         return candidate

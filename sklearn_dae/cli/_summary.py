@@ -133,7 +133,7 @@ def summary(
     if info.model_inside and info.file_bytes >= packed * n:
         lines.append(
             "LZMA stores these images in fewer bytes, without loss: compress more of "
-            "them,\nor by a model that 'sklearn-dae train' made of others (--model)"
+            "them,\nor keep one model for many archives (--model, --model-reference)"
         )
     return lines
 
