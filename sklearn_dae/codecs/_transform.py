@@ -28,8 +28,8 @@ from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.quantizers import UniformQuantizer
 
 #: Most training rows whose codes quantiser and tables are learned from, and on which a
-#: step is chosen.
-_LEARNING_ROWS, _SEARCH_ROWS = 10_000, 2_000
+#: step is chosen; and most pixels of the former, which are all held in memory.
+_LEARNING_ROWS, _SEARCH_ROWS, _LEARNING_PIXELS = 10_000, 2_000, 2**26
 
 #: Without any wish, quantising adds this fraction to the error of the transformer.
 _ADDED_ERROR = 0.25
@@ -212,7 +212,8 @@ class TransformCodec(Codec):
         if self._bounds_pixels:
             self._check_images(X.shape[1], X.dtype)
         self.transformer_ = _fitted(self.transformer, X)
-        X = _sample(X, _LEARNING_ROWS)
+        most_rows = max(_LEARNING_PIXELS // X.shape[1], 100)
+        X = _sample(X, min(most_rows, _LEARNING_ROWS))
         codes = np.asarray(self.transformer_.transform(X))
         self._code_dtype = codes.dtype
         if self.rotate:
