@@ -120,6 +120,9 @@ def check_pixel_model(model: PixelModel) -> None:
     _expect_equal("Pixels with a spread", len(model.spread), height * width)
     _expect_equal("Type of the spread", model.spread.dtype, np.uint8)
     _expect_equal("Weights of the centre", len(model.centre), N_INPUTS + 1)
+    # In double precision, numbers of single precision cannot overflow.
+    for weights in (model.centre, *model.weights):
+        _expect_equal("Type of the weights", weights.dtype, np.float32)
     n_below = N_INPUTS
     for weights in model.weights:
         _expect_equal("Inputs of a layer", len(weights) - 1, n_below)
