@@ -31,9 +31,9 @@ from sklearn_dae.archive import (
 from sklearn_dae.archive._container import CHUNK_MARK, pack_chunk
 from sklearn_dae.archive._file import SourceFile
 from sklearn_dae.archive._index import find_chunks
-from sklearn_dae.codecs import HuffmanCodec
+from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import ImageSet, load_digits
-from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -223,6 +223,22 @@ def test_what_the_summary_says(tmp_path):
     assert without.model_bytes == 0
     assert without.file_bytes == without.bytes_without_model
     assert without.file_bytes == (tmp_path / "reference.dae").stat().st_size
+
+
+def test_images_unlike_the_others_are_told_of_once(tmp_path):
+    odd = np.random.default_rng(0).integers(0, 256, (3, 64), dtype=np.uint8)
+    digits = load_digits().data
+    codec = TransformCodec(PCA(16)).fit(digits)
+    images = np.concatenate([digits[:25], odd[:1], digits[:25], odd[1:]])
+    with pytest.warns(OutOfDomainWarning, match="3 of 53 .* rows 25, 51, 52"):
+        info = write_archive(tmp_path / "x.dae", images, codec, chunk_size=10)
+    assert info.images_apart == (25, 51, 52)
+    assert info.n_apart == 3
+    with open_archive(tmp_path / "x.dae") as archive:
+        assert_array_equal(archive[[25, 51, 52]].reshape(3, 64), odd)
+        assert archive.info().n_apart is None
+    info = write_archive(tmp_path / "y.dae", digits[:25], codec)
+    assert info.n_apart == 0
 
 
 def test_the_size_of_chunks():

@@ -7,28 +7,19 @@ for are read, and all that is read is checked.
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Self
 
 import numpy as np
 
 from sklearn_dae._scaling import cast
+from sklearn_dae.archive._chunks import Chunks
 from sklearn_dae.archive._codec_source import given_codec, stored_codec
-from sklearn_dae.archive._container import (
-    CHUNK_HEAD_SIZE,
-    PREAMBLE_SIZE,
-    ChunkHead,
-    check_header,
-    check_names,
-    header_size,
-    unpack_chunk,
-    unpack_chunk_head,
-)
+from sklearn_dae.archive._container import PREAMBLE_SIZE, check_header, header_size
 from sklearn_dae.archive._file import SourceFile
 from sklearn_dae.archive._header import Header
 from sklearn_dae.archive._index import Index, find_chunks, read_index
-from sklearn_dae.archive._names import Names, unpack_names
+from sklearn_dae.archive._names import Names
 from sklearn_dae.archive._report import ArchiveInfo, Damage, Salvaged, Verification
 from sklearn_dae.archive._selection import selected_numbers
 from sklearn_dae.archive._writer import describe
@@ -134,10 +125,13 @@ class Archive:
         self._codec = None if model is None else given_codec(model, self._header)
         self._codec_lock = Lock()
         self._index, self._index_error = self._open_index()
+        self._chunks = Chunks(file, self._header, self._index)
         self._decoded: tuple[int, np.ndarray] | None = None
         self._names: Sequence[str] = ()
         if self._header.has_names:
-            self._names = Names(len(self), self._header.chunk_size, self._read_names)
+            self._names = Names(
+                len(self), self._header.chunk_size, self._chunks.read_names
+            )
 
     def _open_index(self) -> tuple[Index, BitstreamError | None]:
         try:
@@ -266,7 +260,7 @@ class Archive:
         firsts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
         # Before memory is taken for them.
         for number in numbers[order[firsts]].tolist():
-            self._place(number)
+            self._chunks.place(number)
         images = np.empty((len(selected), *self.image_shape), self.dtype)
         for places in np.split(order, firsts)[1:]:
             number = int(numbers[places[0]])
@@ -316,7 +310,7 @@ class Archive:
             if self._header.has_names:
                 # Names may be whole where images are not.
                 try:
-                    names = self._read_names(numbers.start)
+                    names = self._chunks.read_names(numbers.start)
                 except BitstreamError as caught:
                     error = error or _told(caught)
             yield Salvaged(images.start, images.stop, pixels, names, error)
@@ -349,7 +343,7 @@ class Archive:
         except ValueError as error:
             # The same as a BitstreamError, or a model that was not given.
             model_error = error
-        read = self._decode if decode and model_error is None else self._check
+        read = self._decode if decode and model_error is None else self._chunks.read
         damages = []
         for numbers, images in self._pieces():
             try:
@@ -375,8 +369,7 @@ class Archive:
         for number in self._index.numbers.tolist():
             if before < number:
                 yield range(before, number), range(before * size, number * size)
-            images = self._header.images_of(number, len(self))
-            yield range(number, number + 1), images
+            yield range(number, number + 1), self._chunks.images_of(number)
             before = number + 1
 
     def _images(self, number: int) -> np.ndarray:
@@ -391,64 +384,11 @@ class Archive:
     def _decode(self, number: int) -> np.ndarray:
         """Read and decode a chunk."""
         codec = self.codec
-        data = self._check(number)
-        n_images = len(self._header.images_of(number, len(self)))
-        with self._locating(number):
+        data = self._chunks.read(number)
+        n_images = len(self._chunks.images_of(number))
+        with self._chunks.locating(number):
             rows = cast(codec.decode_chunk(data, n_images), self.dtype)
         return rows.reshape(n_images, *self.image_shape)
-
-    def _check(self, number: int) -> bytes:
-        """Return the coded images of a chunk, once its checksums are right."""
-        begin, end = self._place(number)
-        with self._locating(number):
-            head, names, data = unpack_chunk(self._file.read(begin, end - begin))
-            self._check_head(head, number)
-            if self._header.has_names:
-                unpack_names(names, head.n_images)
-        return data
-
-    def _read_names(self, number: int) -> list[str]:
-        """Read the names of a chunk, but not its images."""
-        begin, _ = self._place(number)
-        with self._locating(number):
-            head = unpack_chunk_head(self._file.read(begin, CHUNK_HEAD_SIZE))
-            self._check_head(head, number)
-            names = self._file.read(begin + CHUNK_HEAD_SIZE, head.names_size)
-            return unpack_names(check_names(head, names), head.n_images)
-
-    def _check_head(self, head: ChunkHead, number: int) -> None:
-        n_images = len(self._header.images_of(number, len(self)))
-        if head.number != number or head.n_images != n_images:
-            raise BitstreamError(
-                f"there is chunk {head.number} with {head.n_images} images in its "
-                f"place, expected {n_images}"
-            )
-        if not self._header.has_names and head.names_size:
-            raise BitstreamError("it has names, but the archive has none")
-
-    def _place(self, number: int) -> tuple[int, int]:
-        """Return where a chunk begins and ends."""
-        place = self._index.find(number)
-        if place is None:
-            raise BitstreamError(f"{self._describe(number)}: it was not found.")
-        return place
-
-    @contextmanager
-    def _locating(self, number: int) -> Iterator[None]:
-        """Let errors say where they are."""
-        try:
-            yield
-        except BitstreamError as error:
-            raise BitstreamError(f"{self._describe(number)}: {error}") from error
-
-    def _describe(self, number: int) -> str:
-        images = self._header.images_of(number, len(self))
-        place = self._index.find(number)
-        at = "" if place is None else f", bytes {place[0]} to {place[1]}"
-        return (
-            f"Chunk {number} (images {images.start} to {images.stop - 1}{at}) cannot "
-            "be read"
-        )
 
 
 def _told(error: BitstreamError) -> BitstreamError:

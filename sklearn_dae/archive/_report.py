@@ -47,6 +47,10 @@ class ArchiveInfo:
 
     metadata : dict
         What the writer wanted to say.
+
+    images_apart : tuple of int, default=None
+        Numbers of the images that are unlike those that the codec was trained on, and
+        stored without loss. Only `write_archive` knows them.
     """
 
     n_images: int
@@ -65,6 +69,14 @@ class ArchiveInfo:
     chunk_bytes: int
     index_bytes: int
     metadata: dict[str, Any] = field(default_factory=dict)
+    images_apart: tuple[int, ...] | None = field(
+        default=None, compare=False, repr=False
+    )
+
+    @property
+    def n_apart(self) -> int | None:
+        """Number of images unlike the others, where known."""
+        return None if self.images_apart is None else len(self.images_apart)
 
     @property
     def pixel_bytes(self) -> int:

@@ -1,13 +1,15 @@
 """Images -> an archive, a chunk at a time.
 
 In: images from anywhere, and a fitted codec. Out: a file, or what goes into a pipe.
-A chunk is in memory, and eight bytes for each one before it.
+A chunk is in memory, and eight bytes for each one before it, and a number for each
+image that the codec keeps apart.
 """
 
 import os
 from array import array
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from sklearn_dae._validation import check_choice, check_integer
@@ -28,6 +30,7 @@ from sklearn_dae.archive._names import pack_names
 from sklearn_dae.archive._report import ArchiveInfo
 from sklearn_dae.archive._stream import ImageStream
 from sklearn_dae.codecs import Codec
+from sklearn_dae.codecs._base import warn_of_rows_apart
 
 #: Numbers in a chunk by default: 668 images of 28 x 28 pixels. Any of them is there in
 #: tens of milliseconds, mostly steps of rANS, which fewer images would not make fewer;
@@ -94,7 +97,13 @@ def write_archive(
     Returns
     -------
     ArchiveInfo
-        Number of images, and bytes of each part.
+        Number of images, bytes of each part, and the numbers of those images that are
+        unlike the training images and are therefore stored without loss.
+
+    Warns
+    -----
+    OutOfDomainWarning
+        If there are such images; once, when all is written.
 
     Raises
     ------
@@ -155,7 +164,10 @@ def write_archive(
             created_by=package_version(),
             metadata={} if metadata is None else metadata,
         )
-        return _write(file, stream, codec, header, model_bytes, progress)
+        info = _write(file, stream, codec, header, model_bytes, progress)
+    if info.images_apart:
+        warn_of_rows_apart(list(info.images_apart), info.n_images)
+    return info
 
 
 def _write(
@@ -173,7 +185,7 @@ def _write(
         _write_all(file, model)
         position += len(model)
     first_chunk = position
-    offsets = array("Q")
+    offsets, apart = array("Q"), array("Q")
     n_images = 0
     for rows, names in stream.chunks(header.chunk_size):
         packed_names = pack_names(names) if header.has_names else b""
@@ -182,13 +194,15 @@ def _write(
         _write_all(file, chunk)
         offsets.append(position)
         position += len(chunk)
+        apart.extend(n_images + row for row in codec.rows_apart(data, len(rows)))
         n_images += len(rows)
         if progress is not None:
             progress(n_images)
     end = pack_index(offsets, n_images, position)
     _write_all(file, end)
     file.flush()
-    return describe(header, n_images, len(beginning), position - first_chunk, len(end))
+    info = describe(header, n_images, len(beginning), position - first_chunk, len(end))
+    return replace(info, images_apart=tuple(apart))
 
 
 def describe(

@@ -21,7 +21,9 @@ _COLOUR_MODES = ("RGB", "RGBA", "P", "LA", "CMYK", "YCbCr")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
-def load_images(path: str | os.PathLike[str], *, grey: bool = False) -> ImageSet:
+def load_images(
+    path: str | os.PathLike[str], *, grey: bool = False, key: str | None = None
+) -> ImageSet:
     """Load the images at a path, whatever it is.
 
     Parameters
@@ -31,6 +33,9 @@ def load_images(path: str | os.PathLike[str], *, grey: bool = False) -> ImageSet
 
     grey : bool, default=False
         Whether colour images are turned to grey instead of refused.
+
+    key : str, default=None
+        Which array of a ``.npz`` file that holds several.
 
     Returns
     -------
@@ -46,10 +51,17 @@ def load_images(path: str | os.PathLike[str], *, grey: bool = False) -> ImageSet
         If it holds no images, images of different sizes or of another kind.
     """
     path = Path(path)
+    if key is not None and not (path.is_file() and is_archive(path)):
+        raise ValueError(f"{path} is no .npz file, so it has no array {key!r}.")
     if path.is_dir():
         return load_image_folder(path, grey=grey)
     if path.suffix.lower() in (".npy", ".npz"):
-        return load_array(path)
+        return load_array(path, key=key)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise ValueError(
+            f"{path} is a single image; expected a folder of images of the same size, "
+            "or an array file."
+        )
     return ImageSet.from_array(read_idx(path), str(path))
 
 

@@ -1,8 +1,7 @@
-"""The command ``sklearn-dae``."""
+"""``sklearn-dae demo``: train, compress held-out images, show a table and a picture."""
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,48 +10,15 @@ from typing import Any
 from sklearn_dae import _demo
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : sequence of str, default=None
-        The arguments; those of the process when None.
-
-    Returns
-    -------
-    int
-        The exit status: 0, 1 after an error, 130 after Ctrl-C. Wrong usage exits
-        with 2.
-    """
-    arguments = _parser().parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("sklearn-dae: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # Whoever read the output has gone; there is nobody left to tell.
-        return 1
-    except (OSError, ValueError, ImportError) as error:
-        print(f"sklearn-dae: error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sklearn-dae",
-        description="Compress sets of similar images with a deep autoencoder.",
-    )
-    commands = parser.add_subparsers(required=True, metavar="command")
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's."""
     demo = commands.add_parser(
         "demo",
         help="train, compress held-out images, show a table and a picture",
         description="Train an autoencoder, compress images it has not seen, and "
         "compare it with PCA at the same number of values and with Huffman coding.",
     )
-    demo.set_defaults(run=_run_demo)
+    demo.set_defaults(run=_run)
     demo.add_argument(
         "--data",
         default="digits",
@@ -88,10 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the picture, overwritten if it exists (default %(default)s)",
     )
-    return parser
 
 
-def _run_demo(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     if arguments.data == "digits":
         experiment = _demo.digits_experiment()
     elif arguments.data == "mnist":
@@ -112,3 +77,4 @@ def _run_demo(arguments: argparse.Namespace) -> None:
         interactive=sys.stdout.isatty(),
         say=partial(print, flush=True),
     )
+    return 0

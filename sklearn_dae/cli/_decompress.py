@@ -1,0 +1,146 @@
+"""``sklearn-dae decompress``: an archive to images."""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae.archive import Archive, Verification
+from sklearn_dae.cli._input import archive_input
+from sklearn_dae.cli._messages import counted, image_size, naming, warn
+from sklearn_dae.cli._only import chosen_numbers
+from sklearn_dae.cli._options import add_model
+from sklearn_dae.cli._output import (
+    check_file,
+    check_folder,
+    file_output,
+    folder_output,
+)
+from sklearn_dae.cli._progress import counting
+from sklearn_dae.cli._restoring import check_png, write_npy, write_npz, write_pngs
+from sklearn_dae.cli._verify import damage_lines
+
+#: Endings of files that this command does not write: whoever names one means no folder.
+_NOT_A_FOLDER = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dae", ".gz"}
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "decompress",
+        help="an archive to a folder of PNG files, or to an array",
+        description="Restore images from an archive. Nothing is written outside of the "
+        "folder, whatever names the archive holds.",
+    )
+    parser.set_defaults(run=_run)
+    parser.add_argument(
+        "archive", metavar="FILE.dae", help="the archive, or - for standard input"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUTPUT",
+        help="a .npy or .npz file, - for a .npy file on standard output, or else a "
+        "folder, for PNG files with the names of the images",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace what is there already; of a folder, files of the same names only",
+    )
+    add_model(parser, "the model file, where it is not in the archive or is damaged")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        action="extend",
+        metavar="WHICH",
+        help="only these images: a number (0 is the first, -1 the last), a slice "
+        "(10:20; --only=-5: for the last five) or a name",
+    )
+    parser.add_argument(
+        "--salvage",
+        action="store_true",
+        help="restore what is intact of a damaged archive, tell what is lost, and exit "
+        "with 1 if anything is",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    output = arguments.output
+    kind = _kind_of(output)
+    (check_folder if kind == "folder" else check_file)(output, arguments.force)
+    salvage = arguments.salvage
+    with archive_input(arguments.archive, arguments.model, salvage=salvage) as archive:
+        if kind == "folder":
+            check_png(archive)
+        _ = archive.codec  # Where there is none, nothing is begun.
+        found = _verify(archive) if arguments.salvage else None
+        numbers = _intact(archive, found)
+        if arguments.only:
+            numbers = chosen_numbers(arguments.only, archive, numbers)
+        if len(numbers) or found is None or found.ok:
+            _restore(archive, numbers, kind, output, arguments.force)
+        else:
+            warn("nothing can be saved, so nothing is written.")
+        say = partial(print, file=sys.stderr if output == "-" else sys.stdout)
+        size = image_size(archive.image_shape)
+        say(f"{output}: {counted(len(numbers), 'image')} of {size}, {archive.dtype}")
+        if found is None or found.ok:
+            return 0
+        for line in damage_lines(archive, found):
+            print(line, file=sys.stderr)
+        return 1
+
+
+def _kind_of(output: str) -> str:
+    suffix = Path(output).suffix.lower()
+    if output == "-" or suffix == ".npy":
+        return "npy"
+    if suffix == ".npz":
+        return "npz"
+    if suffix in _NOT_A_FOLDER and not Path(output).is_dir():
+        raise ValueError(
+            f"-o {output}: expected a folder for PNG files, a .npy or .npz file, or -."
+        )
+    return "folder"
+
+
+def _verify(archive: Archive) -> Verification:
+    with counting("checking", len(archive)) as progress:
+        return archive.verify(progress=progress)
+
+
+def _intact(archive: Archive, found: Verification | None) -> np.ndarray:
+    """Return the numbers of the images that can be read."""
+    # Where the end of a file is lost, its chunks may claim any numbers: what is
+    # between two losses is there, but not all that is before the last one.
+    bounds = [0]
+    for damage in found.damages if found else ():
+        bounds += [damage.images.start, damage.images.stop]
+    bounds.append(len(archive))
+    parts = [
+        np.arange(start, stop)
+        for start, stop in zip(bounds[::2], bounds[1::2], strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def _restore(
+    archive: Archive, numbers: np.ndarray, kind: str, output: str, force: bool
+) -> None:
+    with counting("decompressing", len(numbers)) as progress:
+        if kind == "folder":
+            with folder_output(output) as folder:
+                write_pngs(folder, archive, numbers, progress)
+        elif output == "-":
+            with naming(output):
+                write_npy(sys.stdout.buffer, archive, numbers, progress)
+                sys.stdout.buffer.flush()
+        else:
+            write = write_npy if kind == "npy" else write_npz
+            with file_output(output, force) as file:
+                write(file, archive, numbers, progress)

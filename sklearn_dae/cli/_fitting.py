@@ -1,0 +1,170 @@
+"""Images and options -> a fitted codec.
+
+What the options leave open is chosen for somebody who has not trained a network before:
+its size by what it may take in a file.
+"""
+
+import argparse
+import math
+import sys
+import warnings
+from contextlib import redirect_stdout
+from typing import Any
+
+from sklearn_dae._callbacks import progress_bar
+from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.datasets import ImageSet
+
+#: Most values of a code by default: enough for the error of a network on handwritten
+#: digits, few enough for the linear maps of large images.
+_MOST_COMPONENTS = 32
+
+#: Most parameters of a network chosen here, and of one that the user wants.
+_MOST_CHOSEN, _MOST_WANTED = 10_000_000, 30_000_000
+
+#: Bytes of a parameter.
+_PARAMETER_BYTES = 4
+
+#: What the network may take of an archive, as a fraction of the pixels, a byte each.
+_MODEL_SHARE = 1 / 4
+
+#: A layer of fewer units is left out.
+_FEWEST_UNITS = 4
+
+
+def parameters_beside(images: ImageSet) -> int:
+    """Return how many parameters of a network may stand beside images in a file."""
+    return min(_MOST_CHOSEN, int(images.data.size * _MODEL_SHARE / _PARAMETER_BYTES))
+
+
+def fit_codec(
+    images: ImageSet,
+    arguments: argparse.Namespace,
+    most_parameters: int = _MOST_CHOSEN,
+) -> TransformCodec:
+    """Train an autoencoder on images, and a codec around it.
+
+    Parameters
+    ----------
+    images : ImageSet
+        The images.
+
+    arguments : Namespace
+        The options of `add_training`.
+
+    most_parameters : int, default=10,000,000
+        Most parameters of the network, where its size is chosen here.
+
+    Returns
+    -------
+    TransformCodec
+        The fitted codec.
+
+    Raises
+    ------
+    ValueError
+        If the images or the options do not allow it.
+
+    KeyboardInterrupt
+        If the user interrupts the training.
+    """
+    _check_pixels(images)
+    autoencoder = _make_autoencoder(images, arguments, most_parameters)
+    codec = TransformCodec(autoencoder, **_quality(images, arguments))
+    _train(autoencoder, images)
+    return codec.fit(images.data)
+
+
+def _check_pixels(images: ImageSet) -> None:
+    # Both ends are NaN where any pixel is.
+    ends = [float(images.data.min()), float(images.data.max())]
+    if not all(map(math.isfinite, ends)):
+        raise ValueError(
+            f"{images.source} holds NaN or infinity; replace these pixels."
+        )
+
+
+def _quality(images: ImageSet, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Parameters of the codec that say how well it is to restore images."""
+    quality: dict[str, Any] = {
+        "target_psnr": arguments.psnr,
+        "target_bits_per_sample": arguments.bits_per_image,
+    }
+    if arguments.lossless or arguments.max_abs_error is not None:
+        if images.data.dtype != "uint8":
+            raise ValueError(
+                f"{images.source} holds {images.data.dtype} numbers, but --lossless "
+                "and --max-abs-error take 8-bit images (uint8): convert them, if they "
+                "are whole numbers from 0 to 255."
+            )
+        quality |= {
+            "lossless": bool(arguments.lossless),
+            "max_abs_error": arguments.max_abs_error,
+            "image_shape": tuple(images.shape),
+        }
+    return quality
+
+
+def _make_autoencoder(
+    images: ImageSet, arguments: argparse.Namespace, most_parameters: int
+) -> DeepAutoencoderCompressor:
+    n_pixels = images.data.shape[1]
+    n_components = arguments.n_components
+    if n_components is None:
+        # The direct way from image to code and back takes half of the parameters.
+        affordable = most_parameters // (4 * n_pixels)
+        n_components = max(1, min(n_pixels // 4, _MOST_COMPONENTS, affordable))
+    elif n_components > n_pixels:
+        raise ValueError(
+            f"--n-components is {n_components}, but an image has {n_pixels} pixels: "
+            "a code larger than the image compresses nothing."
+        )
+    autoencoder = DeepAutoencoderCompressor(
+        n_components,
+        hidden_layer_sizes=arguments.hidden_layer_sizes,
+        max_iter=arguments.max_iter,
+        random_state=arguments.random_state or 0,
+    )
+    if arguments.hidden_layer_sizes is None:
+        sizes = _hidden_layer_sizes(autoencoder, n_pixels, most_parameters)
+        autoencoder.set_params(hidden_layer_sizes=sizes)
+    n_parameters = autoencoder.layout_for(n_pixels).n_parameters
+    if n_parameters > _MOST_WANTED:
+        raise ValueError(
+            f"The network would have {n_parameters:,} parameters, more than "
+            f"{_MOST_WANTED:,}: make the images smaller, or give a smaller "
+            "--n-components or --hidden-layer-sizes."
+        )
+    return autoencoder
+
+
+def _hidden_layer_sizes(
+    autoencoder: DeepAutoencoderCompressor, n_pixels: int, most_parameters: int
+) -> list[int]:
+    """Return the default sizes of hidden layers, or smaller ones; at worst none."""
+    layout = autoencoder.layout_for(n_pixels)
+    sizes = [int(width) for width in layout.widths[: layout.encoder[-1]]]
+    while sizes and layout.n_parameters > most_parameters:
+        sizes = [int(0.9 * size) for size in sizes]
+        if min(sizes) < _FEWEST_UNITS:
+            sizes = []
+        trial = DeepAutoencoderCompressor(
+            autoencoder.n_components, hidden_layer_sizes=sizes
+        )
+        layout = trial.layout_for(n_pixels)
+    return sizes
+
+
+def _train(autoencoder: DeepAutoencoderCompressor, images: ImageSet) -> None:
+    bar = progress_bar() if sys.stderr.isatty() else None
+    if bar is not None:
+        autoencoder.set_callbacks(bar)
+    # The bar writes to stdout, where the archive may be to go.
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
+        autoencoder.fit(images.data)
+    autoencoder.set_callbacks()
+    if autoencoder.message_.startswith("STOP: interrupted"):
+        # The compressor would go on with what it has, which nobody asked for here.
+        raise KeyboardInterrupt

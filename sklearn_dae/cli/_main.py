@@ -1,0 +1,105 @@
+"""The parser of all commands, and how each of them ends.
+
+In: arguments. Out: an exit status; results on stdout, all else on stderr.
+"""
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from sklearn_dae.archive._header import package_version
+from sklearn_dae.cli import (
+    _compress,
+    _decompress,
+    _demo_command,
+    _inspect,
+    _train,
+    _verify,
+)
+from sklearn_dae.cli._messages import told, warn
+from sklearn_dae.cli._options import UsageError
+from sklearn_dae.exceptions import OutOfDomainWarning
+
+#: Exit statuses; argparse exits with 2 too.
+ERROR, USAGE, INTERRUPTED = 1, 2, 130
+
+_EPILOG = """\
+exit status: 0 if all is well, 1 after an error or if something is damaged, 2 after
+wrong usage, 130 after Ctrl-C
+
+  sklearn-dae compress photos -o photos.dae
+  sklearn-dae decompress photos.dae -o restored
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments; those of the process when None.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 1 after an error or where something is damaged, 130 after
+        Ctrl-C. Wrong usage exits with 2.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            # Commands tell of such images by their names.
+            warnings.simplefilter("ignore", OutOfDomainWarning)
+            status = arguments.run(arguments)
+        sys.stdout.flush()
+        return status
+    except UsageError as error:
+        print(f"sklearn-dae: error: {error}", file=sys.stderr)
+        raise SystemExit(USAGE) from None
+    except KeyboardInterrupt:
+        print("sklearn-dae: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; there is nobody left to tell, and Python
+        # must not try again to write what is left.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR
+    except (OSError, ValueError, ImportError, MemoryError) as error:
+        print(f"sklearn-dae: error: {told(error)}", file=sys.stderr)
+        return ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sklearn-dae",
+        description="Compress sets of similar images with a deep autoencoder.",
+        epilog=_EPILOG,
+        formatter_class=partial(
+            argparse.RawDescriptionHelpFormatter, max_help_position=16
+        ),
+    )
+    parser.add_argument("--version", action="version", version=package_version())
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for command in (
+        _compress,
+        _decompress,
+        _inspect,
+        _verify,
+        _train,
+        _demo_command,
+    ):
+        command.add_command(commands)
+    return parser
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    warn(str(message))

@@ -1,0 +1,157 @@
+"""What an archive is worth: bytes before and after, and from when on a model pays.
+
+In: an archive that was written, and the images that went in. Out: lines of text.
+"""
+
+import lzma
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae.archive import Archive, ArchiveInfo
+from sklearn_dae.cli._messages import counted, decibels, image_size
+from sklearn_dae.datasets import ImageSet
+
+#: Bytes of images that LZMA is tried on.
+_SAMPLE_BYTES = 2**22
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How far images that came back are from those that went in.
+
+    Parameters
+    ----------
+    psnr : float
+        Peak signal-to-noise ratio in decibels.
+
+    max_error : float
+        The largest difference of two pixels.
+    """
+
+    psnr: float
+    max_error: float
+
+
+def compare(
+    archive: Archive, images: ImageSet, progress: Callable[[int], None] | None
+) -> Fidelity:
+    """Read all images back from an archive, and compare them with the original ones."""
+    total = largest = 0.0
+    for start, restored in archive.chunks():
+        rows = restored.reshape(len(restored), -1)
+        error = np.subtract(
+            images.data[start : start + len(rows)], rows, dtype=np.float64
+        )
+        largest = max(largest, float(np.abs(error).max()))
+        total += float(np.square(error, out=error).sum())
+        if progress is not None:
+            progress(start + len(rows))
+    mse = total / images.data.size
+    # Codecs know the range of pixels: that of the type for 8 bits.
+    codec: Any = archive.codec
+    span = codec.high_ - codec.low_ or 1.0
+    psnr = math.inf if mse == 0 else 10 * math.log10(span**2 / mse)
+    return Fidelity(psnr, largest)
+
+
+def lzma_bytes(images: ImageSet) -> float:
+    """Return how many bytes an image takes if LZMA packs the pixels, without loss."""
+    image_bytes = images.data.shape[1] * images.data.dtype.itemsize
+    n_sample = min(len(images), max(1, _SAMPLE_BYTES // image_bytes))
+    sample = np.ascontiguousarray(images.data[:n_sample])
+    return len(lzma.compress(sample.tobytes())) / n_sample
+
+
+def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
+    """Return from how many images on a model pays; None if it never does.
+
+    Parameters
+    ----------
+    fixed_bytes : int
+        Bytes of the model, and of what else does not depend on how many images there
+        are.
+
+    coded, otherwise : float
+        Bytes of an image with the model, and without.
+
+    Examples
+    --------
+    >>> from sklearn_dae.cli._summary import break_even
+    >>> break_even(1000, 10, 60), break_even(1000, 60, 60)
+    (20, None)
+    """
+    if coded >= otherwise:
+        return None
+    return math.ceil(fixed_bytes / (otherwise - coded))
+
+
+def summary(
+    info: ArchiveInfo,
+    images: ImageSet,
+    disk_bytes: int | None,
+    fidelity: Fidelity,
+) -> list[str]:
+    """Say what came of compressing images."""
+    n = info.n_images
+    packed = lzma_bytes(images)
+    rows: list[tuple[str, float]] = []
+    if disk_bytes is not None:
+        rows.append(("read from disk", disk_bytes))
+    rows.append(("pixels", info.pixel_bytes))
+    rows.append(("pixels by LZMA", packed * n))
+    model = "with the model" if info.model_inside else "with the model, elsewhere"
+    rows.append((f"archive {model}", info.bytes_without_model + info.model_size))
+    rows.append(("archive without the model", info.bytes_without_model))
+    width = max(len(name) for name, _ in rows)
+    lines = [
+        f"{counted(n, 'image')} of {image_size(info.shape)}, {info.dtype}",
+        "",
+        f"{'':{width}}  {'bytes':>15}  {'an image':>12}  {'ratio':>8}",
+    ]
+    for name, size in rows:
+        ratio = info.pixel_bytes / size
+        lines.append(
+            f"{name:{width}}  {size:>15,.0f}  {size / n:>12,.1f}  {ratio:>8.2f}"
+        )
+    largest = f"{fidelity.max_error:g}"
+    lines += [
+        "",
+        f"Read back: {decibels(fidelity.psnr)}"
+        + ("" if fidelity.max_error == 0 else f", no pixel off by more than {largest}"),
+        when_it_pays(
+            info.model_size,
+            info.model_size + info.header_bytes,
+            (info.chunk_bytes + info.index_bytes) / n,
+            info.pixel_bytes / n,
+            packed,
+        ),
+    ]
+    if info.model_inside and info.file_bytes >= packed * n:
+        lines.append(
+            "LZMA stores these images in fewer bytes, without loss: compress more of "
+            "them,\nor by a model that 'sklearn-dae train' made of others (--model)"
+        )
+    return lines
+
+
+def when_it_pays(
+    model_bytes: int, fixed_bytes: int, coded: float, pixels: float, packed: float
+) -> str:
+    """Say from how many images on a model pays.
+
+    Against the pixels as they are, which nobody has to decode, and against LZMA, which
+    everybody has: what it loses is nothing, so this is the harder test.
+    """
+    said = []
+    for name, otherwise in (
+        ("storing the pixels", pixels),
+        ("LZMA, which loses nothing", packed),
+    ):
+        least = break_even(fixed_bytes, coded, otherwise)
+        when = "never" if least is None else f"from {counted(least, 'image')} on"
+        said.append(f"  {when} against {name}")
+    return "\n".join([f"The model ({model_bytes:,} bytes) pays", *said])

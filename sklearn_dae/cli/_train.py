@@ -1,0 +1,67 @@
+"""``sklearn-dae train``: images to a model, for many archives."""
+
+import argparse
+import os
+import time
+from typing import Any
+
+from sklearn_dae.archive import save_model
+from sklearn_dae.cli._fitting import fit_codec
+from sklearn_dae.cli._input import read_images
+from sklearn_dae.cli._messages import counted, decibels, image_size, naming
+from sklearn_dae.cli._options import UsageError, add_force, add_images, add_training
+from sklearn_dae.cli._output import check_file
+from sklearn_dae.cli._summary import lzma_bytes, when_it_pays
+from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.datasets import ImageSet
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "train",
+        help="learn from images a model that compresses others like them",
+        description="Train a network on images, and save it as a model that compresses "
+        "images like them: sklearn-dae compress --model.",
+    )
+    parser.set_defaults(run=_run)
+    add_images(parser)
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="MODEL", help="the model file"
+    )
+    add_force(parser)
+    add_training(
+        parser, "1000 500 for 784 pixels, fewer if there were ten million weights"
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    output = arguments.output
+    if output == "-":
+        raise UsageError("-o -: a model is no stream; name a file.")
+    check_file(output, arguments.force)
+    images = read_images(arguments.images, key=arguments.key, grey=arguments.grey)
+    begin = time.perf_counter()
+    codec = fit_codec(images, arguments)
+    seconds = time.perf_counter() - begin
+    with naming(output):
+        save_model(codec, output, overwrite=arguments.force)
+    print(f"{output}: {_summary(codec, images, os.path.getsize(output), seconds)}")
+    return 0
+
+
+def _summary(
+    codec: TransformCodec, images: ImageSet, model_bytes: int, seconds: float
+) -> str:
+    network = codec.transformer_
+    coded = codec.bits_per_sample_ / 8
+    pixels = images.data.dtype.itemsize * images.data.shape[1]
+    pays = when_it_pays(model_bytes, model_bytes, coded, pixels, lzma_bytes(images))
+    return (
+        f"learned from {counted(len(images), 'image')} of {image_size(images.shape)} "
+        f"in {seconds:.0f} s\n"
+        f"Network {network.layout_}: {network.n_iter_} iterations of "
+        f"{network.solver_}\n"
+        f"On these images: {decibels(codec.psnr_)}, {coded:,.1f} bytes an image\n"
+        f"{pays}"
+    )
