@@ -436,7 +436,7 @@ def test_names_that_lead_out_of_the_folder_stay_in_it(here, trained, capsys):
     after = {p for p in here.parent.rglob("*") if here / "out" not in p.parents}
     assert after - before == {here / "out"}
     expected = ["_a.png", "_etc_b.png", "_.png", "a.png", "A-2.png", "c_d.png"]
-    expected += ["C__e.png", "_-2.png", "hidden.png", "x" * 200 + ".png", "é?.png"]
+    expected += ["C__e.png", "_-2.png", "hidden.png", "x" * 200 + ".png", "é_.png"]
     expected += ["_con.png"]
     assert sorted(os.listdir("out")) == sorted(expected)
 

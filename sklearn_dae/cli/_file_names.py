@@ -7,8 +7,9 @@ hides a file, or is longer than file systems allow.
 import os
 import re
 
-#: What separates folders or drives, and what no file name may hold somewhere.
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+#: What separates folders or drives, what no file name may hold somewhere, and
+#: surrogates, which stand for bytes that were no text.
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
 
 #: Most bytes of a name, with room for a number and a suffix in the 255 that there are.
 _MOST_BYTES = 200
@@ -57,9 +58,7 @@ def _safe_stem(name: str) -> str:
     if ending.lower() not in _SUFFIXES:
         stem = name
     stem = _FORBIDDEN.sub("_", stem).lstrip(".").rstrip(". ")
-    # Bytes that are no UTF-8 came with the name as surrogates, and go.
-    encoded = stem.encode("utf-8", "replace")
-    stem = encoded[:_MOST_BYTES].decode("utf-8", "ignore")
+    stem = stem.encode()[:_MOST_BYTES].decode("utf-8", "ignore")
     if not stem or _DEVICES.fullmatch(stem):
         stem = f"_{stem}"
     return stem

@@ -136,7 +136,7 @@ def _show(content: dict[str, Any], *, as_json: bool) -> None:
     rows = list(_rows(content))
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
-        print(f"{label:{width}}  {value}")
+        print(f"{label:{width}}  {value}".rstrip())
 
 
 def _rows(content: dict[str, Any], indent: str = "") -> Iterator[tuple[str, str]]:
