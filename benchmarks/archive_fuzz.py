@@ -1,12 +1,12 @@
 """Damage archives in ten thousand ways, and see what reading does.
 
-The archives are small and of several kinds: without loss and with, with names, of
-floating-point numbers whose model is elsewhere, of one image and of none. Most are
-damaged as disks and transfers do it: bits flipped, bytes cut off, inserted, deleted,
-doubled or overwritten, chunks swapped. The others are forged: sizes, numbers, models
-and coded images are changed, and all checksums made right again; such an archive may
-hold other images, but must not take much memory or time, or raise what is not
-documented.
+The archives are small and of several kinds: in Huffman's code, with loss, predicted but
+without loss, with names, of floating-point numbers whose model is elsewhere, of one
+image and of none. Most are damaged as disks and transfers do it: bits flipped, bytes
+cut off, inserted, deleted, doubled or overwritten, chunks swapped. The others are
+forged: sizes, numbers, models and coded images are changed, and all checksums made
+right again; such an archive may hold other images, but must not take much memory or
+time, or raise what is not documented.
 
     python -m benchmarks.archive_fuzz
 """

@@ -23,4 +23,22 @@ class OutOfDomainWarning(UserWarning):
     """Images are unlike those that a codec was trained on.
 
     They are stored without loss instead, so they come back exactly.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_dae.codecs import TransformCodec
+    >>> from sklearn_dae.exceptions import OutOfDomainWarning
+    >>> X = load_digits().data
+    >>> codec = TransformCodec(PCA(8)).fit(X)
+    >>> inverted = 16 - X[:2]
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     data = codec.encode(inverted)
+    >>> caught[0].category is OutOfDomainWarning
+    True
+    >>> np.array_equal(codec.decode(data), inverted)
+    True
     """

@@ -27,7 +27,8 @@ def test_what_is_whole_is_read_without_an_error():
 def test_damage_is_told_and_no_wrong_image_comes_back(name):
     rng, sample = np.random.default_rng(0), SPECIMENS[name]
     n_errors = 0
-    for i in range(250):
+    n = 60 if name == "lossless" else 250  # It takes longest to read.
+    for i in range(n):
         data, kind = mutate(sample, rng)
         if data == sample.data:
             continue
@@ -35,13 +36,13 @@ def test_damage_is_told_and_no_wrong_image_comes_back(name):
         assert not outcome.unexpected, (i, kind, outcome.unexpected)
         assert not outcome.n_wrong, (i, kind)
         n_errors += outcome.n_errors > 0
-    assert n_errors > 150
+    assert n_errors > 0.6 * n
 
 
 @pytest.mark.parametrize("name", SPECIMENS)
 def test_false_claims_are_refused_before_memory_is_taken(name):
     rng, sample = np.random.default_rng(0), SPECIMENS[name]
-    for i in range(40):
+    for i in range(10 if name == "lossless" else 40):
         data, kind = forge(sample, rng)
         outcome = examine(data, sample, measure=True)
         assert not outcome.unexpected, (i, kind, outcome.unexpected)

@@ -183,7 +183,7 @@ def test_pixels_come_back(model, split, n, seed, noise):
 
 
 def test_a_good_prediction_is_worth_bits(split):
-    X = split[0]
+    X = split[0][:400]
     blind = fit_pixel_model(X, np.zeros_like(X), (8, 8))
     told = fit_pixel_model(X, X // 16 * 16, (8, 8))
     bits = [

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import MAX_CHUNK_SIZE
+from sklearn_dae.codecs._images import check_bytes, choose_image_shape
 from sklearn_dae.codecs._pixel_model import N_INPUTS, PixelModel
 from sklearn_dae.network import UNITS, Layout
 
@@ -119,6 +120,9 @@ def check_pixel_model(model: PixelModel) -> None:
     _expect_equal("Pixels with a spread", len(model.spread), height * width)
     _expect_equal("Type of the spread", model.spread.dtype, np.uint8)
     _expect_equal("Weights of the centre", len(model.centre), N_INPUTS + 1)
+    # In double precision, numbers of single precision cannot overflow.
+    for weights in (model.centre, *model.weights):
+        _expect_equal("Type of the weights", weights.dtype, np.float32)
     n_below = N_INPUTS
     for weights in model.weights:
         _expect_equal("Inputs of a layer", len(weights) - 1, n_below)
@@ -157,8 +161,9 @@ def check_transform_codec(codec: Any) -> None:
     pixel_model = codec._pixel_model
     _expect_equal("Models of pixels", pixel_model is not None, codec._bounds_pixels)
     if pixel_model is not None:
-        codec._check_images(codec.n_features_in_, codec.dtype_)
-        _expect_equal("Size of an image", pixel_model.shape, codec._shape)
+        check_bytes(codec.dtype_)
+        shape = choose_image_shape(codec.image_shape, codec.n_features_in_)
+        _expect_equal("Size of an image", pixel_model.shape, shape)
         _expect_equal("Largest error", pixel_model.max_error, codec.max_abs_error or 0)
         codec._predict(np.zeros((1, n_components), np.int32))
 

@@ -113,6 +113,16 @@ class _ExactLayer:
         return self.unit(z)
 
 
+def check_exact(transformer: Any) -> None:
+    """Raise TypeError for a transformer whose inverse is not known here."""
+    if not isinstance(transformer, DeepAutoencoderCompressor | PCA):
+        raise TypeError(
+            "Storing without loss, or with a bounded error, takes a transformer whose "
+            "images come out the same on every machine: DeepAutoencoderCompressor or "
+            f"PCA, got {type(transformer).__name__}."
+        )
+
+
 class ExactDecoder:
     """From quantised coordinates to 8-bit pixels.
 
@@ -130,10 +140,11 @@ class ExactDecoder:
     Raises
     ------
     TypeError
-        If it is another transformer, whose inverse is not known here.
+        As `check_exact`.
     """
 
     def __init__(self, transformer: Any, space: CodeSpace, largest: float) -> None:
+        check_exact(transformer)
         self._space_weights = weights_on_grid(space.backward)
         self._space_mean = space.mean.astype(np.float64)
         self._largest = largest
@@ -146,15 +157,9 @@ class ExactDecoder:
             self._layers = _network_layers(transformer)
             self._low = float(transformer.scaler_.low)
             self._span = float(transformer.scaler_.span)
-        elif isinstance(transformer, PCA):
+        else:
             self._layers = [_pca_layer(transformer)]
             self._low, self._span = 0.0, 1.0
-        else:
-            raise TypeError(
-                "Storing without loss, or with a bounded error, takes a transformer "
-                "whose images come out the same on every machine: "
-                f"DeepAutoencoderCompressor or PCA, got {type(transformer).__name__}."
-            )
 
     def __call__(self, coordinates: np.ndarray) -> np.ndarray:
         """Decode coordinates of shape (n, n_components); return uint8 pixels."""

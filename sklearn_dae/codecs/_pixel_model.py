@@ -179,7 +179,7 @@ class PixelModel:
     def _width(self) -> int:
         return 2 * self.max_error + 1
 
-    @property
+    @cached_property
     def n_symbols(self) -> int:
         """Size of the alphabet."""
         return count_symbols(self.max_error)

@@ -12,7 +12,13 @@ from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.codecs._base import Codec, mean_squared_error
 from sklearn_dae.codecs._code_space import CodeSpace
-from sklearn_dae.codecs._exact import ExactDecoder
+from sklearn_dae.codecs._exact import ExactDecoder, check_exact
+from sklearn_dae.codecs._guard import error_limit, squared_errors
+from sklearn_dae.codecs._images import (
+    check_bytes,
+    check_image_shape,
+    choose_image_shape,
+)
 from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
 from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.codecs._pixel_training import fit_pixel_model
@@ -28,8 +34,8 @@ from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.quantizers import UniformQuantizer
 
 #: Most training rows whose codes quantiser and tables are learned from, and on which a
-#: step is chosen.
-_LEARNING_ROWS, _SEARCH_ROWS = 10_000, 2_000
+#: step is chosen; and most pixels of the former, which are all held in memory.
+_LEARNING_ROWS, _SEARCH_ROWS, _LEARNING_PIXELS = 10_000, 2_000, 2**26
 
 #: Without any wish, quantising adds this fraction to the error of the transformer.
 _ADDED_ERROR = 0.25
@@ -37,15 +43,6 @@ _ADDED_ERROR = 0.25
 #: Images that a lane of rANS codes. Fewer make decoding faster, which is to cost little
 #: beside the transformer; more save three bytes a lane.
 _ROWS_OF_LANE = 64
-
-#: An image is unlike the training images if its squared error is larger than all of
-#: theirs and than this: its logarithm so many standard deviations above their mean, and
-#: twice that, as networks that have overfitted make twice the error on new images.
-_DEVIATIONS, _OVERFITTING = 4.0, 2.0
-
-#: Root of a mean squared error that is never too large, as a fraction of the range of
-#: pixels: four levels of grey.
-_UNSEEN_ERROR = 4 / 255
 
 #: Halvings of the range of steps, 17 octaves wide, in the search for one.
 _N_BISECTIONS = 14
@@ -210,9 +207,12 @@ class TransformCodec(Codec):
         self._check_parameters()
         X = self._learn_rows(X)
         if self._bounds_pixels:
-            self._check_images(X.shape[1], X.dtype)
+            check_bytes(X.dtype)
+            check_exact(self.transformer)
+            choose_image_shape(self.image_shape, X.shape[1])
         self.transformer_ = _fitted(self.transformer, X)
-        X = _sample(X, _LEARNING_ROWS)
+        most_rows = max(_LEARNING_PIXELS // X.shape[1], 100)
+        X = _sample(X, min(most_rows, _LEARNING_ROWS))
         codes = np.asarray(self.transformer_.transform(X))
         self._code_dtype = codes.dtype
         if self.rotate:
@@ -234,21 +234,14 @@ class TransformCodec(Codec):
             restored = self._restore(symbols)
             self.psnr_ = self._psnr(X, restored)
             if self.fallback:
-                self.error_limit_ = self._error_limit(_squared_errors(X, restored))
+                errors = squared_errors(X, restored)
+                self.error_limit_ = error_limit(errors, X.shape[1], self._span)
         return self
-
-    def _error_limit(self, errors: np.ndarray) -> float:
-        """Squared error of an image that is unlike the training images."""
-        logarithms = np.log(np.maximum(errors, np.finfo(np.float64).tiny))
-        usual = np.exp(logarithms.mean() + _DEVIATIONS * logarithms.std())
-        unseen = self.n_features_in_ * (_UNSEEN_ERROR * self._span) ** 2
-        return max(_OVERFITTING * float(usual), float(errors.max()), unseen)
 
     def _check_parameters(self) -> None:
         for name in ("rotate", "lossless", "fallback"):
             check_switch(name, getattr(self, name))
-        if self.image_shape is not None:
-            self._check_image_shape()
+        check_image_shape(self.image_shape)
         if self.max_abs_error is not None:
             check_integer("max_abs_error", self.max_abs_error, 0, 127)
             if self.lossless and self.max_abs_error:
@@ -270,40 +263,11 @@ class TransformCodec(Codec):
     def _bounds_pixels(self) -> bool:
         return self.lossless or self.max_abs_error is not None
 
-    def _check_image_shape(self) -> None:
-        shape = self.image_shape
-        if not isinstance(shape, tuple | list) or len(shape) != 2:
-            raise ValueError(f"image_shape == {shape!r}, expected (height, width).")
-        for name, length in zip(("height", "width"), shape, strict=True):
-            check_integer(f"{name} of image_shape", length, 1)
-
-    def _check_images(self, n_features: int, dtype: np.dtype) -> None:
-        if dtype != np.uint8:
-            raise ValueError(
-                f"X holds {dtype} numbers, but lossless and max_abs_error take "
-                "images of uint8: convert them, if they are whole numbers from 0 to "
-                "255."
-            )
-        height, width = self._shape
-        if height * width != n_features:
-            raise ValueError(
-                f"image_shape == {self.image_shape} has {height * width} pixels, but X "
-                f"has {n_features} columns."
-            )
-
-    @property
-    def _shape(self) -> tuple[int, int]:
-        if self.image_shape is not None:
-            height, width = self.image_shape
-            return int(height), int(width)
-        side = math.isqrt(self.n_features_in_)
-        is_square = side * side == self.n_features_in_
-        return (side, side) if is_square else (1, self.n_features_in_)
-
     def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray) -> None:
         """Learn how pixels depend on what the codes tell of them."""
         predicted = self._predict(symbols)
-        model = fit_pixel_model(X, predicted, self._shape, self.max_abs_error or 0)
+        shape = choose_image_shape(self.image_shape, X.shape[1])
+        model = fit_pixel_model(X, predicted, shape, self.max_abs_error or 0)
         X, predicted = _sample(X, _SEARCH_ROWS), _sample(predicted, _SEARCH_ROWS)
         coded = encode_pixels(X, predicted, model)
         self._pixel_model = model
@@ -313,13 +277,10 @@ class TransformCodec(Codec):
     def _predict(self, symbols: np.ndarray) -> np.ndarray:
         """Decode symbols to uint8 pixels, the same on every machine."""
         if self._exact is None:
-            largest = max(float(np.abs(book).max()) for book in self._codebooks)
+            codebooks = self.quantizer_.codebooks_
+            largest = max(float(np.abs(book).max()) for book in codebooks)
             self._exact = ExactDecoder(self.transformer_, self._space, largest)
         return self._exact(self.quantizer_.inverse_transform(symbols))
-
-    @property
-    def _codebooks(self) -> list[np.ndarray]:
-        return self.quantizer_.codebooks_
 
     def __getstate__(self) -> dict[str, Any]:
         # Large, and quickly made from the transformer.
@@ -430,7 +391,7 @@ class TransformCodec(Codec):
         if self._pixel_model is None:
             apart = np.zeros(len(X), bool)
             if self.error_limit_ < math.inf:
-                apart = _squared_errors(X, self._restore(symbols)) > self.error_limit_
+                apart = squared_errors(X, self._restore(symbols)) > self.error_limit_
             coded = None
         else:
             predicted = self._predict(symbols)
@@ -501,12 +462,6 @@ def _fitted(transformer: Any, X: np.ndarray) -> Any:
     except NotFittedError:
         return clone(transformer).fit(X)
     return transformer
-
-
-def _squared_errors(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Squared error of each row."""
-    difference = np.subtract(X, Y, dtype=np.float64)
-    return np.square(difference, out=difference).sum(axis=1)
 
 
 def _sample(rows: np.ndarray, most: int) -> np.ndarray:

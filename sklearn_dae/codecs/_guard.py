@@ -1,0 +1,42 @@
+"""How to know an image that a codec was not made for.
+
+In: squared errors of restored training images. Out: the largest that an image of their
+kind may have.
+"""
+
+import numpy as np
+
+#: An image is unlike the training images if its squared error is larger than all of
+#: theirs and than this: its logarithm so many standard deviations above their mean, and
+#: twice that, as networks that have overfitted make twice the error on new images.
+_DEVIATIONS, _OVERFITTING = 4.0, 2.0
+
+#: Root of a mean squared error that is never too large, as a fraction of the range of
+#: pixels: four levels of grey.
+_UNSEEN_ERROR = 4 / 255
+
+
+def error_limit(errors: np.ndarray, n_features: int, span: float) -> float:
+    """Squared error beyond which an image is unlike the training images.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_samples,)
+        Squared errors of training images.
+
+    n_features : int
+        Pixels of an image.
+
+    span : float
+        Width of their range.
+    """
+    logarithms = np.log(np.maximum(errors, np.finfo(np.float64).tiny))
+    usual = np.exp(logarithms.mean() + _DEVIATIONS * logarithms.std())
+    unseen = n_features * (_UNSEEN_ERROR * span) ** 2
+    return max(_OVERFITTING * float(usual), float(errors.max()), unseen)
+
+
+def squared_errors(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Squared error of each row."""
+    difference = np.subtract(X, Y, dtype=np.float64)
+    return np.square(difference, out=difference).sum(axis=1)
