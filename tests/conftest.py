@@ -24,6 +24,14 @@ def digits_split(digits):
 
 
 @pytest.fixture(scope="session")
+def split(digits):
+    """Training and held-out digits as bytes from 0 to 240, in random order."""
+    order = np.random.default_rng(0).permutation(len(digits))
+    images = (digits * 15).astype(np.uint8)
+    return images[order[:1400]], images[order[1400:]]
+
+
+@pytest.fixture(scope="session")
 def fitted(digits):
     """A compressor fitted quickly on digits. Tests must not change it."""
     return DeepAutoencoderCompressor(8, max_iter=15, random_state=0).fit(digits)

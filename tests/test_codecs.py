@@ -27,13 +27,6 @@ from sklearn_dae.exceptions import BitstreamError
 
 
 @pytest.fixture(scope="module")
-def split(digits):
-    order = np.random.default_rng(0).permutation(len(digits))
-    images = (digits * 15).astype(np.uint8)
-    return images[order[:1400]], images[order[1400:]]
-
-
-@pytest.fixture(scope="module")
 def autoencoder(split):
     return DeepAutoencoderCompressor(8, max_iter=10, random_state=0).fit(split[0])
 

@@ -36,13 +36,6 @@ from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
 
 @pytest.fixture(scope="module")
-def split(digits):
-    order = np.random.default_rng(0).permutation(len(digits))
-    images = (digits * 15).astype(np.uint8)
-    return images[order[:1400]], images[order[1400:]]
-
-
-@pytest.fixture(scope="module")
 def lossless(split):
     return TransformCodec(PCA(8), lossless=True).fit(split[0])
 

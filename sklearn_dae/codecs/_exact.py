@@ -180,10 +180,8 @@ def _network_layers(dae: DeepAutoencoderCompressor) -> list[_ExactLayer]:
     parameters = layout.split(dae.theta_)
     layers = []
     for index in layout.decoder:
-        layer, (weights, biases) = (
-            layout.layers[index],
-            np.split(parameters[index], [-1]),
-        )
+        layer = layout.layers[index]
+        weights, biases = np.split(parameters[index], [-1])
         below, direct = np.split(weights, [layer.n_below])
         layers.append(
             _ExactLayer(

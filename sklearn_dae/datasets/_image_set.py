@@ -8,6 +8,12 @@ from typing import Self
 import numpy as np
 
 
+def shape_of_row(n_pixels: int) -> tuple[int, int]:
+    """Take a row of pixels for a square image if it can be one, else for a line."""
+    side = math.isqrt(n_pixels)
+    return (side, side) if side * side == n_pixels else (1, n_pixels)
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images of one size, one a row.
@@ -63,12 +69,7 @@ class ImageSet:
             raise ValueError(
                 f"{source} has dtype {array.dtype}; expected integers or real numbers."
             )
-        if array.ndim == 3:
-            shape = array.shape[1:]
-        else:
-            side = math.isqrt(array.shape[1])
-            n_pixels = array.shape[1]
-            shape = (side, side) if side * side == n_pixels else (1, n_pixels)
+        shape = array.shape[1:] if array.ndim == 3 else shape_of_row(array.shape[1])
         return cls(array.reshape(len(array), -1), shape, source)
 
     def __len__(self) -> int:
