@@ -1,0 +1,155 @@
+"""What was measured of codecs, as plain records.
+
+Records hold numbers and text only, so that they go to JSON and back unchanged.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one codec made of held-out images with one setting.
+
+    Errors are in units of the pixel range, so that they do not depend on whether
+    pixels go from 0 to 1 or from 0 to 255.
+
+    Parameters
+    ----------
+    codec : str
+        Its name, for people to read.
+
+    setting : dict of str to object
+        The parameters that make this measurement differ from others of the codec.
+
+    n_images, n_pixels : int
+        How many images were coded, and pixels of each.
+
+    n_bytes : int
+        Bytes of the images: all that is needed beside the fitted codec.
+
+    model_bytes : int
+        Bytes of the fitted codec in a file, stored once for any number of images.
+
+    mse : float
+        Mean squared error of a pixel.
+
+    psnr_percentiles : dict of str to float
+        Of the images on their own, in decibels: the 1st, 5th, 25th, 50th, 75th, 95th
+        and 99th, the keys being these numbers.
+
+    worst_image : int
+        Row of the image with the largest error.
+
+    worst_psnr : float
+        Its peak signal-to-noise ratio, in decibels.
+
+    largest_error : float
+        That of any pixel.
+
+    ssim, ms_ssim : float or None
+        Structural similarity, on one scale and on several; None where images are
+        too small for it.
+
+    fit_seconds, encode_seconds, decode_seconds : float
+        What it took, in seconds, for all images.
+
+    error : str or None
+        Why nothing could be measured; all numbers are then 0 or NaN.
+    """
+
+    codec: str
+    setting: Mapping[str, Any]
+    n_images: int
+    n_pixels: int
+    n_bytes: int = 0
+    model_bytes: int = 0
+    mse: float = float("nan")
+    psnr_percentiles: Mapping[str, float] = field(default_factory=dict)
+    worst_image: int = 0
+    worst_psnr: float = float("nan")
+    largest_error: float = float("nan")
+    ssim: float | None = None
+    ms_ssim: float | None = None
+    fit_seconds: float = 0.0
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every image came back exactly."""
+        return self.mse == 0
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal-to-noise ratio of all images together, in decibels."""
+        return float("inf") if self.mse == 0 else float(-10 * np.log10(self.mse))
+
+    @property
+    def squared_error_per_image(self) -> float:
+        """Squared error summed over the pixels of an image, on average."""
+        return self.mse * self.n_pixels
+
+    @property
+    def bytes_per_image(self) -> float:
+        """Bytes that an image takes, without the model."""
+        return self.n_bytes / self.n_images
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits that a pixel takes, without the model."""
+        return 8 * self.bytes_per_image / self.n_pixels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` takes, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Make it from what `to_dict` returned; whatever else is there is ignored."""
+        known = {entry.name for entry in fields(cls)}
+        return cls(**{name: record[name] for name in known & set(record)})
+
+
+@dataclass(frozen=True)
+class RateDistortionCurve:
+    """What one codec made of the same images with several settings.
+
+    Parameters
+    ----------
+    codec : str
+        Its name, for people to read.
+
+    points : tuple of Measurement
+        The measurements, in any order, failed ones among them.
+    """
+
+    codec: str
+    points: tuple[Measurement, ...]
+
+    def __iter__(self) -> Iterator[Measurement]:
+        """Go through what could be measured, from the fewest bytes on."""
+        measured = [point for point in self.points if point.error is None]
+        return iter(sorted(measured, key=lambda point: (point.n_bytes, point.mse)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @property
+    def bytes_per_image(self) -> np.ndarray:
+        """Rate of each point, rising."""
+        return np.array([point.bytes_per_image for point in self])
+
+    @property
+    def mse(self) -> np.ndarray:
+        """Distortion of each point."""
+        return np.array([point.mse for point in self])
+
+    @property
+    def psnr(self) -> np.ndarray:
+        """Quality of each point in decibels; infinite where it is lossless."""
+        return np.array([point.psnr for point in self])
