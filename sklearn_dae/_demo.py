@@ -15,18 +15,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.model_selection import train_test_split
 
 from sklearn_dae._callbacks import progress_bar
 from sklearn_dae.compressor import PAPER_SETTINGS, DeepAutoencoderCompressor
-from sklearn_dae.datasets import (
-    ImageSet,
-    array_names,
-    load_array,
-    load_digits,
-    load_images,
-    load_mnist,
-)
+from sklearn_dae.datasets import load_split
 from sklearn_dae.evaluation import Comparison, compare, plot_reconstructions
 
 #: Images in a line of the picture.
@@ -63,53 +55,27 @@ class Experiment:
         return float(self.training.min()), float(self.training.max())
 
 
-def digits_experiment() -> Experiment:
-    """Digits of 8 x 8 pixels, a fifth of them held out, to 16 and to 8 values."""
-    digits = load_digits()
-    training, test = _hold_out(digits)
-    return Experiment(digits.source, training, test, digits.shape, (16, 8))
-
-
-def mnist_experiment() -> Experiment:
+def paper_experiment() -> Experiment:
     """Set up the experiment of the paper, and the default network for comparison."""
-    training, test = load_mnist("train"), load_mnist("test")
+    mnist = load_split("mnist")
     return Experiment(
         "MNIST, as in the paper",
-        training.data[:20000],
-        test.data[:1000],
-        training.shape,
+        mnist.training[:20000],
+        mnist.test[:1000],
+        mnist.shape,
         (196,),
         {"paper": dict(PAPER_SETTINGS), "autoencoder": {}},
         thresholded="paper",
     )
 
 
-def path_experiment(path: str, *, grey: bool = False) -> Experiment:
-    """Take a user's own images, a fifth of them held out.
-
-    An ``.npz`` file with arrays named ``train`` and ``test`` is taken as split.
-    """
-    is_file = Path(path).is_file()
-    if is_file and {"train", "test"} <= set(array_names(path)):
-        images, held_out = (load_array(path, key=key) for key in ("train", "test"))
-        if images.shape != held_out.shape:
-            raise ValueError(
-                f"{path}: images of 'train' have the shape {images.shape}, those "
-                f"of 'test' {held_out.shape}; they must be equal."
-            )
-        return Experiment(path, images.data, held_out.data, images.shape, (None,))
-    images = load_images(path, grey=grey)
-    training, test = _hold_out(images)
-    return Experiment(path, training, test, images.shape, (None,))
-
-
-def _hold_out(images: ImageSet) -> list[np.ndarray]:
-    if len(images) < 5:
-        raise ValueError(
-            f"{images.source} holds {len(images)} images; at least 5 are needed to "
-            "learn from some and to compress others."
-        )
-    return train_test_split(images.data, test_size=0.2, random_state=0)
+def experiment_on(source: str, *, grey: bool = False) -> Experiment:
+    """Take digits, compressed to 16 and to 8 values, or a user's own images."""
+    images = load_split(source, grey=grey)
+    n_components = (16, 8) if source == "digits" else (None,)
+    return Experiment(
+        images.source, images.training, images.test, images.shape, n_components
+    )
 
 
 def _check_images(experiment: Experiment) -> None:

@@ -57,12 +57,10 @@ def add_command(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.data == "digits":
-        experiment = _demo.digits_experiment()
-    elif arguments.data == "mnist":
-        experiment = _demo.mnist_experiment()
+    if arguments.data == "mnist":
+        experiment = _demo.paper_experiment()
     else:
-        experiment = _demo.path_experiment(arguments.data, grey=arguments.grey)
+        experiment = _demo.experiment_on(arguments.data, grey=arguments.grey)
     if arguments.n_components:
         experiment = replace(experiment, n_components=arguments.n_components)
     settings: dict[str, Any] = {"random_state": arguments.random_state}

@@ -8,15 +8,18 @@ from sklearn_dae.datasets._files import (
 )
 from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._image_set import ImageSet
+from sklearn_dae.datasets._split import ImageSplit, load_split
 from sklearn_dae.datasets._standard import load_digits, load_mnist
 
 __all__ = [
     "ImageSet",
+    "ImageSplit",
     "array_names",
     "load_array",
     "load_digits",
     "load_image_folder",
     "load_images",
     "load_mnist",
+    "load_split",
     "read_idx",
 ]

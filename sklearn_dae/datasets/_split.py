@@ -1,0 +1,125 @@
+"""Images to learn from, and others of the same kind to be judged by."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from sklearn_dae.datasets._files import array_names, load_array, load_images
+from sklearn_dae.datasets._standard import load_digits, load_mnist
+
+#: Fewest images that can be split.
+_FEWEST_IMAGES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSplit:
+    """Training images and test images of one size.
+
+    Parameters
+    ----------
+    training, test : ndarray of shape (n_images, height * width)
+        Pixels, row by row.
+
+    shape : tuple of (height, width)
+        Size of an image in pixels.
+
+    source : str
+        Where the images came from, for people to read.
+    """
+
+    training: np.ndarray
+    test: np.ndarray
+    shape: tuple[int, int]
+    source: str
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """Smallest and largest pixel of the training images."""
+        return float(self.training.min()), float(self.training.max())
+
+
+def load_split(
+    source: str | os.PathLike[str],
+    *,
+    grey: bool = False,
+    key: str | None = None,
+    test_size: float | int = 0.2,
+    random_state: int = 0,
+) -> ImageSplit:
+    """Load images, some of them held out.
+
+    Parameters
+    ----------
+    source : str or path-like
+        ``"digits"``, ``"mnist"``, or the path of a folder of images, a .npy, .npz or
+        IDX file. MNIST, and a .npz file with arrays named ``train`` and ``test``, are
+        split already; of others a random part is held out.
+
+    grey : bool, default=False
+        Whether to turn colour images to grey.
+
+    key : str, default=None
+        Which array of a .npz file that holds several; the file is then not taken as
+        split.
+
+    test_size : float or int, default=0.2
+        Images held out: a fraction of all, or their number.
+
+    random_state : int, default=0
+        Decides which.
+
+    Returns
+    -------
+    ImageSplit
+        The images.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than five images, or the two parts differ in shape.
+
+    OSError, ImportError
+        If the images cannot be read; the message says what to do.
+
+    Examples
+    --------
+    >>> from sklearn_dae.datasets import load_split
+    >>> digits = load_split("digits")
+    >>> len(digits.training), len(digits.test)
+    (1437, 360)
+    """
+    if source == "mnist":
+        training, test = load_mnist("train"), load_mnist("test")
+        return ImageSplit(training.data, test.data, training.shape, "MNIST")
+    if source == "digits":
+        images = load_digits()
+    elif key is None and _is_split(source):
+        return _load_both(source)
+    else:
+        images = load_images(source, grey=grey, key=key)
+    if len(images) < _FEWEST_IMAGES:
+        raise ValueError(
+            f"{images.source} holds {len(images)} images; at least {_FEWEST_IMAGES} "
+            "are needed to learn from some and to compress others."
+        )
+    training, test = train_test_split(
+        images.data, test_size=test_size, random_state=random_state
+    )
+    return ImageSplit(training, test, images.shape, images.source)
+
+
+def _is_split(path: str | os.PathLike[str]) -> bool:
+    return Path(path).is_file() and {"train", "test"} <= set(array_names(path))
+
+
+def _load_both(path: str | os.PathLike[str]) -> ImageSplit:
+    training, test = (load_array(path, key=key) for key in ("train", "test"))
+    if training.shape != test.shape:
+        raise ValueError(
+            f"{path}: images of 'train' have the shape {training.shape}, those of "
+            f"'test' {test.shape}; they must be equal."
+        )
+    return ImageSplit(training.data, test.data, training.shape, os.fspath(path))
