@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.codecs._base import Codec, mean_squared_error
@@ -21,7 +22,7 @@ from sklearn_dae.codecs._images import (
 )
 from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
 from sklearn_dae.codecs._pixel_model import PixelModel
-from sklearn_dae.codecs._pixel_training import fit_pixel_model
+from sklearn_dae.codecs._pixel_training import N_PARTS, fit_pixel_model
 from sklearn_dae.codecs._store import pack_apart, read_places, unpack_apart
 from sklearn_dae.coding import (
     ByteReader,
@@ -40,15 +41,15 @@ _LEARNING_ROWS, _SEARCH_ROWS, _LEARNING_PIXELS = 10_000, 2_000, 2**26
 #: Without any wish, quantising adds this fraction to the error of the transformer.
 _ADDED_ERROR = 0.25
 
-#: Images that a lane of rANS codes. Fewer make decoding faster, which is to cost little
-#: beside the transformer; more save three bytes a lane.
+#: Images that a lane of rANS codes. Fewer make decoding of large chunks faster, which is
+#: to cost little beside the transformer; more save three bytes a lane.
 _ROWS_OF_LANE = 64
 
 #: Halvings of the range of steps, 17 octaves wide, in the search for one.
 _N_BISECTIONS = 14
 
 
-class TransformCodec(Codec):
+class TransformCodec(CallbackSupportMixin, Codec):
     """Store images as the quantised codes of a transformer.
 
     The codes are turned to coordinates in which all directions matter alike for the
@@ -179,8 +180,11 @@ class TransformCodec(Codec):
         self.rotate = rotate
         self.chunk_size = chunk_size
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the transformer, if it is not, then quantiser and tables to its codes.
+
+        Callbacks follow the training of the model of pixels, which bounded errors take.
 
         Parameters
         ----------
@@ -210,6 +214,9 @@ class TransformCodec(Codec):
             check_bytes(X.dtype)
             check_exact(self.transformer)
             choose_image_shape(self.image_shape, X.shape[1])
+        n_parts = N_PARTS if self._bounds_pixels else 0
+        context = self._init_callback_context(max_subtasks=n_parts)
+        context.call_on_fit_task_begin(estimator=self, X=X)
         self.transformer_ = _fitted(self.transformer, X)
         most_rows = max(_LEARNING_PIXELS // X.shape[1], 100)
         X = _sample(X, min(most_rows, _LEARNING_ROWS))
@@ -229,13 +236,14 @@ class TransformCodec(Codec):
         self._pixel_model: PixelModel | None = None
         self._exact = None
         if self._bounds_pixels:
-            self._learn_pixels(X, symbols)
+            self._learn_pixels(X, symbols, context)
         else:
             restored = self._restore(symbols)
             self.psnr_ = self._psnr(X, restored)
             if self.fallback:
                 errors = squared_errors(X, restored)
                 self.error_limit_ = error_limit(errors, X.shape[1], self._span)
+        context.call_on_fit_task_end(estimator=self, X=X)
         return self
 
     def _check_parameters(self) -> None:
@@ -263,11 +271,19 @@ class TransformCodec(Codec):
     def _bounds_pixels(self) -> bool:
         return self.lossless or self.max_abs_error is not None
 
-    def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray) -> None:
+    def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray, context: Any) -> None:
         """Learn how pixels depend on what the codes tell of them."""
+
+        def tell_callbacks() -> bool:
+            part = context.subcontext(task_name="pixel model")
+            part.call_on_fit_task_begin(estimator=self, X=X)
+            stops: bool = part.call_on_fit_task_end(estimator=self, X=X)
+            return stops
+
         predicted = self._predict(symbols)
         shape = choose_image_shape(self.image_shape, X.shape[1])
-        model = fit_pixel_model(X, predicted, shape, self.max_abs_error or 0)
+        max_error = self.max_abs_error or 0
+        model = fit_pixel_model(X, predicted, shape, max_error, on_part=tell_callbacks)
         X, predicted = _sample(X, _SEARCH_ROWS), _sample(predicted, _SEARCH_ROWS)
         coded = encode_pixels(X, predicted, model)
         self._pixel_model = model
@@ -433,8 +449,7 @@ class TransformCodec(Codec):
 
     def _decode_codes(self, data: bytes, n_rows: int) -> np.ndarray:
         # A claim is checked before memory is taken for it.
-        tables = self.tables_
-        least_bits = sum(tables.precision - math.log2(table.max()) for table in tables)
+        tables, least_bits = self.tables_, self.tables_.least_bits
         if n_rows * least_bits > 8 * len(data):
             raise BitstreamError(
                 f"{len(data)} bytes cannot hold {n_rows} images of at least "
