@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen_numbers
 from sklearn_dae.cli._summary import break_even
 from sklearn_dae.codecs import HuffmanCodec
-from sklearn_dae.datasets import ImageSet, load_images
+from sklearn_dae.datasets import ImageSet, load_images, read_idx
 
 #: A network that is trained in no time.
 QUICK = ["--max-iter", "2", "--hidden-layer-sizes", "8", "--n-components", "3"]
@@ -269,6 +270,23 @@ def test_other_numbers_go_to_arrays_only(here, dtype, capsys):
     capsys.readouterr()
     errors = fails(capsys, "compress", "other.npy", "-o", "y.dae", "--lossless", *QUICK)
     assert f"{dtype} numbers, but --lossless" in errors
+
+
+@pytest.mark.parametrize(
+    "output", ["out.idx", "out.IDX", "t10k-images-idx3-ubyte", "out.idx3-ubyte.gz"]
+)
+def test_idx_files_are_written_as_they_are_read(archive, output, capsys):
+    run("decompress", "x.dae", "-o", output, "--only", "3:30")
+    content = Path(output).read_bytes()
+    if output.endswith(".gz"):
+        content = gzip.decompress(content)
+    assert content[:16] == struct.pack(">4B3I", 0, 0, 8, 3, 27, 8, 6)
+    np.testing.assert_array_equal(read_idx(output), decoded("x.dae")[3:30])
+    before = Path(output).read_bytes()
+    capsys.readouterr()
+    assert "--force" in fails(capsys, "decompress", "x.dae", "-o", output)
+    run("decompress", "x.dae", "-o", output, "--only", "3:30", "--force")
+    assert Path(output).read_bytes() == before
 
 
 def test_array_of_names_stands_beside_the_images(archive):
@@ -775,6 +793,64 @@ def test_interruption_leaves_nothing(here):
     assert everything() == before
 
 
+def temporary_files():
+    return list(Path().glob(".sklearn-dae-*"))
+
+
+@pytest.fixture(scope="module")
+def many(trained, tmp_path_factory):
+    """So many images that it takes a while to write them: x.npy and x.dae."""
+    folder = tmp_path_factory.mktemp("many")
+    images = np.repeat(IMAGES, 500, axis=0)
+    np.save(folder / "x.npy", images)
+    write_archive(folder / "x.dae", images, load_model(trained), chunk_size=50)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("folder", "SIGTERM"),
+        ("old.npy", "SIGTERM"),
+        ("old.dae", "SIGTERM"),
+        ("old.dae", "SIGHUP"),
+        ("old.dae", "SIGINT"),
+    ],
+)
+def test_signals_leave_nothing_half_written(here, trained, many, output, name):
+    if output != "folder":
+        Path(output).write_text("precious")
+    before = everything()
+    arguments = ["decompress", many / "x.dae"]
+    if output == "old.dae":
+        arguments = ["compress", many / "x.npy", "--model", trained]
+    with command(*arguments, "-o", output, "--force") as process:
+        while not temporary_files() and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.Signals[name])
+        assert process.communicate(timeout=60)[0] == b""
+    assert process.returncode == 128 + signal.Signals[name]
+    assert everything() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_is_handled_while_a_command_runs_only(archive, capsys):
+    def ignore(number, frame):
+        pass
+
+    for handler in (signal.SIG_DFL, signal.SIG_IGN, ignore):
+        before = signal.signal(signal.SIGTERM, handler)
+        try:
+            run("inspect", "x.dae")
+            assert signal.getsignal(signal.SIGTERM) == handler
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    # Threads other than the main one cannot handle signals.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run, "inspect", "x.dae").result()
+
+
 @pytest.mark.parametrize(
     ("output", "broken"),
     [
@@ -896,3 +972,11 @@ def test_training_shows_its_progress_on_stderr(here, monkeypatch, capsys):
     assert output.startswith("y.daem: learned from 40 images")
     assert "DeepAutoencoderCompressor" in errors
     assert "DeepAutoencoderCompressor" not in output
+
+
+def test_training_without_loss_shows_that_of_the_pixels_too(here, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    run("compress", "x.npy", "-o", "y.dae", "--lossless", *QUICK)
+    output, errors = capsys.readouterr()
+    assert "TransformCodec - fit" in errors
+    assert "TransformCodec" not in output
