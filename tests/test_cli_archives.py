@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.archive import load_model, open_archive, save_model, write_archive
@@ -26,7 +27,7 @@ from sklearn_dae.cli import main
 from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen_numbers
 from sklearn_dae.cli._summary import break_even
-from sklearn_dae.codecs import HuffmanCodec
+from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import ImageSet, load_images, read_idx
 
 #: A network that is trained in no time.
@@ -243,16 +244,47 @@ def test_colour_is_refused_or_turned_to_grey(here, trained, capsys):
     assert np.abs(decoded("x.dae").astype(int) - IMAGES).mean() < 12
 
 
-def test_large_arrays_stay_on_disk(here, trained, monkeypatch, capsys):
-    seen = []
+def peak_memory(arguments, stdin=None):
+    """Return the bytes that a command has in memory at most, but for mapped files."""
+    code = (
+        "import sys, tracemalloc, resource; from sklearn_dae.cli import main\n"
+        "if sys.argv.pop(1) == 'trace': tracemalloc.start()\n"
+        "status = main(sys.argv[1:])\n"
+        "print(tracemalloc.get_traced_memory()[1] if tracemalloc.is_tracing() else\n"
+        "    1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "sys.exit(status)"
+    )
+    kind = "resident" if stdin is None else "trace"
+    output = subprocess.run(
+        [sys.executable, "-c", code, kind, *map(str, arguments)],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    ).stdout
+    return int(output.splitlines()[-1])
 
-    def spy(path, images, *arguments, **options):
-        seen.append(images.data)
-        return write_archive(path, images, *arguments, **options)
 
-    monkeypatch.setattr("sklearn_dae.cli._compress.write_archive", spy)
-    run("compress", "x.npy", "-o", "x.dae", "--model", trained)
-    assert isinstance(seen[0], np.memmap)
+@pytest.mark.skipif(sys.platform != "linux", reason="other units elsewhere")
+@pytest.mark.parametrize("source", ["folder", "stdin"])
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path, source, rng):
+    images = rng.poisson(3, (50, 100, 100)).astype(np.uint8)
+    model = tmp_path / "m.daem"
+    save_model(TransformCodec(PCA(2)).fit(images.reshape(50, -1)), model)
+    peaks = []
+    for n in (450, 2450):
+        path = tmp_path / str(n)
+        arguments = [path, "-o", tmp_path / f"{n}.dae", "--model", model]
+        if source == "folder":
+            save_pngs(path, images[np.arange(n) % 50], [f"{i}.bmp" for i in range(n)])
+            peaks.append(peak_memory(["compress", *arguments]))
+        else:
+            np.save(path.with_suffix(".npy"), images[np.arange(n) % 50])
+            with open(path.with_suffix(".npy"), "rb") as stdin:
+                peaks.append(peak_memory(["compress", "-", *arguments[1:]], stdin))
+        assert len(decoded(tmp_path / f"{n}.dae")) == n
+    # The images take 20 megabytes more.
+    assert peaks[1] < peaks[0] + 6e6
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int16", "bool", "uint16"])

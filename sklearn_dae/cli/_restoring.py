@@ -77,9 +77,7 @@ def write_npy(
     _write_pixels(file, archive, numbers, progress)
 
 
-def write_idx(
-    file: BinaryIO, archive: Archive, numbers: np.ndarray, progress: Any
-) -> None:
+def write_idx(file: Any, archive: Archive, numbers: np.ndarray, progress: Any) -> None:
     """Write an IDX file of all images."""
     file.write(idx_header((len(numbers), *archive.image_shape)))
     _write_pixels(file, archive, numbers, progress)

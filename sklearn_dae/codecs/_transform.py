@@ -41,7 +41,7 @@ _LEARNING_ROWS, _SEARCH_ROWS, _LEARNING_PIXELS = 10_000, 2_000, 2**26
 #: Without any wish, quantising adds this fraction to the error of the transformer.
 _ADDED_ERROR = 0.25
 
-#: Images that a lane of rANS codes. Fewer make decoding of large chunks faster, which is
+#: Images that a lane of rANS codes. Fewer make decoding of many images faster, which is
 #: to cost little beside the transformer; more save three bytes a lane.
 _ROWS_OF_LANE = 64
 

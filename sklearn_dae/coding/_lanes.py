@@ -201,7 +201,7 @@ class LaneDecoder:
     ) -> None:
         """Do the same in whole numbers of Python's."""
         lowest_bits, least, lowest_32 = 2**precision - 1, _FIRST_STATE, 2**32 - 1
-        interval_of, words = memoryview(intervals), memoryview(self._words)
+        interval_of, words = intervals.data, self._words.data
         states, n_lanes, n_taken = self._states.tolist(), self.n_lanes, self._n_taken
         decoded = []
         for i, first in enumerate(slots.tolist()):
