@@ -70,8 +70,9 @@ def bytes_on_disk(path: str, images: Images) -> int | None:
     """Return the size of what images were read from, where it is on disk."""
     if path == "-":
         return None
-    files = [Path(path, name) for name in images.names] or [Path(path)]
-    return sum(file.stat().st_size for file in files)
+    if not images.names:
+        return os.path.getsize(path)
+    return sum(os.path.getsize(os.path.join(path, name)) for name in images.names)
 
 
 def read_codec(path: Path) -> Codec:

@@ -202,8 +202,8 @@ class TransformCodec(CallbackSupportMixin, Codec):
         Raises
         ------
         ValueError
-            If a target cannot be reached, however fine or coarse the quantiser, or
-            pixels are to be bounded that are not of 8 bits.
+            If a target cannot be reached, however fine or coarse the quantiser, pixels
+            are to be bounded that are not of 8 bits, or the transformer gives NaN.
 
         TypeError
             If pixels are to be bounded and the transformer has no exact arithmetic.
@@ -220,7 +220,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         self.transformer_ = _fitted(self.transformer, X)
         most_rows = max(_LEARNING_PIXELS // X.shape[1], 100)
         X = _sample(X, min(most_rows, _LEARNING_ROWS))
-        codes = np.asarray(self.transformer_.transform(X))
+        codes = self._codes(X)
         self._code_dtype = codes.dtype
         if self.rotate:
             self._space = CodeSpace.learn(self.transformer_, codes)
@@ -379,7 +379,21 @@ class TransformCodec(CallbackSupportMixin, Codec):
     def _to_pixels(self, codes: np.ndarray) -> np.ndarray:
         codes = codes.astype(self._code_dtype, copy=False)
         pixels = np.asarray(self.transformer_.inverse_transform(codes))
+        if np.isnan(pixels).any():
+            raise ValueError(
+                f"{type(self.transformer_).__name__} restores images with NaN, which "
+                "are no images; fit another transformer."
+            )
         return np.clip(pixels, self.low_, self.high_)
+
+    def _codes(self, X: np.ndarray) -> np.ndarray:
+        codes = np.asarray(self.transformer_.transform(X))
+        if not np.isfinite(codes).all():
+            raise ValueError(
+                f"{type(self.transformer_).__name__} gives codes with NaN or infinity, "
+                "which cannot be quantised; fit another transformer."
+            )
+        return codes
 
     def symbols(self, X: Any) -> np.ndarray:
         """Quantise the codes of images: what the entropy coder is given.
@@ -397,7 +411,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         return self._symbols(self._check_rows(X))
 
     def _symbols(self, X: np.ndarray) -> np.ndarray:
-        codes = np.asarray(self.transformer_.transform(X))
+        codes = self._codes(X)
         return self.quantizer_.transform(self._space.coordinates(codes))
 
     def _encode_chunk(self, X: np.ndarray) -> bytes:
@@ -436,7 +450,11 @@ class TransformCodec(CallbackSupportMixin, Codec):
             reader.finish()
             return stored
         if self._pixel_model is None:
-            restored = self._restore(symbols)
+            try:
+                restored = self._restore(symbols)
+            except ValueError as error:
+                # Codes that were stored can be restored, unless the model is damaged.
+                raise BitstreamError(str(error)) from error
         else:
             pixels = reader.take(reader.n_left)
             restored = decode_pixels(pixels, self._predict(symbols), self._pixel_model)
