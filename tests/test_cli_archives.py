@@ -564,6 +564,16 @@ def test_damaged_model_can_be_replaced(archive, trained, capsys):
     assert "--model FILE" in fails(capsys, "decompress", "x.dae", "-o", "out.npy")
     run("decompress", "x.dae", "-o", "out.npy", "--model", trained)
     assert len(np.load("out.npy")) == 40
+    # Where chunks and the end are lost too, the rest can still be saved.
+    damage_chunk("x.dae", 1)
+    archive.write_bytes(archive.read_bytes()[:-1])
+    capsys.readouterr()
+    salvage = ["decompress", "x.dae", "--salvage", "-o"]
+    assert "--model FILE" in fails(capsys, *salvage, "some.npy")
+    run(*salvage, "some.npy", "--model", trained, status=1)
+    np.testing.assert_array_equal(
+        np.load("some.npy"), np.delete(np.load("out.npy"), np.arange(10, 20), axis=0)
+    )
 
 
 @pytest.mark.parametrize("name", ["decompress", "inspect", "verify"])
