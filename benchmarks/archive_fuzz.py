@@ -34,15 +34,17 @@ def fuzz(damage, samples, n, seed):
         if data == sample.data:
             totals["not changed"] += 1
             continue
-        # Measuring memory takes time, so one in four is measured, the others timed.
-        outcome = examine(data, sample, measure=i % 4 == 0)
+        # Measuring memory takes time, so one in four of each kind is measured, the
+        # others are timed.
+        measured = i // len(names) % 4 == 0
+        outcome = examine(data, sample, measure=measured)
         totals[kind] += 1
         totals["wrong"] += outcome.n_wrong
         totals["noticed"] += outcome.n_errors > 0
         for error in outcome.unexpected:
             errors[f"{name}, {kind}: {type(error).__name__}: {error}"[:150]] += 1
         peak = max(peak, outcome.peak_bytes)
-        if i % 4:
+        if not measured:
             slowest = max(slowest, outcome.seconds)
     return totals, errors, peak, slowest
 

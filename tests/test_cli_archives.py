@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.archive import load_model, open_archive, save_model, write_archive
@@ -25,8 +27,8 @@ from sklearn_dae.cli import main
 from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen_numbers
 from sklearn_dae.cli._summary import break_even
-from sklearn_dae.codecs import HuffmanCodec
-from sklearn_dae.datasets import ImageSet, load_images
+from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.datasets import ImageSet, load_images, read_idx
 
 #: A network that is trained in no time.
 QUICK = ["--max-iter", "2", "--hidden-layer-sizes", "8", "--n-components", "3"]
@@ -242,16 +244,47 @@ def test_colour_is_refused_or_turned_to_grey(here, trained, capsys):
     assert np.abs(decoded("x.dae").astype(int) - IMAGES).mean() < 12
 
 
-def test_large_arrays_stay_on_disk(here, trained, monkeypatch, capsys):
-    seen = []
+def peak_memory(arguments, stdin=None):
+    """Return the bytes that a command has in memory at most, but for mapped files."""
+    code = (
+        "import re, sys, tracemalloc; from sklearn_dae.cli import main\n"
+        "if sys.argv.pop(1) == 'trace': tracemalloc.start()\n"
+        "status = main(sys.argv[1:])\n"
+        "peak = re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())\n"
+        "print(tracemalloc.get_traced_memory()[1] or 1024 * int(peak[1]))\n"
+        "sys.exit(status)"
+    )
+    kind = "resident" if stdin is None else "trace"
+    output = subprocess.run(
+        [sys.executable, "-c", code, kind, *map(str, arguments)],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    ).stdout
+    return int(output.splitlines()[-1])
 
-    def spy(path, images, *arguments, **options):
-        seen.append(images.data)
-        return write_archive(path, images, *arguments, **options)
 
-    monkeypatch.setattr("sklearn_dae.cli._compress.write_archive", spy)
-    run("compress", "x.npy", "-o", "x.dae", "--model", trained)
-    assert isinstance(seen[0], np.memmap)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("source", ["folder", "stdin"])
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path, source, rng):
+    images = rng.poisson(3, (50, 100, 100)).astype(np.uint8)
+    model = tmp_path / "m.daem"
+    save_model(TransformCodec(PCA(2)).fit(images.reshape(50, -1)), model)
+    peaks = []
+    for n in (450, 2450):
+        path = tmp_path / str(n)
+        arguments = [path, "-o", tmp_path / f"{n}.dae", "--model", model]
+        if source == "folder":
+            save_pngs(path, images[np.arange(n) % 50], [f"{i}.bmp" for i in range(n)])
+            peaks.append(peak_memory(["compress", *arguments]))
+        else:
+            np.save(path.with_suffix(".npy"), images[np.arange(n) % 50])
+            with open(path.with_suffix(".npy"), "rb") as stdin:
+                peaks.append(peak_memory(["compress", "-", *arguments[1:]], stdin))
+        assert len(decoded(tmp_path / f"{n}.dae")) == n
+    # The images take 20 megabytes more.
+    assert peaks[1] < peaks[0] + 6e6
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int16", "bool", "uint16"])
@@ -269,6 +302,23 @@ def test_other_numbers_go_to_arrays_only(here, dtype, capsys):
     capsys.readouterr()
     errors = fails(capsys, "compress", "other.npy", "-o", "y.dae", "--lossless", *QUICK)
     assert f"{dtype} numbers, but --lossless" in errors
+
+
+@pytest.mark.parametrize(
+    "output", ["out.idx", "out.IDX", "t10k-images-idx3-ubyte", "out.idx3-ubyte.gz"]
+)
+def test_idx_files_are_written_as_they_are_read(archive, output, capsys):
+    run("decompress", "x.dae", "-o", output, "--only", "3:30")
+    content = Path(output).read_bytes()
+    if output.endswith(".gz"):
+        content = gzip.decompress(content)
+    assert content[:16] == struct.pack(">4B3I", 0, 0, 8, 3, 27, 8, 6)
+    np.testing.assert_array_equal(read_idx(output), decoded("x.dae")[3:30])
+    before = Path(output).read_bytes()
+    capsys.readouterr()
+    assert "--force" in fails(capsys, "decompress", "x.dae", "-o", output)
+    run("decompress", "x.dae", "-o", output, "--only", "3:30", "--force")
+    assert Path(output).read_bytes() == before
 
 
 def test_array_of_names_stands_beside_the_images(archive):
@@ -514,6 +564,16 @@ def test_damaged_model_can_be_replaced(archive, trained, capsys):
     assert "--model FILE" in fails(capsys, "decompress", "x.dae", "-o", "out.npy")
     run("decompress", "x.dae", "-o", "out.npy", "--model", trained)
     assert len(np.load("out.npy")) == 40
+    # Where chunks and the end are lost too, the rest can still be saved.
+    damage_chunk("x.dae", 1)
+    archive.write_bytes(archive.read_bytes()[:-1])
+    capsys.readouterr()
+    salvage = ["decompress", "x.dae", "--salvage", "-o"]
+    assert "--model FILE" in fails(capsys, *salvage, "some.npy")
+    run(*salvage, "some.npy", "--model", trained, status=1)
+    np.testing.assert_array_equal(
+        np.load("some.npy"), np.delete(np.load("out.npy"), np.arange(10, 20), axis=0)
+    )
 
 
 @pytest.mark.parametrize("name", ["decompress", "inspect", "verify"])
@@ -775,6 +835,64 @@ def test_interruption_leaves_nothing(here):
     assert everything() == before
 
 
+def temporary_files():
+    return list(Path().glob(".sklearn-dae-*"))
+
+
+@pytest.fixture(scope="module")
+def many(trained, tmp_path_factory):
+    """So many images that it takes a while to write them: x.npy and x.dae."""
+    folder = tmp_path_factory.mktemp("many")
+    images = np.repeat(IMAGES, 500, axis=0)
+    np.save(folder / "x.npy", images)
+    write_archive(folder / "x.dae", images, load_model(trained), chunk_size=50)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("folder", "SIGTERM"),
+        ("old.npy", "SIGTERM"),
+        ("old.dae", "SIGTERM"),
+        ("old.dae", "SIGHUP"),
+        ("old.dae", "SIGINT"),
+    ],
+)
+def test_signals_leave_nothing_half_written(here, trained, many, output, name):
+    if output != "folder":
+        Path(output).write_text("precious")
+    before = everything()
+    arguments = ["decompress", many / "x.dae"]
+    if output == "old.dae":
+        arguments = ["compress", many / "x.npy", "--model", trained]
+    with command(*arguments, "-o", output, "--force") as process:
+        while not temporary_files() and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.Signals[name])
+        assert process.communicate(timeout=60)[0] == b""
+    assert process.returncode == 128 + signal.Signals[name]
+    assert everything() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_is_handled_while_a_command_runs_only(archive, capsys):
+    def ignore(number, frame):
+        pass
+
+    for handler in (signal.SIG_DFL, signal.SIG_IGN, ignore):
+        before = signal.signal(signal.SIGTERM, handler)
+        try:
+            run("inspect", "x.dae")
+            assert signal.getsignal(signal.SIGTERM) == handler
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    # Threads other than the main one cannot handle signals.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run, "inspect", "x.dae").result()
+
+
 @pytest.mark.parametrize(
     ("output", "broken"),
     [
@@ -896,3 +1014,11 @@ def test_training_shows_its_progress_on_stderr(here, monkeypatch, capsys):
     assert output.startswith("y.daem: learned from 40 images")
     assert "DeepAutoencoderCompressor" in errors
     assert "DeepAutoencoderCompressor" not in output
+
+
+def test_training_without_loss_shows_that_of_the_pixels_too(here, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    run("compress", "x.npy", "-o", "y.dae", "--lossless", *QUICK)
+    output, errors = capsys.readouterr()
+    assert "TransformCodec - fit" in errors
+    assert "TransformCodec" not in output

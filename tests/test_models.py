@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -636,6 +637,45 @@ def test_an_error_while_writing_leaves_things_as_they_were(error, before, tmp_pa
 
     with pytest.raises(type(error)):
         write(path, lambda file: file.write(bytes(100_000)), fail, overwrite=True)
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [before] * path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("before", [None, b"before"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        "with atomic_writer(path, overwrite=True) as f: f.write(bytes(9999)); wait()",
+        "write_archive(path, (wait(i) for i in range(3)), codec, overwrite=True)",
+    ],
+    ids=["atomic_writer", "write_archive"],
+)
+def test_a_real_interrupt_leaves_things_as_they_were(write, before, tmp_path):
+    path = tmp_path / "file"
+    if before is not None:
+        path.write_bytes(before)
+    code = (
+        "import numpy as np, sys, time\n"
+        "from sklearn_dae.archive import atomic_writer, write_archive\n"
+        "from sklearn_dae.codecs import HuffmanCodec\n"
+        "image, path = np.zeros((2000, 9), np.uint8), sys.argv[1]\n"
+        "codec = HuffmanCodec(chunk_size=100).fit(image)\n"
+        "def wait(i=2):\n"
+        "    if i == 2: print('begun', flush=True); time.sleep(60)\n"
+        "    return image\n"
+        f"{write}\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "begun\n"
+        assert len(list(tmp_path.iterdir())) == 1 + (before is not None)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=60)[1]
+    assert errors.endswith("KeyboardInterrupt\n")
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [before] * path.exists()
 
 

@@ -79,7 +79,10 @@ def tables_and_symbols(draw):
 
 
 @settings(max_examples=100, deadline=None)
-@given(drawn=tables_and_symbols(), n_lanes=st.sampled_from([None, 1, 3, 64, 65_536]))
+@given(
+    drawn=tables_and_symbols(),
+    n_lanes=st.sampled_from([None, 1, 3, 19, 20, 64, 65_536]),
+)
 def test_decoding_gives_the_symbols_back(drawn, n_lanes):
     tables, symbols = drawn
     data = check_rans(symbols, tables, n_lanes=n_lanes)

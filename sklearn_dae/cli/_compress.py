@@ -1,13 +1,19 @@
 """``sklearn-dae compress``: images to an archive."""
 
 import argparse
+import math
 import sys
 from functools import partial
 from typing import Any
 
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.cli._fitting import fit_codec, parameters_beside
-from sklearn_dae.cli._input import bytes_on_disk, read_codec, read_images
+from sklearn_dae.cli._input import (
+    bytes_on_disk,
+    open_images,
+    read_codec,
+    read_images,
+)
 from sklearn_dae.cli._messages import listed, warn
 from sklearn_dae.cli._options import (
     UsageError,
@@ -20,9 +26,11 @@ from sklearn_dae.cli._options import (
 )
 from sklearn_dae.cli._output import check_file, file_output
 from sklearn_dae.cli._progress import counting
-from sklearn_dae.cli._summary import Fidelity, compare, summary
+from sklearn_dae.cli._summary import Fidelity, Images, compare, summary
 from sklearn_dae.codecs import Codec
-from sklearn_dae.datasets import ImageSet
+
+#: Pixels that are read at a time.
+_BLOCK_PIXELS = 2**20
 
 
 def add_command(commands: Any) -> None:
@@ -79,15 +87,20 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_usage(arguments)
     output = arguments.output
     check_file(output, arguments.force)
-    codec = None if arguments.model is None else read_codec(arguments.model)
-    images = read_images(arguments.images, key=arguments.key, grey=arguments.grey)
-    if codec is None:
+    source = {"key": arguments.key, "grey": arguments.grey}
+    images: Images
+    if arguments.model is not None:
+        codec = read_codec(arguments.model)
+        images = open_images(arguments.images, **source)
+    else:
+        images = read_images(arguments.images, **source)
         codec = fit_codec(images, arguments, parameters_beside(images))
+    block_size = max(1, _BLOCK_PIXELS // math.prod(images.shape))
     with file_output(output, arguments.force) as file:
         with counting("compressing", len(images)) as progress:
             info = write_archive(
                 file,
-                images,
+                images.blocks(block_size),
                 codec,
                 model=arguments.place,
                 chunk_size=arguments.chunk_size,
@@ -119,7 +132,7 @@ def _check_usage(arguments: argparse.Namespace) -> None:
         )
 
 
-def _read_back(file: Any, images: ImageSet, codec: Codec | None) -> Fidelity:
+def _read_back(file: Any, images: Images, codec: Codec | None) -> Fidelity:
     """Compare what is in the archive with the images, before it gets its name."""
     file.seek(0)
     with (
@@ -145,7 +158,7 @@ def _promised_error(codec: Any) -> float:
     return float("inf") if bound is None else float(bound)
 
 
-def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:
+def _tell_of_images_apart(numbers: tuple[int, ...], images: Images) -> None:
     names = [images.names[i] if images.names else f"image {i}" for i in numbers]
     are = "is" if len(names) == 1 else "are"
     warn(

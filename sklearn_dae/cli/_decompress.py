@@ -1,6 +1,7 @@
 """``sklearn-dae decompress``: an archive to images."""
 
 import argparse
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,30 @@ from sklearn_dae.cli._output import (
     folder_output,
 )
 from sklearn_dae.cli._progress import counting
-from sklearn_dae.cli._restoring import check_png, write_npy, write_npz, write_pngs
+from sklearn_dae.cli._restoring import (
+    check_idx,
+    check_png,
+    write_gzipped_idx,
+    write_idx,
+    write_npy,
+    write_npz,
+    write_pngs,
+)
 from sklearn_dae.cli._verify import damage_lines
 
 #: Endings of files that this command does not write: whoever names one means no folder.
 _NOT_A_FOLDER = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dae", ".gz"}
+
+#: Names of IDX files, as of MNIST's: images.idx, t10k-images-idx3-ubyte.gz.
+_IDX = re.compile(r".*[.-]idx(\d-ubyte)?(\.gz)?", re.IGNORECASE)
+
+#: What writes a file of an array, by the kind of output.
+_WRITERS = {
+    "npy": write_npy,
+    "npz": write_npz,
+    "idx": write_idx,
+    "idx.gz": write_gzipped_idx,
+}
 
 
 def add_command(commands: Any) -> None:
@@ -44,8 +64,8 @@ def add_command(commands: Any) -> None:
         "--output",
         required=True,
         metavar="OUTPUT",
-        help="a .npy or .npz file, - for a .npy file on standard output, or else a "
-        "folder, for PNG files with the names of the images",
+        help="a .npy, .npz, .idx or .idx.gz file, - for a .npy file on standard "
+        "output, or else a folder, for PNG files with the names of the images",
     )
     parser.add_argument(
         "--force",
@@ -77,6 +97,8 @@ def _run(arguments: argparse.Namespace) -> int:
     with archive_input(arguments.archive, arguments.model, salvage=salvage) as archive:
         if kind == "folder":
             check_png(archive)
+        elif kind.startswith("idx"):
+            check_idx(archive)
         _ = archive.codec  # Where there is none, nothing is begun.
         found = _verify(archive) if arguments.salvage else None
         numbers = _intact(archive, found)
@@ -102,9 +124,12 @@ def _kind_of(output: str) -> str:
         return "npy"
     if suffix == ".npz":
         return "npz"
+    if _IDX.fullmatch(Path(output).name) and not Path(output).is_dir():
+        return "idx.gz" if suffix == ".gz" else "idx"
     if suffix in _NOT_A_FOLDER and not Path(output).is_dir():
         raise ValueError(
-            f"-o {output}: expected a folder for PNG files, a .npy or .npz file, or -."
+            f"-o {output}: expected a folder for PNG files, a .npy, .npz or .idx "
+            "file, or -."
         )
     return "folder"
 
@@ -141,6 +166,5 @@ def _restore(
                 write_npy(sys.stdout.buffer, archive, numbers, progress)
                 sys.stdout.buffer.flush()
         else:
-            write = write_npy if kind == "npy" else write_npz
             with file_output(output, force) as file:
-                write(file, archive, numbers, progress)
+                _WRITERS[kind](file, archive, numbers, progress)

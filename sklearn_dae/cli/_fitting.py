@@ -73,7 +73,8 @@ def fit_codec(
     autoencoder = _make_autoencoder(images, arguments, most_parameters)
     codec = TransformCodec(autoencoder, **_quality(images, arguments))
     _train(autoencoder, images)
-    return codec.fit(images.data)
+    _fit_showing_progress(codec, images)
+    return codec
 
 
 def _check_pixels(images: ImageSet) -> None:
@@ -157,14 +158,19 @@ def _hidden_layer_sizes(
 
 
 def _train(autoencoder: DeepAutoencoderCompressor, images: ImageSet) -> None:
-    bar = progress_bar() if sys.stderr.isatty() else None
-    if bar is not None:
-        autoencoder.set_callbacks(bar)
-    # The bar writes to stdout, where the archive may be to go.
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
-        autoencoder.fit(images.data)
-    autoencoder.set_callbacks()
+        _fit_showing_progress(autoencoder, images)
     if autoencoder.message_.startswith("STOP: interrupted"):
         # The compressor would go on with what it has, which nobody asked for here.
         raise KeyboardInterrupt
+
+
+def _fit_showing_progress(estimator: Any, images: ImageSet) -> None:
+    bar = progress_bar() if sys.stderr.isatty() else None
+    if bar is not None:
+        estimator.set_callbacks(bar)
+    # The bar writes to stdout, where the archive may be to go.
+    with redirect_stdout(sys.stderr):
+        estimator.fit(images.data)
+    estimator.set_callbacks()

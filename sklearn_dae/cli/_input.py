@@ -7,15 +7,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
 from sklearn_dae.archive import Archive, load_model, open_archive
 from sklearn_dae.archive._format import SIGNATURE as MODEL_SIGNATURE
+from sklearn_dae.cli._summary import Images
 from sklearn_dae.codecs import Codec
-from sklearn_dae.datasets import ImageSet, load_images
+from sklearn_dae.datasets import ImageFolder, ImageSet, load_images
 
 
 def read_images(path: str, *, key: str | None = None, grey: bool = False) -> ImageSet:
@@ -30,10 +30,8 @@ def read_images(path: str, *, key: str | None = None, grey: bool = False) -> Ima
         return load_images(path, grey=grey, key=key)
     if key is not None:
         raise ValueError("--key is for .npz files; standard input is a .npy file.")
-    # With no more than `read`, NumPy does not ask where in a file it stands.
-    stream = SimpleNamespace(read=sys.stdin.buffer.read)
     try:
-        array = np.lib.format.read_array(stream, allow_pickle=False)
+        array = _map_array(sys.stdin.buffer)
     except (ValueError, EOFError) as error:
         raise ValueError(
             f"Standard input cannot be read as a .npy file of numbers: {error}"
@@ -41,12 +39,40 @@ def read_images(path: str, *, key: str | None = None, grey: bool = False) -> Ima
     return ImageSet.from_array(array, "standard input")
 
 
-def bytes_on_disk(path: str, images: ImageSet) -> int | None:
+def open_images(path: str, *, key: str | None = None, grey: bool = False) -> Images:
+    """Open images to be gone through a block at a time, which need not be in memory.
+
+    Errors are those of `read_images`; those of single files of a folder come later.
+    """
+    if key is None and os.path.isdir(path):
+        return ImageFolder(path, grey=grey)
+    return read_images(path, key=key, grey=grey)
+
+
+def _map_array(stream: BinaryIO) -> np.ndarray:
+    """Copy a .npy file to the disk, and map it to memory; it goes with the array."""
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(stream, copy)
+        copy.seek(0)
+        version = np.lib.format.read_magic(copy)
+        if version == (1, 0):
+            header = np.lib.format.read_array_header_1_0(copy)
+        else:
+            header = np.lib.format.read_array_header_2_0(copy)
+        shape, is_fortran, dtype = header
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects.")
+        order: Literal["C", "F"] = "F" if is_fortran else "C"
+        return np.memmap(copy, dtype, "r", copy.tell(), shape, order)
+
+
+def bytes_on_disk(path: str, images: Images) -> int | None:
     """Return the size of what images were read from, where it is on disk."""
     if path == "-":
         return None
-    files = [Path(path, name) for name in images.names] or [Path(path)]
-    return sum(file.stat().st_size for file in files)
+    if not images.names:
+        return os.path.getsize(path)
+    return sum(os.path.getsize(os.path.join(path, name)) for name in images.names)
 
 
 def read_codec(path: Path) -> Codec:

@@ -23,6 +23,7 @@ from sklearn_dae.cli import (
 )
 from sklearn_dae.cli._messages import told, warn
 from sklearn_dae.cli._options import UsageError
+from sklearn_dae.cli._signals import Terminated, raising_terminated
 from sklearn_dae.exceptions import OutOfDomainWarning
 
 #: Exit statuses; argparse exits with 2 too.
@@ -30,7 +31,7 @@ ERROR, USAGE, INTERRUPTED = 1, 2, 130
 
 _EPILOG = """\
 exit status: 0 if all is well, 1 after an error or if something is damaged, 2 after
-wrong usage, 130 after Ctrl-C
+wrong usage, 130 after Ctrl-C, 143 after SIGTERM
 
   sklearn-dae compress photos -o photos.dae
   sklearn-dae decompress photos.dae -o restored
@@ -49,12 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         The exit status: 0, 1 after an error or where something is damaged, 130 after
-        Ctrl-C. Wrong usage exits with 2.
+        Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Wrong usage exits with 2.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        with warnings.catch_warnings():
+        with raising_terminated(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
             # Commands tell of such images by their names.
             warnings.simplefilter("ignore", OutOfDomainWarning)
@@ -67,6 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sklearn-dae: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except Terminated as signal:
+        # The terminal may be gone.
+        with suppress(OSError):
+            print("sklearn-dae: terminated", file=sys.stderr)
+        return signal.status
     except BrokenPipeError:
         # Whoever read the output has gone; there is nobody left to tell, and Python
         # must not try again to write what is left.

@@ -4,6 +4,7 @@ In: an archive, and the numbers of images. Out: what is written of them, a chunk
 in memory at a time.
 """
 
+import gzip
 import io
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy as np
 from sklearn_dae.archive import Archive
 from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._messages import image_size
+from sklearn_dae.datasets._idx import idx_header
 
 
 def batches(archive: Archive, numbers: np.ndarray) -> Iterator[np.ndarray]:
@@ -31,6 +33,15 @@ def check_png(archive: Archive) -> None:
             f"The images are {archive.dtype} of {image_size(archive.image_shape)}, "
             "but PNG files are written of uint8 images of two dimensions; write an "
             "array: -o FILE.npy."
+        )
+
+
+def check_idx(archive: Archive) -> None:
+    """Raise ValueError if images cannot be an IDX file."""
+    if archive.dtype != np.uint8:
+        raise ValueError(
+            f"The images are {archive.dtype}, but IDX files are written of uint8 "
+            "images; write another array: -o FILE.npy."
         )
 
 
@@ -63,6 +74,26 @@ def write_npy(
     shape = (len(numbers), *archive.image_shape)
     header = np.lib.format.header_data_from_array_1_0(np.empty(0, archive.dtype))
     np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
+    _write_pixels(file, archive, numbers, progress)
+
+
+def write_idx(file: Any, archive: Archive, numbers: np.ndarray, progress: Any) -> None:
+    """Write an IDX file of all images."""
+    file.write(idx_header((len(numbers), *archive.image_shape)))
+    _write_pixels(file, archive, numbers, progress)
+
+
+def write_gzipped_idx(
+    file: BinaryIO, archive: Archive, numbers: np.ndarray, progress: Any
+) -> None:
+    """Write an IDX file of all images, gzipped; the same images make the same bytes."""
+    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as zipped:
+        write_idx(zipped, archive, numbers, progress)
+
+
+def _write_pixels(
+    file: Any, archive: Archive, numbers: np.ndarray, progress: Any
+) -> None:
     n_done = 0
     for batch in batches(archive, numbers):
         file.write(np.ascontiguousarray(archive[batch]).data)

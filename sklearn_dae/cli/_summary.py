@@ -13,7 +13,10 @@ import numpy as np
 
 from sklearn_dae.archive import Archive, ArchiveInfo
 from sklearn_dae.cli._messages import counted, decibels, image_size
-from sklearn_dae.datasets import ImageSet
+from sklearn_dae.datasets import ImageFolder, ImageSet
+
+#: Images that can be gone through a block at a time.
+Images = ImageSet | ImageFolder
 
 #: Bytes of images that LZMA is tried on.
 _SAMPLE_BYTES = 2**22
@@ -37,20 +40,19 @@ class Fidelity:
 
 
 def compare(
-    archive: Archive, images: ImageSet, progress: Callable[[int], None] | None
+    archive: Archive, images: Images, progress: Callable[[int], None] | None
 ) -> Fidelity:
     """Read all images back from an archive, and compare them with the original ones."""
     total = largest = 0.0
-    for start, restored in archive.chunks():
+    blocks = images.blocks(archive.info().chunk_size)
+    for (start, restored), block in zip(archive.chunks(), blocks, strict=True):
         rows = restored.reshape(len(restored), -1)
-        error = np.subtract(
-            images.data[start : start + len(rows)], rows, dtype=np.float64
-        )
+        error = np.subtract(block.data, rows, dtype=np.float64)
         largest = max(largest, float(np.abs(error).max()))
         total += float(np.square(error, out=error).sum())
         if progress is not None:
             progress(start + len(rows))
-    mse = total / images.data.size
+    mse = total / math.prod(archive.shape)
     # Codecs know the range of pixels: that of the type for 8 bits.
     codec: Any = archive.codec
     span = codec.high_ - codec.low_ or 1.0
@@ -58,12 +60,11 @@ def compare(
     return Fidelity(psnr, largest)
 
 
-def lzma_bytes(images: ImageSet) -> float:
+def lzma_bytes(images: Images) -> float:
     """Return how many bytes an image takes if LZMA packs the pixels, without loss."""
-    image_bytes = images.data.shape[1] * images.data.dtype.itemsize
-    n_sample = min(len(images), max(1, _SAMPLE_BYTES // image_bytes))
-    sample = np.ascontiguousarray(images.data[:n_sample])
-    return len(lzma.compress(sample.tobytes())) / n_sample
+    image_bytes = next(images.blocks(1)).data.nbytes
+    sample = next(images.blocks(max(1, _SAMPLE_BYTES // image_bytes)))
+    return len(lzma.compress(sample.data.tobytes())) / len(sample)
 
 
 def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
@@ -91,7 +92,7 @@ def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
 
 def summary(
     info: ArchiveInfo,
-    images: ImageSet,
+    images: Images,
     disk_bytes: int | None,
     fidelity: Fidelity,
 ) -> list[str]:

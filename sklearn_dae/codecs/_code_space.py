@@ -66,9 +66,19 @@ class CodeSpace:
 
         codes : ndarray of shape (n_samples, n_components)
             Codes of training images.
+
+        Raises
+        ------
+        ValueError
+            If what it decodes close to these codes is not finite.
         """
         mean = codes.mean(axis=0, dtype=np.float64)
         metric = _metric(transformer, codes)
+        if not np.isfinite(metric).all():
+            raise ValueError(
+                f"{type(transformer).__name__} restores images with NaN or infinity "
+                "from codes close to those of training images; fit another transformer."
+            )
         values, vectors = np.linalg.eigh(metric)
         values += _DAMPING * max(values.mean(), np.finfo(np.float64).tiny)
         root = (vectors * np.sqrt(values)) @ vectors.T

@@ -4,7 +4,7 @@ In: training images and what is predicted of them. Out: a `PixelModel`, by Adam 
 bits that randomly drawn pixels take.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -31,6 +31,9 @@ _BATCH_SIZE, _LEAST_STEPS, _MOST_STEPS, _N_VISITS = 2048, 200, 4000, 20
 #: Pixels that are drawn at a time. Where all is black around a pixel, only one in
 #: ``_BLANK_WEIGHT`` is kept, and counts for all.
 _DRAWN, _BLANK_WEIGHT = 2**18, 16
+
+#: Parts of the training after which it tells how far it is.
+N_PARTS = 100
 
 #: Adam's highest rate, and what its moments are multiplied by each step.
 _RATE, _MOMENTUM, _SECOND_MOMENTUM = 3e-3, 0.9, 0.99
@@ -116,6 +119,7 @@ def fit_pixel_model(
     shape: tuple[int, int],
     max_error: int = 0,
     seed: int = 0,
+    on_part: Callable[[], object] | None = None,
 ) -> PixelModel:
     """Train a model of pixels.
 
@@ -132,6 +136,10 @@ def fit_pixel_model(
 
     seed : int, default=0
         Of the random draws.
+
+    on_part : callable, default=None
+        Called after each of ``N_PARTS`` equal parts of the training; ends it by
+        returning True.
     """
     rng = np.random.default_rng(seed)
     sampler = _Sampler(images, predictions, shape, max_error, rng)
@@ -154,6 +162,9 @@ def fit_pixel_model(
     with one_blas_thread():
         for step in range(n_steps):
             network.improve(next(batches), _rate(step / n_steps))
+            part_ends = (step + 1) * N_PARTS // n_steps > step * N_PARTS // n_steps
+            if part_ends and on_part is not None and on_part():
+                break
     return PixelModel(
         shape,
         max_error,

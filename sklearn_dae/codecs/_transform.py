@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.codecs._base import Codec, mean_squared_error
@@ -21,7 +22,7 @@ from sklearn_dae.codecs._images import (
 )
 from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
 from sklearn_dae.codecs._pixel_model import PixelModel
-from sklearn_dae.codecs._pixel_training import fit_pixel_model
+from sklearn_dae.codecs._pixel_training import N_PARTS, fit_pixel_model
 from sklearn_dae.codecs._store import pack_apart, read_places, unpack_apart
 from sklearn_dae.coding import (
     ByteReader,
@@ -40,15 +41,15 @@ _LEARNING_ROWS, _SEARCH_ROWS, _LEARNING_PIXELS = 10_000, 2_000, 2**26
 #: Without any wish, quantising adds this fraction to the error of the transformer.
 _ADDED_ERROR = 0.25
 
-#: Images that a lane of rANS codes. Fewer make decoding faster, which is to cost little
-#: beside the transformer; more save three bytes a lane.
+#: Images that a lane of rANS codes. Fewer make decoding of many images faster, which is
+#: to cost little beside the transformer; more save three bytes a lane.
 _ROWS_OF_LANE = 64
 
 #: Halvings of the range of steps, 17 octaves wide, in the search for one.
 _N_BISECTIONS = 14
 
 
-class TransformCodec(Codec):
+class TransformCodec(CallbackSupportMixin, Codec):
     """Store images as the quantised codes of a transformer.
 
     The codes are turned to coordinates in which all directions matter alike for the
@@ -179,8 +180,11 @@ class TransformCodec(Codec):
         self.rotate = rotate
         self.chunk_size = chunk_size
 
+    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the transformer, if it is not, then quantiser and tables to its codes.
+
+        Callbacks follow the training of the model of pixels, which bounded errors take.
 
         Parameters
         ----------
@@ -198,8 +202,8 @@ class TransformCodec(Codec):
         Raises
         ------
         ValueError
-            If a target cannot be reached, however fine or coarse the quantiser, or
-            pixels are to be bounded that are not of 8 bits.
+            If a target cannot be reached, however fine or coarse the quantiser, pixels
+            are to be bounded that are not of 8 bits, or the transformer gives NaN.
 
         TypeError
             If pixels are to be bounded and the transformer has no exact arithmetic.
@@ -210,10 +214,13 @@ class TransformCodec(Codec):
             check_bytes(X.dtype)
             check_exact(self.transformer)
             choose_image_shape(self.image_shape, X.shape[1])
+        n_parts = N_PARTS if self._bounds_pixels else 0
+        context = self._init_callback_context(max_subtasks=n_parts)
+        context.call_on_fit_task_begin(estimator=self, X=X)
         self.transformer_ = _fitted(self.transformer, X)
         most_rows = max(_LEARNING_PIXELS // X.shape[1], 100)
         X = _sample(X, min(most_rows, _LEARNING_ROWS))
-        codes = np.asarray(self.transformer_.transform(X))
+        codes = self._codes(X)
         self._code_dtype = codes.dtype
         if self.rotate:
             self._space = CodeSpace.learn(self.transformer_, codes)
@@ -229,13 +236,14 @@ class TransformCodec(Codec):
         self._pixel_model: PixelModel | None = None
         self._exact = None
         if self._bounds_pixels:
-            self._learn_pixels(X, symbols)
+            self._learn_pixels(X, symbols, context)
         else:
             restored = self._restore(symbols)
             self.psnr_ = self._psnr(X, restored)
             if self.fallback:
                 errors = squared_errors(X, restored)
                 self.error_limit_ = error_limit(errors, X.shape[1], self._span)
+        context.call_on_fit_task_end(estimator=self, X=X)
         return self
 
     def _check_parameters(self) -> None:
@@ -263,11 +271,19 @@ class TransformCodec(Codec):
     def _bounds_pixels(self) -> bool:
         return self.lossless or self.max_abs_error is not None
 
-    def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray) -> None:
+    def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray, context: Any) -> None:
         """Learn how pixels depend on what the codes tell of them."""
+
+        def tell_callbacks() -> bool:
+            part = context.subcontext(task_name="pixel model")
+            part.call_on_fit_task_begin(estimator=self, X=X)
+            stops: bool = part.call_on_fit_task_end(estimator=self, X=X)
+            return stops
+
         predicted = self._predict(symbols)
         shape = choose_image_shape(self.image_shape, X.shape[1])
-        model = fit_pixel_model(X, predicted, shape, self.max_abs_error or 0)
+        max_error = self.max_abs_error or 0
+        model = fit_pixel_model(X, predicted, shape, max_error, on_part=tell_callbacks)
         X, predicted = _sample(X, _SEARCH_ROWS), _sample(predicted, _SEARCH_ROWS)
         coded = encode_pixels(X, predicted, model)
         self._pixel_model = model
@@ -363,7 +379,21 @@ class TransformCodec(Codec):
     def _to_pixels(self, codes: np.ndarray) -> np.ndarray:
         codes = codes.astype(self._code_dtype, copy=False)
         pixels = np.asarray(self.transformer_.inverse_transform(codes))
+        if np.isnan(pixels).any():
+            raise ValueError(
+                f"{type(self.transformer_).__name__} restores images with NaN, which "
+                "are no images; fit another transformer."
+            )
         return np.clip(pixels, self.low_, self.high_)
+
+    def _codes(self, X: np.ndarray) -> np.ndarray:
+        codes = np.asarray(self.transformer_.transform(X))
+        if not np.isfinite(codes).all():
+            raise ValueError(
+                f"{type(self.transformer_).__name__} gives codes with NaN or infinity, "
+                "which cannot be quantised; fit another transformer."
+            )
+        return codes
 
     def symbols(self, X: Any) -> np.ndarray:
         """Quantise the codes of images: what the entropy coder is given.
@@ -381,7 +411,7 @@ class TransformCodec(Codec):
         return self._symbols(self._check_rows(X))
 
     def _symbols(self, X: np.ndarray) -> np.ndarray:
-        codes = np.asarray(self.transformer_.transform(X))
+        codes = self._codes(X)
         return self.quantizer_.transform(self._space.coordinates(codes))
 
     def _encode_chunk(self, X: np.ndarray) -> bytes:
@@ -420,7 +450,11 @@ class TransformCodec(Codec):
             reader.finish()
             return stored
         if self._pixel_model is None:
-            restored = self._restore(symbols)
+            try:
+                restored = self._restore(symbols)
+            except ValueError as error:
+                # Codes that were stored can be restored, unless the model is damaged.
+                raise BitstreamError(str(error)) from error
         else:
             pixels = reader.take(reader.n_left)
             restored = decode_pixels(pixels, self._predict(symbols), self._pixel_model)
@@ -433,8 +467,7 @@ class TransformCodec(Codec):
 
     def _decode_codes(self, data: bytes, n_rows: int) -> np.ndarray:
         # A claim is checked before memory is taken for it.
-        tables = self.tables_
-        least_bits = sum(tables.precision - math.log2(table.max()) for table in tables)
+        tables, least_bits = self.tables_, self.tables_.least_bits
         if n_rows * least_bits > 8 * len(data):
             raise BitstreamError(
                 f"{len(data)} bytes cannot hold {n_rows} images of at least "

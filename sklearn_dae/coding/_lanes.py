@@ -38,8 +38,12 @@ MAX_LANES = 2**16
 #: state that is not followed by a word.
 _FIRST_STATE = 2**16
 
-#: Symbols whose intervals are unpacked together, so that they stay in cache.
+#: Symbols that are unpacked together, so that they stay in cache.
 _BLOCK_SIZE = 2**15
+
+#: Fewer lanes are decoded one by one: a step of NumPy's takes as long as so many
+#: symbols of Python's.
+_FEW_LANES = 20
 
 # Operands as arrays: ufuncs take them twice as fast as scalars.
 _16, _32 = np.array(16, np.uint64), np.array(32, np.uint64)
@@ -166,6 +170,12 @@ class LaneDecoder:
         precision : int
             Binary logarithm of the number of slots of a table.
         """
+        if self.n_lanes < _FEW_LANES:
+            block_size = self.n_lanes * (_BLOCK_SIZE // _FEW_LANES)
+            for begin in range(0, slots.size, max(1, block_size)):
+                block = slots[begin : begin + block_size]
+                self._advance_one_by_one(block, intervals, precision)
+            return
         shift = np.array(precision, np.uint64)
         lowest_bits = np.array(2**precision - 1, np.uint64)
         x, low = self._states, np.empty(self.n_lanes, bool)
@@ -185,6 +195,30 @@ class LaneDecoder:
             np.bitwise_and(interval, _LOWEST_32, out=interval)
             np.add(x, interval, out=x)
             self._take_words(x, np.less(x, _LEAST, out=low).nonzero()[0])
+
+    def _advance_one_by_one(
+        self, slots: np.ndarray, intervals: np.ndarray, precision: int
+    ) -> None:
+        """Do the same in whole numbers of Python's."""
+        lowest_bits, least, lowest_32 = 2**precision - 1, _FIRST_STATE, 2**32 - 1
+        interval_of, words = intervals.data, self._words.data
+        states, n_lanes, n_taken = self._states.tolist(), self.n_lanes, self._n_taken
+        decoded = []
+        for i, first in enumerate(slots.tolist()):
+            lane = i % n_lanes
+            x = states[lane]
+            slot = first + (x & lowest_bits)
+            interval = interval_of[slot]
+            x = (x >> precision) * (interval >> 32) + (interval & lowest_32)
+            if x < least:
+                if n_taken == len(words):
+                    raise self._missing_words(1)
+                x = x << 16 | words[n_taken]
+                n_taken += 1
+            states[lane] = x
+            decoded.append(slot)
+        slots[:] = decoded
+        self._states[:], self._n_taken = states, n_taken
 
     def slots(self, n: int, precision: int) -> np.ndarray:
         """Slots of the next symbols of the first n lanes, as int64."""
@@ -218,13 +252,15 @@ class LaneDecoder:
     def _take_words(self, x: np.ndarray, lanes: np.ndarray) -> None:
         words = self._words[self._n_taken : self._n_taken + lanes.size]
         if words.size < lanes.size:
-            raise BitstreamError(
-                f"The stream ends after {self._words.size} words, where "
-                f"{lanes.size - words.size} more were expected: bytes are missing, or "
-                "the tables differ."
-            )
+            raise self._missing_words(lanes.size - words.size)
         self._n_taken += lanes.size
         x[lanes] = x[lanes] << _16 | words
+
+    def _missing_words(self, n: int) -> BitstreamError:
+        return BitstreamError(
+            f"The stream ends after {self._words.size} words, where {n} more were "
+            "expected: bytes are missing, or the tables differ."
+        )
 
 
 def _read_lanes(data: bytes) -> tuple[int, int]:

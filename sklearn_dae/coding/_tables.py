@@ -355,6 +355,12 @@ class FrequencyTables:
         n_digits = np.frexp(self._flat)[1]
         return (self.precision + 1 - n_digits).astype(np.uint8)
 
+    @cached_property
+    def least_bits(self) -> float:
+        """Bits of the most frequent symbols, one of each table."""
+        most_frequent = np.maximum.reduceat(self._flat, self._starts[:-1])
+        return float((self.precision - np.log2(most_frequent)).sum())
+
     def __len__(self) -> int:
         """Return the number of tables."""
         return len(self._starts) - 1

@@ -1,24 +1,18 @@
-"""A user's own images: a folder of image files, or an array file."""
+"""A user's own images: whatever is at a path."""
 
 import os
-import warnings
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from sklearn_dae.datasets._folder import IMAGE_SUFFIXES, load_image_folder
 from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._image_set import ImageSet
 
 #: What NumPy may raise when a file is not what it says it is.
 _DAMAGE = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
-
-#: Modes of Pillow that have a sensible conversion to grey.
-_COLOUR_MODES = ("RGB", "RGBA", "P", "LA", "CMYK", "YCbCr")
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def load_images(
@@ -127,105 +121,3 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
     """Whether the file at the path is a whole ``.npz`` file."""
     with open(path, "rb") as file:
         return zipfile.is_zipfile(file)
-
-
-def load_image_folder(
-    folder: str | os.PathLike[str], *, grey: bool = False
-) -> ImageSet:
-    """Load the PNG, JPEG, TIFF and BMP files of a folder, in the order of names.
-
-    Hidden files and files with other suffixes are passed over, folders within are not
-    entered.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        The folder.
-
-    grey : bool, default=False
-        Whether colour images are turned to grey instead of refused.
-
-    Returns
-    -------
-    ImageSet
-        8-bit images, with the names of their files.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be read.
-
-    ValueError
-        If there is no image, one cannot be read, is not 8-bit grey, or has
-        another size than the first; the message names the file.
-    """
-    folder = Path(folder)
-    files = sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        and not file.name.startswith(".")
-        and not file.is_dir()
-    )
-    if not files:
-        raise ValueError(
-            f"{folder} holds no image: expected files ending in "
-            f"{', '.join(IMAGE_SUFFIXES)}."
-        )
-    images: np.ndarray | None = None
-    for index, file in enumerate(files):
-        pixels = _read_image(file, grey)
-        if images is None:
-            images = np.empty((len(files), *pixels.shape), np.uint8)
-        if pixels.shape != images.shape[1:]:
-            raise ValueError(
-                f"{file} is {_size(pixels)} pixels, but {files[0]} is "
-                f"{_size(images[0])}; all images must have the same size."
-            )
-        images[index] = pixels
-    assert images is not None
-    return ImageSet(
-        images.reshape(len(files), -1),
-        images.shape[1:],
-        str(folder),
-        [file.name for file in files],
-    )
-
-
-def _read_image(file: Path, grey: bool) -> np.ndarray:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "Reading image files needs Pillow: pip install 'sklearn-dae[full]'."
-        ) from error
-    try:
-        with warnings.catch_warnings(), Image.open(file) as image:
-            # Pillow warns of files that it reads only in part.
-            warnings.simplefilter("error")
-            return np.asarray(_to_grey(image, file, grey))
-    except (OSError, SyntaxError, Warning, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file} cannot be read as an image: {error}") from error
-
-
-def _to_grey(image: Any, file: Path, grey: bool) -> Any:
-    if getattr(image, "n_frames", 1) > 1:
-        raise ValueError(f"{file} holds {image.n_frames} images; expected one.")
-    if image.mode == "L":
-        return image
-    if image.mode == "1":
-        return image.convert("L")
-    is_colour = image.mode in _COLOUR_MODES
-    if is_colour and grey:
-        # A palette may have transparent colours, which only RGBA can hold.
-        return image.convert("RGBA" if image.mode == "P" else "RGB").convert("L")
-    remedy = ", or ask for colour to be turned to grey (grey=True, --grey)"
-    raise ValueError(
-        f"{file} has mode {image.mode}, expected 8-bit grey; convert it"
-        f"{remedy if is_colour else ''}."
-    )
-
-
-def _size(pixels: np.ndarray) -> str:
-    height, width = pixels.shape
-    return f"{width} x {height}"

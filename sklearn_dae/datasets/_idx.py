@@ -88,6 +88,12 @@ def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndar
     return np.frombuffer(content, dtype, offset=start).reshape(shape)
 
 
+def idx_header(shape: tuple[int, ...]) -> bytes:
+    """Return what stands in an IDX file before an array of bytes of that shape."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in shape)
+    return bytes([0, 0, 0x08, len(shape)]) + sizes
+
+
 def check_md5(content: bytes, expected: str | None, source: str) -> None:
     """Raise ValueError unless the content has the expected checksum, if any."""
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()

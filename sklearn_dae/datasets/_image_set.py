@@ -1,8 +1,8 @@
 """What every loader returns."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -74,3 +74,9 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def blocks(self, n_images: int) -> Iterator["ImageSet"]:
+        """Go through the images, so many at a time; the last ones may be fewer."""
+        for start in range(0, len(self), n_images):
+            part = slice(start, start + n_images)
+            yield replace(self, data=self.data[part], names=self.names[part])
