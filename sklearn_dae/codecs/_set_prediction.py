@@ -5,6 +5,7 @@ prediction, and the direction in which differences from it are counted. All in w
 numbers.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +28,10 @@ class SetPredictor(NamedTuple):
     references : ndarray of int64 of shape (1 or 2, n_pixels + 1)
         The smallest and the largest pixel at each place, or the centroid.
 
-    left, above : ndarray of int of shape (n_pixels,)
-        Place of the pixel to the left of each, and of that above; where there is no
-        such pixel, the other one, and for the first pixel the last entry.
+    neighbours : ndarray of int of shape (3, n_pixels)
+        Places of the pixels to the left of each, above, and above to the left. In the
+        first row all are that to the left, in the first column that above, and of the
+        first pixel the last entry.
 
     limits : tuple of (low, high)
         Smallest and largest prediction.
@@ -37,8 +39,7 @@ class SetPredictor(NamedTuple):
 
     method: str
     references: np.ndarray
-    left: np.ndarray
-    above: np.ndarray
+    neighbours: np.ndarray
     limits: tuple[int, int]
 
     @classmethod
@@ -52,12 +53,15 @@ class SetPredictor(NamedTuple):
         """Make it from images of shape (1 or 2, height * width)."""
         height, width = shape
         places = np.arange(height * width).reshape(shape)
-        left, above = np.full((2, *shape), places.size)
-        left[:, 1:], above[1:] = places[:, :-1], places[:-1]
-        left[1:, 0], above[0, 1:] = above[1:, 0], left[0, 1:]
+        neighbours = np.full((3, *shape), places.size)
+        neighbours[:, 0, 1:] = places[0, :-1]
+        neighbours[:, 1:, 0] = places[:-1, 0]
+        neighbours[0, 1:, 1:] = places[1:, :-1]
+        neighbours[1, 1:, 1:] = places[:-1, 1:]
+        neighbours[2, 1:, 1:] = places[:-1, :-1]
         padded = np.concatenate([references, references[:, :1]], axis=1)
         return cls(
-            method, padded.astype(np.int64), left.ravel(), above.ravel(), limits
+            method, padded.astype(np.int64), neighbours.reshape(3, -1), limits
         )
 
     @property
@@ -66,7 +70,7 @@ class SetPredictor(NamedTuple):
         return int(self.references[0, -1])
 
     def predict(
-        self, place: np.ndarray | int, left: np.ndarray, above: np.ndarray
+        self, place: np.ndarray | int, neighbours: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray | int]:
         """Predict pixels.
 
@@ -75,9 +79,9 @@ class SetPredictor(NamedTuple):
         place : ndarray of int or int
             Their places.
 
-        left, above : ndarray of int64
-            The pixels at the places ``left`` and ``above`` of each; their last axis
-            is that of the places, if there are several.
+        neighbours : sequence of 3 ndarrays of int64
+            The neighbours of each; their last axis is that of the places, if there
+            are several.
 
         Returns
         -------
@@ -87,20 +91,26 @@ class SetPredictor(NamedTuple):
         directions : ndarray of int64, or int
             1 where differences are counted upwards, -1 where downwards.
         """
-        at_left, at_above = self.left[place], self.above[place]
+        at = self.neighbours[:, place]
         if self.method == "centroid":
             (centroid,) = self.references
-            off = left - centroid[at_left] + (above - centroid[at_above])
-            return np.clip(centroid[place] + (off + 1 >> 1), *self.limits), 1
+            off = [
+                pixels - centroid[there]
+                for pixels, there in zip(neighbours, at, strict=True)
+            ]
+            return np.clip(centroid[place] + _median(*off), *self.limits), 1
         low, high = self.references
         if self.method == "min_max_differential":
-            downwards = 2 * left > low[at_left] + high[at_left]
+            downwards = 2 * neighbours[0] > low[at[0]] + high[at[0]]
             predictions = np.where(downwards, high[place], low[place])
             return predictions, 1 - 2 * downwards.astype(np.int64)
-        level = self._level(at_left, left) + self._level(at_above, above) >> 1
+        levels = [
+            self._level(there, pixels)
+            for pixels, there in zip(neighbours, at, strict=True)
+        ]
         half = 1 << (_LEVEL_BITS - 1)
         span = high[place] - low[place]
-        return low[place] + (level * span + half >> _LEVEL_BITS), 1
+        return low[place] + (_median(*levels) * span + half >> _LEVEL_BITS), 1
 
     def _level(self, place: np.ndarray | int, pixels: np.ndarray) -> np.ndarray:
         """Where pixels are between the smallest and the largest at their place."""
@@ -108,3 +118,9 @@ class SetPredictor(NamedTuple):
         span = np.maximum(high[place] - low[place], 1)
         above_low = np.clip(pixels - low[place], 0, span)
         return (above_low << _LEVEL_BITS) // span
+
+
+def _median(left: np.ndarray, above: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """Predict from neighbours as JPEG-LS does: on their plane, but not beyond them."""
+    low, high = np.minimum(left, above), np.maximum(left, above)
+    return np.clip(left + above - corner, low, high)
