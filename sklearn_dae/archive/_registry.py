@@ -127,7 +127,7 @@ _CODEC = {
 def _image_format_codec(cls: type) -> Kind:
     return Kind(
         cls,
-        {"scaler_": instance(PixelScaler), **_CODEC},
+        {"scaler_": instance(PixelScaler), "multiple_": count(1, 8), **_CODEC},
         _NAMES,
         check=consistency.check_image_format_codec,
     )

@@ -209,7 +209,9 @@ class GeneralCodec(Codec):
         try:
             content = METHODS[self.method].decompress(data, size)
         except _DAMAGE as error:
-            raise BitstreamError(f"The {self.method} stream is bad: {error}.") from error
+            raise BitstreamError(
+                f"The {self.method} stream is bad: {error}."
+            ) from error
         if len(content) != size:
             raise BitstreamError(
                 f"The {self.method} stream has {len(content)} bytes when unpacked, "

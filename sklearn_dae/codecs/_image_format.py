@@ -24,16 +24,16 @@ LAYOUTS = ("mosaic", "files")
 class ImageFormatCodec(Codec):
     """Base of the codecs that write pictures.
 
-    A subclass takes the parameters below, and has `_check_parameters`, `_require`,
-    `_is_lossless`, `_write` and `_read`.
+    A subclass takes the parameters below, checks its own in `_check_parameters`, and
+    has `_require`, `_write` and `_read`.
     """
 
     lossless: bool
     layout: str
     image_shape: tuple[int, int] | None
 
-    #: Pixels that an image is padded to a multiple of, both ways.
-    _multiple = 1
+    #: Pixels that an image in a mosaic is padded to a multiple of, both ways.
+    multiple_ = 1
 
     def _check_parameters(self) -> None:
         check_switch("lossless", self.lossless)
@@ -57,7 +57,7 @@ class ImageFormatCodec(Codec):
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the range of the pixels; a format has nothing else to learn.
+        """Learn the range of the pixels, and how to lay images out.
 
         Parameters
         ----------
@@ -85,7 +85,11 @@ class ImageFormatCodec(Codec):
         X = self._learn_rows(X)
         self._check_images()
         self.scaler_ = self._scaler(X)
+        self._learn_layout(X)
         return self
+
+    def _learn_layout(self, X: np.ndarray) -> None:
+        """Choose how images are laid out, if there is a choice."""
 
     def _check_images(self) -> None:
         """Raise unless pixels and sizes are such as the format takes."""
@@ -122,7 +126,7 @@ class ImageFormatCodec(Codec):
     @property
     def _layout(self) -> Layout:
         shape = choose_image_shape(self.image_shape, self.n_features_in_)
-        return Layout(*shape, self._multiple, self.layout == "mosaic")
+        return Layout(*shape, self.multiple_, self.layout == "mosaic")
 
     def _encode_chunk(self, X: np.ndarray) -> bytes:
         self._require()

@@ -60,9 +60,7 @@ class SetPredictor(NamedTuple):
         neighbours[1, 1:, 1:] = places[:-1, 1:]
         neighbours[2, 1:, 1:] = places[:-1, :-1]
         padded = np.concatenate([references, references[:, :1]], axis=1)
-        return cls(
-            method, padded.astype(np.int64), neighbours.reshape(3, -1), limits
-        )
+        return cls(method, padded.astype(np.int64), neighbours.reshape(3, -1), limits)
 
     @property
     def before(self) -> int:
