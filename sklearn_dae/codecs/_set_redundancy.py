@@ -171,7 +171,7 @@ default="min_max_predictive"
             places = symbols + n * self.classes_.astype(np.int64)
             counts += np.bincount(places.ravel(), minlength=counts.size)
         self.tables_ = FrequencyTables.from_counts(
-            _SEEN * counts.reshape(-1, n), precision=16, pseudo_count=1
+            list(_SEEN * counts.reshape(-1, n)), precision=16, pseudo_count=1
         )
         return self
 
