@@ -147,7 +147,7 @@ class GeneralCodec(Codec):
     >>> (codec.decode(data) == X[1500:]).all()
     np.True_
     >>> print(round(8 * len(data) / X[1500:].size, 2))  # bits a pixel
-    2.71
+    2.76
     """
 
     def __init__(

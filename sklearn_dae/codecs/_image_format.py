@@ -32,8 +32,11 @@ class ImageFormatCodec(Codec):
     layout: str
     image_shape: tuple[int, int] | None
 
-    #: Pixels that an image in a mosaic is padded to a multiple of, both ways.
-    multiple_ = 1
+    #: Pixels of the blocks of the format, to a multiple of which images may be padded.
+    _block = 1
+
+    #: Pixels, both ways, that an image in a mosaic is padded to a multiple of.
+    multiple_: int
 
     def _check_parameters(self) -> None:
         check_switch("lossless", self.lossless)
@@ -89,7 +92,8 @@ class ImageFormatCodec(Codec):
         return self
 
     def _learn_layout(self, X: np.ndarray) -> None:
-        """Choose how images are laid out, if there is a choice."""
+        """Choose whether images are padded, if there is a choice."""
+        self.multiple_ = 1
 
     def _check_images(self) -> None:
         """Raise unless pixels and sizes are such as the format takes."""

@@ -42,6 +42,9 @@ class JpegXLCodec(ImageFormatCodec):
     scaler_ : PixelScaler
         The range that becomes 0 to 255, as that of `PillowCodec`.
 
+    multiple_ : int
+        1: images in a mosaic are not padded.
+
     n_features_in_ : int
         Numbers in a row.
 
