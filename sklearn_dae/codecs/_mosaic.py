@@ -44,19 +44,24 @@ class Layout:
         width = -(-self.width // self.multiple) * self.multiple
         return height, width
 
+    @property
+    def _most(self) -> tuple[int, int]:
+        """Most rows and columns of places."""
+        height, width = self.place
+        return max(1, MAX_SIDE // height), max(1, MAX_SIDE // width)
+
     def numbers(self, n_images: int) -> list[int]:
         """How many images each picture holds."""
-        height, width = self.place
-        most = max(1, MAX_SIDE // height) * max(1, MAX_SIDE // width)
-        if not self.many:
-            most = 1
+        most = math.prod(self._most) if self.many else 1
         return [min(most, n_images - first) for first in range(0, n_images, most)]
 
     def grid(self, n_images: int) -> tuple[int, int]:
         """Rows and columns of places that make a picture nearly square."""
         height, width = self.place
+        most_rows, most_columns = self._most
+        least_columns = -(-n_images // most_rows)
         n_columns = math.ceil(math.sqrt(n_images * height / width))
-        n_columns = min(max(n_columns, 1), n_images, max(1, MAX_SIDE // width))
+        n_columns = min(max(n_columns, least_columns), most_columns, n_images)
         return -(-n_images // n_columns), n_columns
 
     def size(self, n_images: int) -> tuple[int, int]:
