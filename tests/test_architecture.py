@@ -37,7 +37,7 @@ LEVELS = [
 ]
 
 #: Packages that are imported where they are used only.
-OPTIONAL = ["matplotlib", "PIL", "rich", "pandas"]
+OPTIONAL = ["matplotlib", "PIL", "rich", "pandas", "imagecodecs", "zstandard"]
 
 
 def _modules():

@@ -60,7 +60,7 @@ class Layout:
         height, width = self.place
         most_rows, most_columns = self._most
         least_columns = -(-n_images // most_rows)
-        n_columns = math.ceil(math.sqrt(n_images * height / width))
+        n_columns = round(math.sqrt(n_images * height / width))
         n_columns = min(max(n_columns, least_columns), most_columns, n_images)
         return -(-n_images // n_columns), n_columns
 
