@@ -30,7 +30,7 @@ from sklearn_dae.codecs import (
     PillowCodec,
     SetRedundancyCodec,
 )
-from sklearn_dae.codecs._mosaic import MAX_SIDE, Layout
+from sklearn_dae.codecs._mosaic import MOSAIC_SIDE, Layout
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
 from sklearn_dae.coding import ByteReader
 from sklearn_dae.datasets import load_array, load_mnist
@@ -133,13 +133,16 @@ def test_mosaics_hold_all_images_and_are_nearly_square(shape, multiple, many, n_
     assert max(picture.shape) <= 2 * min(picture.shape) + max(layout.place)
 
 
-def test_mosaics_stay_within_what_formats_take():
+def test_mosaics_are_not_larger_than_encoders_like():
     layout = Layout(1000, 3, 1, True)
     numbers = layout.numbers(50_000)
     assert sum(numbers) == 50_000
     assert len(numbers) > 1
-    assert max(max(layout.size(n)) for n in numbers) <= MAX_SIDE
+    assert max(max(layout.size(n)) for n in numbers) <= MOSAIC_SIDE
     assert Layout(1, 2, 1, True).numbers(65536) == [65536]
+    # One image may be larger.
+    assert Layout(3000, 5, 1, True).numbers(500) == [409, 91]
+    assert Layout(3000, 5, 1, True).size(409) == (3000, 2045)
 
 
 @pytest.mark.parametrize(("codec", "coarse", "fine"), LOSSY, ids=str)

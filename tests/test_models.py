@@ -593,8 +593,10 @@ JUNK = [
 
 @pytest.mark.parametrize(
     "name",
-    ["pipeline", "dae", "codec", "huffman", "shared", "lossless codec"]
-    + ["min-max codec", "centroid codec", "general codec", "jpeg codec"],
+    [
+        *("pipeline", "dae", "codec", "huffman", "shared", "lossless codec"),
+        *("min-max codec", "centroid codec", "general codec", "jpeg codec"),
+    ],
 )
 def test_a_tampered_model_is_an_error_or_still_a_model(name, rng):
     data = model_to_bytes(fitted(name))

@@ -14,11 +14,15 @@ from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_switch
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
-from sklearn_dae.codecs._mosaic import MAX_SIDE, Layout
+from sklearn_dae.codecs._mosaic import Layout
 from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
 LAYOUTS = ("mosaic", "files")
+
+#: Most pixels along a side of an image: within the limits of every format (WebP has
+#: 16,383), and of what Pillow takes for a picture and not for an attack.
+MAX_SIDE = 8192
 
 
 class ImageFormatCodec(Codec):
