@@ -10,6 +10,7 @@ import tracemalloc
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 import zstandard
 from codec_checks import check_codec, damage
@@ -195,6 +196,15 @@ def test_one_search_ranks_them_all(split):
     fresh = split[1]
     codec = clone(codecs[1]).fit(split[0])
     assert codec.score(fresh) == -8 * len(codec.encode(fresh)) / len(fresh)
+
+
+@pytest.mark.parametrize("codec", [LOSSLESS[0], LOSSLESS[4], LOSSY[0][0]], ids=str)
+def test_named_columns_are_kept_in_mind(codec, split):
+    frames = [pd.DataFrame(X).add_prefix("pixel ") for X in split]
+    codec = clone(codec).fit(frames[0])
+    assert codec.score(frames[1]) == clone(codec).fit(split[0]).score(split[1])
+    with pytest.raises(ValueError, match="feature names"):
+        codec.encode(frames[1].add_prefix("a "))
 
 
 @pytest.mark.parametrize("codec", [LOSSLESS[0], LOSSLESS[4], LOSSY[0][0]], ids=str)

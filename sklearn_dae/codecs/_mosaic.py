@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Most pixels along a side of a mosaic. Encoders of JPEG XL and WebP write larger
-#: pictures in more bytes, as they then economise on time and memory.
+#: Most pixels along a side of a mosaic: the encoder of JPEG XL economises on memory for
+#: larger pictures, which then take a sixth more bytes.
 MOSAIC_SIDE = 2048
 
 

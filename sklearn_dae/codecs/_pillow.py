@@ -282,7 +282,7 @@ class PillowCodec(ImageFormatCodec):
                 f"Writing and reading {known.name} needs Pillow: "
                 "pip install 'sklearn-dae[full]'."
             ) from error
-        if known.feature not in features.get_supported():
+        if not features.check(known.feature):
             raise ImportError(
                 f"This Pillow was built without {known.name}: "
                 "pip install --upgrade 'sklearn-dae[full]'."
