@@ -1,15 +1,23 @@
 """Reconstructions and codes to numbers and pictures."""
 
 from sklearn_dae.evaluation._compare import Comparison, Row, compare
+from sklearn_dae.evaluation._image_displays import (
+    FilterDisplay,
+    ReconstructionDisplay,
+    plot_reconstructions,
+)
+from sklearn_dae.evaluation._loss_curve_display import LossCurveDisplay
 from sklearn_dae.evaluation._metrics import (
     psnr,
     reconstruction_scorer,
     squared_error_per_image,
 )
-from sklearn_dae.evaluation._plots import plot_reconstructions
 
 __all__ = [
     "Comparison",
+    "FilterDisplay",
+    "LossCurveDisplay",
+    "ReconstructionDisplay",
     "Row",
     "compare",
     "plot_reconstructions",
