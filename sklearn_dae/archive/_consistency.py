@@ -16,6 +16,8 @@ from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import MAX_CHUNK_SIZE
 from sklearn_dae.codecs._images import check_bytes, choose_image_shape
 from sklearn_dae.codecs._pixel_model import N_INPUTS, PixelModel
+from sklearn_dae.codecs._residuals import n_symbols
+from sklearn_dae.coding import FrequencyTables
 from sklearn_dae.network import UNITS, Layout
 
 #: Steps of `transform` that a file may ask for: a stranger's must not make it hang.
@@ -96,6 +98,49 @@ def check_huffman_codec(codec: Any) -> None:
     _expect_equal("Words of the code", len(codec._code.lengths), n_words)
 
 
+def check_general_codec(codec: Any) -> None:
+    """Raise unless there is such a compressor."""
+    _check_codec(codec)
+    codec._check_parameters()
+
+
+def check_image_format_codec(codec: Any) -> None:
+    """Raise unless the format takes such images, and their range is one it learns."""
+    _check_codec(codec)
+    codec._check_parameters()
+    codec._check_images()
+    scaler = codec.scaler_
+    if codec.dtype_ == np.uint8 and (scaler.low != 0 or not 1 <= scaler.high <= 255):
+        raise ValueError(f"Pixels are said to be in [{scaler.low}, {scaler.high}]")
+    if codec._is_lossless:
+        _expect_equal("Largest pixel", scaler.high, 255)
+
+
+def check_set_redundancy_codec(codec: Any) -> None:
+    """Raise unless all pixels can be predicted, and what is left has a table."""
+    _check_codec(codec)
+    codec._check_parameters()
+    codec._check_images()
+    references, tables = codec.references_, codec.tables_
+    _expect_equal("Type of the references", references.dtype.name, codec.dtype_.name)
+    n_references = 1 if codec.method == "centroid" else 2
+    _expect_equal("References", len(references), n_references)
+    if (references[0] > references[-1]).any():
+        raise ValueError("A smallest pixel is larger than the largest")
+    _expect_equal("Type of the classes", codec.classes_.dtype, np.uint8)
+    if codec.classes_.max() >= len(tables):
+        raise ValueError(f"A place has table {codec.classes_.max()} of {len(tables)}")
+    _check_escape(tables, n_symbols(8 * codec.dtype_.itemsize))
+
+
+def _check_escape(tables: FrequencyTables, n: int) -> None:
+    """Raise unless all tables have a given number of symbols, each of which can be."""
+    _expect_equal("Precision of the tables", tables.precision, 16)
+    _expect_equal("Symbols of the tables", {len(table) for table in tables}, {n})
+    if min(table.min() for table in tables) < 1:
+        raise ValueError("A symbol has frequency 0")
+
+
 def _check_codec(codec: Any) -> None:
     if codec.chunk_size is not None:
         check_integer("chunk_size", codec.chunk_size, 1, MAX_CHUNK_SIZE)
@@ -127,13 +172,8 @@ def check_pixel_model(model: PixelModel) -> None:
     for weights in model.weights:
         _expect_equal("Inputs of a layer", len(weights) - 1, n_below)
         n_below = weights.shape[1]
-    experts = model.experts
-    _expect_equal("Experts", len(experts), n_below)
-    _expect_equal("Precision of the experts", experts.precision, 16)
-    sizes = {len(table) for table in experts}
-    _expect_equal("Symbols of the experts", sizes, {model.n_symbols})
-    if min(table.min() for table in experts) < 1:
-        raise ValueError("An expert has a symbol of frequency 0")
+    _expect_equal("Experts", len(model.experts), n_below)
+    _check_escape(model.experts, model.n_symbols)
 
 
 def check_transform_codec(codec: Any) -> None:

@@ -36,7 +36,14 @@ from sklearn_dae.archive._fields import (
     steps,
 )
 from sklearn_dae.archive._kind import Kind
-from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import (
+    GeneralCodec,
+    HuffmanCodec,
+    JpegXLCodec,
+    PillowCodec,
+    SetRedundancyCodec,
+    TransformCodec,
+)
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.coding import FrequencyTables, HuffmanCoder, RowCode
@@ -115,6 +122,16 @@ _CODEC = {
     "high_": number(),
     **_FEATURES,
 }
+
+
+def _image_format_codec(cls: type) -> Kind:
+    return Kind(
+        cls,
+        {"scaler_": instance(PixelScaler), "multiple_": count(1, 8), **_CODEC},
+        _NAMES,
+        check=consistency.check_image_format_codec,
+    )
+
 
 _VECTOR = one_of(NONE, array("features"))
 
@@ -306,6 +323,20 @@ KINDS = (
         _NAMES,
         check=consistency.check_huffman_codec,
     ),
+    Kind(GeneralCodec, _CODEC, _NAMES, check=consistency.check_general_codec),
+    Kind(
+        SetRedundancyCodec,
+        {
+            "references_": array("references", "features", kinds="iu"),
+            "classes_": array("features", kinds="u"),
+            "tables_": instance(FrequencyTables),
+            **_CODEC,
+        },
+        _NAMES,
+        check=consistency.check_set_redundancy_codec,
+    ),
+    _image_format_codec(PillowCodec),
+    _image_format_codec(JpegXLCodec),
     Kind(
         TransformCodec,
         {

@@ -183,12 +183,15 @@ class Codec(BaseEstimator):
             the pixels: ``n_features / 2 * log2(1 + 12 * MSE / d**2)``, where d is the
             distance of two integers, and for floats a 255th of their range.
         """
-        X = self._check_rows(X)
         data = self.encode(X)
-        mse = mean_squared_error(X, self.decode(data))
+        return self._score(self._check_rows(X), len(data), self.decode(data))
+
+    def _score(self, X: np.ndarray, n_bytes: int, restored: np.ndarray) -> float:
+        """Return the score of rows that took so many bytes and were restored so."""
+        mse = mean_squared_error(X, restored)
         unit = 1.0 if self.dtype_.kind in "iu" else (self.high_ - self.low_) / 255 or 1
         rest = X.shape[1] / 2 * np.log2(1 + 12 * mse / unit**2)
-        return float(-8 * len(data) / len(X) - rest)
+        return float(-8 * n_bytes / len(X) - rest)
 
     def _check_rows(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

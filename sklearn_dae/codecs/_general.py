@@ -1,0 +1,225 @@
+"""Pixels through general compressors: gzip, bz2, lzma, zstd."""
+
+import bz2
+import lzma
+import math
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from sklearn_dae._validation import check_choice, check_integer
+from sklearn_dae.codecs._base import Codec
+from sklearn_dae.exceptions import BitstreamError
+
+#: Most memory, in bytes, that a file may make a reader of lzma or zstd take for looking
+#: back: what the strongest levels need.
+_MOST_MEMORY = 2**27
+
+#: Bytes that zstd is fed at once. Each four of them can become 128 KiB.
+_ZSTD_STEP = 256
+
+#: Added to the logarithm of zlib's window, asks for the header of gzip.
+_GZIP_HEADER = 16
+
+
+def _gzip(data: bytes, level: int) -> bytes:
+    packer = zlib.compressobj(level, zlib.DEFLATED, _GZIP_HEADER + zlib.MAX_WBITS, 9)
+    return packer.compress(data) + packer.flush()
+
+
+def _lzma(data: bytes, level: int) -> bytes:
+    return lzma.compress(data, preset=level | lzma.PRESET_EXTREME)
+
+
+def _zstd(data: bytes, level: int) -> bytes:
+    return _zstandard().ZstdCompressor(level=level).compress(data)
+
+
+def _ungzip(data: bytes, size: int) -> bytes:
+    return _bounded(zlib.decompressobj(_GZIP_HEADER + zlib.MAX_WBITS), data, size)
+
+
+def _unbz2(data: bytes, size: int) -> bytes:
+    return _bounded(bz2.BZ2Decompressor(), data, size)
+
+
+def _unlzma(data: bytes, size: int) -> bytes:
+    return _bounded(lzma.LZMADecompressor(lzma.FORMAT_XZ, _MOST_MEMORY), data, size)
+
+
+def _bounded(decompressor: Any, data: bytes, size: int) -> bytes:
+    """Unpack a stream of the standard library, but only a byte more than expected."""
+    content = decompressor.decompress(data, size + 1)
+    if not decompressor.eof:
+        raise EOFError("it is cut off, or goes on for too long")
+    if decompressor.unused_data:
+        raise EOFError(f"{len(decompressor.unused_data)} bytes follow it")
+    return content
+
+
+def _unzstd(data: bytes, size: int) -> bytes:
+    zstandard = _zstandard()
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_MOST_MEMORY).decompressobj()
+    content = bytearray()
+    # It has no bound for its output, so it gets its input in small pieces.
+    for start in range(0, len(data), _ZSTD_STEP):
+        if unpacker.eof or len(content) > size:
+            raise EOFError("it goes on for too long")
+        try:
+            content += unpacker.decompress(data[start : start + _ZSTD_STEP])
+        except zstandard.ZstdError as error:
+            raise EOFError(str(error)) from error
+    if not unpacker.eof or unpacker.unused_data:
+        raise EOFError("it is cut off, or bytes follow it")
+    return bytes(content)
+
+
+def _zstandard() -> Any:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise ImportError(
+            "GeneralCodec('zstd') needs zstandard: pip install 'sklearn-dae[zstd]'."
+        ) from error
+    return zstandard
+
+
+class Method(NamedTuple):
+    """A compressor: its lowest and highest level, and its two directions."""
+
+    lowest: int
+    highest: int
+    compress: Callable[[bytes, int], bytes]
+    decompress: Callable[[bytes, int], bytes]
+
+
+METHODS = {
+    "lzma": Method(0, 9, _lzma, _unlzma),
+    "bz2": Method(1, 9, bz2.compress, _unbz2),
+    "gzip": Method(0, 9, _gzip, _ungzip),
+    "zstd": Method(1, 22, _zstd, _unzstd),
+}
+
+#: What these raise when a stream is not what it seems.
+_DAMAGE = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError)
+
+
+class GeneralCodec(Codec):
+    """Store images without loss by a general compressor, which knows nothing of images.
+
+    The pixels of a chunk are one stream, lowest byte of each number first. The bytes of
+    a chunk are a file of the compressor: .xz, .bz2, .gz or .zst.
+
+    Parameters
+    ----------
+    method : {"lzma", "bz2", "gzip", "zstd"}, default="lzma"
+        The compressor.
+
+    level : int, default=None
+        How hard it tries: 0 to 9 for "lzma" (with its flag "extreme") and "gzip", 1 to
+        9 for "bz2", 1 to 22 for "zstd". None takes the highest.
+
+    chunk_size : int, default=None
+        Images that are coded together; each chunk can be decoded without the others.
+        None takes as many as have four million pixels.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Numbers in a row.
+
+    dtype_ : dtype
+        Of the rows seen in `fit`; what `decode` returns.
+
+    low_, high_ : float
+        Range of the rows: that of the dtype for 8-bit integers, else that of the
+        training rows.
+
+    Examples
+    --------
+    >>> from sklearn_dae.codecs import GeneralCodec
+    >>> from sklearn_dae.datasets import load_digits
+    >>> X = load_digits().data
+    >>> codec = GeneralCodec("bz2").fit(X[:1500])
+    >>> data = codec.encode(X[1500:])
+    >>> (codec.decode(data) == X[1500:]).all()
+    np.True_
+    >>> print(round(8 * len(data) / X[1500:].size, 2))  # bits a pixel
+    2.71
+    """
+
+    def __init__(
+        self,
+        method: str = "lzma",
+        *,
+        level: int | None = None,
+        chunk_size: int | None = None,
+    ) -> None:
+        self.method = method
+        self.level = level
+        self.chunk_size = chunk_size
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the dtype of the pixels; there is nothing else to learn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training images.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted codec.
+
+        Raises
+        ------
+        ValueError
+            If there is no such method or level.
+
+        ImportError
+            If the compressor is not installed.
+        """
+        self._check_parameters()
+        if self.method == "zstd":
+            _zstandard()
+        self._learn_rows(X)
+        return self
+
+    def _check_parameters(self) -> None:
+        check_choice("method", self.method, METHODS)
+        if self.level is not None:
+            method = METHODS[self.method]
+            check_integer("level", self.level, method.lowest, method.highest)
+
+    def _encode_chunk(self, X: np.ndarray) -> bytes:
+        method = METHODS[self.method]
+        level = method.highest if self.level is None else int(self.level)
+        little_endian = X.astype(self._stored_dtype, copy=False)
+        return method.compress(little_endian.tobytes(), level)
+
+    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
+        shape = n_rows, self.n_features_in_
+        size = math.prod(shape) * self.dtype_.itemsize
+        try:
+            content = METHODS[self.method].decompress(data, size)
+        except _DAMAGE as error:
+            raise BitstreamError(
+                f"The {self.method} stream is bad: {error}."
+            ) from error
+        if len(content) != size:
+            raise BitstreamError(
+                f"The {self.method} stream has {len(content)} bytes when unpacked, "
+                f"expected {size}."
+            )
+        return np.frombuffer(content, self._stored_dtype).reshape(shape)
+
+    @property
+    def _stored_dtype(self) -> np.dtype:
+        """Of the stream, the same on every machine."""
+        return self.dtype_.newbyteorder("<")

@@ -1,0 +1,159 @@
+"""What all codecs by an image format share.
+
+In: rows of pixels. Out: files of the format, as its own library writes them.
+
+A chunk holds the lengths of all its files but the last, as LEB128, and the files: with
+one file, it is that file.
+"""
+
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_dae._scaling import PixelScaler
+from sklearn_dae._validation import check_choice, check_switch
+from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
+from sklearn_dae.codecs._mosaic import MAX_SIDE, Layout
+from sklearn_dae.coding import ByteReader, leb128
+from sklearn_dae.exceptions import BitstreamError
+
+LAYOUTS = ("mosaic", "files")
+
+
+class ImageFormatCodec(Codec):
+    """Base of the codecs that write pictures.
+
+    A subclass takes the parameters below, checks its own in `_check_parameters`, and
+    has `_require`, `_write` and `_read`.
+    """
+
+    lossless: bool
+    layout: str
+    image_shape: tuple[int, int] | None
+
+    #: Pixels that an image in a mosaic is padded to a multiple of, both ways.
+    multiple_ = 1
+
+    def _check_parameters(self) -> None:
+        check_switch("lossless", self.lossless)
+        check_choice("layout", self.layout, LAYOUTS)
+        check_image_shape(self.image_shape)
+
+    def _require(self) -> None:
+        """Raise ImportError unless what writes and reads the format is installed."""
+        raise NotImplementedError
+
+    @property
+    def _is_lossless(self) -> bool:
+        return self.lossless
+
+    def _write(self, picture: np.ndarray) -> bytes:
+        """Write a picture of uint8 as a file."""
+        raise NotImplementedError
+
+    def _read(self, data: bytes, size: tuple[int, int]) -> np.ndarray:
+        """Read a picture of that height and width, or raise BitstreamError."""
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the range of the pixels, and how to lay images out.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training images: uint8, or floats where there may be loss.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted codec.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is wrong, or pixels have more than 8 bits.
+
+        ImportError
+            If what writes and reads the format is not installed.
+        """
+        self._check_parameters()
+        self._require()
+        X = self._learn_rows(X)
+        self._check_images()
+        self.scaler_ = self._scaler(X)
+        self._learn_layout(X)
+        return self
+
+    def _learn_layout(self, X: np.ndarray) -> None:
+        """Choose how images are laid out, if there is a choice."""
+
+    def _check_images(self) -> None:
+        """Raise unless pixels and sizes are such as the format takes."""
+        is_float = self.dtype_.kind == "f"
+        if self.dtype_ != np.uint8 and (self._is_lossless or not is_float):
+            raise ValueError(
+                f"X holds {self.dtype_} numbers, but {self} takes pixels of uint8"
+                f"{'' if self._is_lossless else ' or floats'}: convert them, if they "
+                "are whole numbers from 0 to 255."
+            )
+        shape = choose_image_shape(self.image_shape, self.n_features_in_)
+        if max(shape) > MAX_SIDE:
+            raise ValueError(
+                f"Images of {shape[0]} x {shape[1]} pixels are too large: "
+                f"{type(self).__name__} takes at most {MAX_SIDE} a side; cut them to "
+                "tiles, or pass image_shape=(height, width) if they are no such lines."
+            )
+
+    def _scaler(self, X: np.ndarray) -> PixelScaler:
+        """Choose the range that is stretched to 0..255, of floats that of X.
+
+        Formats quantise as if pixels went up to 255. Bytes that all stay below half of
+        that are multiplied by a whole number, so that they suffer as much as others.
+        """
+        if X.dtype != np.uint8:
+            return PixelScaler.from_data(X)
+        factor = 1 if self._is_lossless else 255 // max(int(X.max()), 1)
+        return PixelScaler(0.0, 255 / factor)
+
+    @property
+    def _stretches(self) -> bool:
+        return self.dtype_ != np.uint8 or self.scaler_.high != 255
+
+    @property
+    def _layout(self) -> Layout:
+        shape = choose_image_shape(self.image_shape, self.n_features_in_)
+        return Layout(*shape, self.multiple_, self.layout == "mosaic")
+
+    def _encode_chunk(self, X: np.ndarray) -> bytes:
+        self._require()
+        if self._stretches:
+            X = np.rint(255 * self.scaler_.to_unit(X)).astype(np.uint8)
+        layout = self._layout
+        files, first = [], 0
+        for n in layout.numbers(len(X)):
+            files.append(self._write(layout.draw(X[first : first + n])))
+            first += n
+        return b"".join([*(leb128(len(file)) for file in files[:-1]), *files])
+
+    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
+        self._require()
+        layout = self._layout
+        numbers = layout.numbers(n_rows)
+        # A file has a byte at least: a claim is checked before it takes memory.
+        if 2 * len(numbers) - 1 > len(data):
+            raise BitstreamError(f"{len(data)} bytes cannot hold {len(numbers)} files.")
+        reader = ByteReader(data)
+        lengths = [reader.leb128() for _ in numbers[1:]]
+        lengths.append(reader.n_left - sum(lengths))
+        pictures = []
+        for n, length in zip(numbers, lengths, strict=True):
+            if length < 0:
+                raise BitstreamError(f"The files take {-length} bytes more than all.")
+            picture = self._read(reader.take(length), layout.size(n))
+            pictures.append(layout.cut(picture, n))
+        rows = np.concatenate(pictures)
+        return self.scaler_.from_unit(rows / 255) if self._stretches else rows

@@ -1,0 +1,88 @@
+"""Images laid out as one: rows of pixels <-> mosaics.
+
+In: rows of a chunk, and the size of an image. Out: pictures for an image format, one
+an image or one of many images side by side, and back. How images are laid out follows
+from their number and size, so nothing of it is stored.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Most pixels along a side of a mosaic: within the limits of every format (WebP has
+#: 16,383), and what decoders take for a picture and not for an attack.
+MAX_SIDE = 8192
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How many images a picture holds, and where.
+
+    Parameters
+    ----------
+    height, width : int
+        Of an image, in pixels.
+
+    multiple : int
+        The place of an image is this many pixels, or a multiple, high and wide. The
+        margin that this leaves repeats the last line and column.
+
+    many : bool
+        Whether a picture holds many images, or one.
+    """
+
+    height: int
+    width: int
+    multiple: int
+    many: bool
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Height and width of the place of an image."""
+        height = -(-self.height // self.multiple) * self.multiple
+        width = -(-self.width // self.multiple) * self.multiple
+        return height, width
+
+    def numbers(self, n_images: int) -> list[int]:
+        """How many images each picture holds."""
+        height, width = self.place
+        most = max(1, MAX_SIDE // height) * max(1, MAX_SIDE // width)
+        if not self.many:
+            most = 1
+        return [min(most, n_images - first) for first in range(0, n_images, most)]
+
+    def grid(self, n_images: int) -> tuple[int, int]:
+        """Rows and columns of places that make a picture nearly square."""
+        height, width = self.place
+        n_columns = math.ceil(math.sqrt(n_images * height / width))
+        n_columns = min(max(n_columns, 1), n_images, max(1, MAX_SIDE // width))
+        return -(-n_images // n_columns), n_columns
+
+    def size(self, n_images: int) -> tuple[int, int]:
+        """Height and width of a picture, in pixels."""
+        (height, width), (n_rows, n_columns) = self.place, self.grid(n_images)
+        return n_rows * height, n_columns * width
+
+    def draw(self, rows: np.ndarray) -> np.ndarray:
+        """Lay images out in a picture; places that are left over are black.
+
+        Parameters
+        ----------
+        rows : ndarray of uint8 of shape (n_images, height * width)
+            The images.
+        """
+        (height, width), (n_rows, n_columns) = self.place, self.grid(len(rows))
+        images = rows.reshape(-1, self.height, self.width)
+        margins = ((0, height - self.height), (0, width - self.width))
+        places = np.zeros((n_rows * n_columns, height, width), np.uint8)
+        places[: len(rows)] = np.pad(images, ((0, 0), *margins), mode="edge")
+        grid = places.reshape(n_rows, n_columns, height, width).swapaxes(1, 2)
+        return np.ascontiguousarray(grid).reshape(self.size(len(rows)))
+
+    def cut(self, picture: np.ndarray, n_images: int) -> np.ndarray:
+        """Take the images out of a picture."""
+        (height, width), (n_rows, n_columns) = self.place, self.grid(n_images)
+        grid = picture.reshape(n_rows, height, n_columns, width).swapaxes(1, 2)
+        places = grid.reshape(n_rows * n_columns, height, width)[:n_images]
+        return places[:, : self.height, : self.width].reshape(n_images, -1)

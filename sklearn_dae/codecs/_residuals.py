@@ -1,0 +1,100 @@
+"""What a prediction leaves of whole numbers <-> symbols of rANS, and bits beside them.
+
+In: differences of integers of 8 to 32 bits, any of them. Out: small symbols, for which
+there can be tables. A difference below 128 is a symbol of its own; of a larger one the
+symbol tells the sign, the leading bits and how many follow, and those are stored as
+they are.
+
+Differences are wrapped around as integers of their number of bits do, so that there are
+no more of them than pixels have values.
+"""
+
+import numpy as np
+
+from sklearn_dae.exceptions import BitstreamError
+
+#: Folded differences below 2**8 are their own symbols; of larger ones, the first four
+#: bits are in the symbol, of which the highest is set.
+_OWN_BITS, _LEADING_BITS = 8, 4
+
+_PER_LENGTH = 1 << (_LEADING_BITS - 1)
+
+
+def n_symbols(n_bits: int) -> int:
+    """Symbols that differences of so many bits have."""
+    return (1 << _OWN_BITS) + _PER_LENGTH * max(n_bits - _OWN_BITS, 0)
+
+
+def wrap(differences: np.ndarray, n_bits: int) -> np.ndarray:
+    """Bring differences to the range of signed integers of so many bits."""
+    half = 1 << (n_bits - 1)
+    return ((differences + half) & ((1 << n_bits) - 1)) - half
+
+
+def to_symbols(differences: np.ndarray, n_bits: int) -> tuple[np.ndarray, bytes]:
+    """Return the symbols of wrapped differences, and the bits that follow, as bytes.
+
+    Parameters
+    ----------
+    differences : ndarray of int64
+        Differences from ``wrap``.
+
+    n_bits : int
+        Of the pixels, 8 to 32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae.codecs._residuals import to_symbols
+    >>> to_symbols(np.array([0, -1, 1, 127, -1000]), 16)
+    (array([  0,   1,   2, 254, 279]), b'8')
+    """
+    # 0, -1, 1, -2, 2, ...
+    folded = (differences << 1) ^ (differences >> 63)
+    large = folded >> _OWN_BITS != 0
+    if not large.any():
+        return folded, b""
+    values = folded[large]
+    lengths = np.frexp(values.astype(np.float64))[1].astype(np.int64)
+    n_follow = lengths - _LEADING_BITS
+    leading = (values >> n_follow) - _PER_LENGTH
+    first = (1 << _OWN_BITS) + _PER_LENGTH * (lengths - _OWN_BITS - 1)
+    symbols = folded.copy()
+    symbols[large] = first + leading
+    places = _places(n_bits)
+    bits = (values[:, np.newaxis] >> places) & 1
+    return symbols, np.packbits(bits[places < n_follow[:, np.newaxis]]).tobytes()
+
+
+def from_symbols(symbols: np.ndarray, bits: bytes, n_bits: int) -> np.ndarray:
+    """Return the differences that `to_symbols` was given.
+
+    Raises
+    ------
+    BitstreamError
+        If there are more bits or fewer than the symbols have.
+    """
+    large = symbols >> _OWN_BITS != 0
+    beyond = symbols[large] - (1 << _OWN_BITS)
+    n_follow = beyond // _PER_LENGTH + _OWN_BITS + 1 - _LEADING_BITS
+    n_expected = int(n_follow.sum())
+    if len(bits) != -(-n_expected // 8):
+        raise BitstreamError(
+            f"{len(bits)} bytes follow the differences, expected {n_expected} bits."
+        )
+    stored = np.unpackbits(np.frombuffer(bits, np.uint8))
+    if stored[n_expected:].any():
+        raise BitstreamError("Bits follow the last difference.")
+    folded = symbols.copy()
+    if n_expected:
+        places = _places(n_bits)
+        follow = np.zeros((len(beyond), len(places)), np.int64)
+        follow[places < n_follow[:, np.newaxis]] = stored[:n_expected]
+        leading = beyond % _PER_LENGTH + _PER_LENGTH
+        folded[large] = (leading << n_follow) + follow @ (1 << places)
+    return (folded >> 1) ^ -(folded & 1)
+
+
+def _places(n_bits: int) -> np.ndarray:
+    """Places of the bits that may follow a symbol, the highest first."""
+    return np.arange(n_bits - _LEADING_BITS)[::-1]
