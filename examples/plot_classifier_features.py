@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_dae import DeepAutoencoderCompressor
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-parser.add_argument("--output", type=Path, default=Path(), help="folder of the picture")
+parser.add_argument("--output", type=Path, default=".", help="for the picture")
 arguments = parser.parse_args()
 
 X, digits = load_digits(return_X_y=True)

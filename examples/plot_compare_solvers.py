@@ -18,7 +18,7 @@ from sklearn_dae.datasets import load_digits, load_mnist
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--data", choices=["digits", "mnist"], default="digits")
-parser.add_argument("--output", type=Path, default=Path(), help="folder of the picture")
+parser.add_argument("--output", type=Path, default=".", help="for the picture")
 arguments = parser.parse_args()
 
 

@@ -17,7 +17,7 @@ from sklearn_dae.datasets import load_digits
 from sklearn_dae.evaluation import ReconstructionDisplay, squared_error_per_image
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-parser.add_argument("--output", type=Path, default=Path(), help="folder of the picture")
+parser.add_argument("--output", type=Path, default=".", help="for the picture")
 arguments = parser.parse_args()
 
 digits = load_digits()

@@ -17,16 +17,16 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import GeneralCodec, HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import load_digits
 from sklearn_dae.evaluation import reconstruction_scorer
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-parser.add_argument("--output", type=Path, default=Path(), help="folder of the picture")
+parser.add_argument("--output", type=Path, default=".", help="for the picture")
 arguments = parser.parse_args()
 
 X = load_digits().data
-autoencoder = DeepAutoencoderCompressor(8, max_iter=30, random_state=0)
+autoencoder = DeepAutoencoderCompressor(8, max_iter=15, random_state=0)
 
 # %%
 # Layers
@@ -55,14 +55,12 @@ layers = GridSearchCV(
 codecs = GridSearchCV(
     Pipeline([("codec", HuffmanCodec())]),
     [
-        {"codec": [HuffmanCodec()]},
+        {"codec": [HuffmanCodec(), GeneralCodec("lzma")]},
         {
             "codec": [TransformCodec(None)],
             "codec__transformer": [PCA(8), PCA(16), PCA(32), autoencoder],
         },
-        {
-            "codec": [TransformCodec(autoencoder, lossless=True)],
-        },
+        {"codec": [TransformCodec(autoencoder, lossless=True)]},
     ],
     cv=3,
     n_jobs=2,
@@ -71,13 +69,12 @@ codecs = GridSearchCV(
 
 def name_of(parameters):
     """Name what a search tried."""
-    codec = parameters.get("codec")
     if "compress" in parameters:
         sizes = parameters.get("compress__hidden_layer_sizes")
-        method = type(parameters["compress"]).__name__
-        return f"autoencoder, layers {sizes}" if sizes else method
+        return f"autoencoder, layers {sizes}" if sizes else "PCA"
+    codec = parameters["codec"]
     if not isinstance(codec, TransformCodec):
-        return "Huffman"
+        return "Huffman" if isinstance(codec, HuffmanCodec) else codec.method
     transformer = parameters.get("codec__transformer", codec.transformer)
     kind = "PCA" if isinstance(transformer, PCA) else "autoencoder"
     exact = ", lossless" if codec.lossless else ""
@@ -99,7 +96,7 @@ for ax, search, label in (
         ax.text(cost[at], place, text, va="center", fontsize=9)
         print(f"{names[at]:32s}{cost[at]:7.1f}")
     print(f"best: {names[search.best_index_]}\n")
-    ax.set(xlabel=label, xlim=(0, 1.18 * cost.max()))
+    ax.set(xlabel=label, xlim=(0, 1.25 * cost.max()))
     ax.spines[["top", "right"]].set_visible(False)
 figure.savefig(arguments.output / "grid_search.png")
 plt.close("all")

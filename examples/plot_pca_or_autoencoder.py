@@ -6,8 +6,8 @@ The error of held-out images for each number of values an image is kept as, and 
 both put the images when that number is 2: the colours and the signs are the digits,
 which neither has been told.
 
-Digits of 8 x 8 pixels take half a minute; ``--data mnist`` takes 10,000 images of MNIST,
-and ten minutes.
+Digits of 8 x 8 pixels take half a minute; ``--data mnist`` takes 10,000 images of
+MNIST, and ten minutes.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator
 from sklearn import datasets
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
@@ -87,8 +88,9 @@ ax.set(
     yscale="log",
     xticks=arguments.n_components,
 )
+ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 ax.yaxis.set_major_formatter("{x:g}")
-ax.grid(which="both", alpha=0.3)
+ax.grid(alpha=0.3)
 ax.spines[["top", "right"]].set_visible(False)
 figure.savefig(arguments.output / "pca_or_autoencoder_error.png")
 

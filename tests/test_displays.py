@@ -16,8 +16,12 @@ from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.evaluation import (
     FilterDisplay,
     LossCurveDisplay,
+    Measurement,
+    RateDistortionCurve,
+    RateDistortionDisplay,
     ReconstructionDisplay,
     plot_reconstructions,
+    psnr,
 )
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -269,6 +273,143 @@ def test_nothing_to_draw_is_an_error():
         LossCurveDisplay([], pretraining_errors={"RBM": []})
 
 
+# Rate and distortion.
+
+
+def curve(name, *points):
+    """Make a curve of pairs of bytes an image and decibels; infinity is lossless."""
+    return RateDistortionCurve(
+        name,
+        tuple(
+            Measurement(name, {}, 100, 64, n_bytes=100 * rate, mse=10 ** (-psnr / 10))
+            for rate, psnr in points
+        ),
+    )
+
+
+def failed(name):
+    """Make a curve without a measurement."""
+    return RateDistortionCurve(name, (Measurement(name, {}, 1, 1, error="no extra"),))
+
+
+DEEP = curve("deep", (6, 19), (19, 24), (11, 22))
+LINEAR = curve("linear", (50, 26), (20, 21), (35, 24))
+EXACT = curve("exact", (190, np.inf))
+
+
+def test_curves_are_drawn_from_the_fewest_bytes_on():
+    display = RateDistortionDisplay([DEEP, LINEAR, EXACT]).plot()
+    assert display.lines_["deep"].get_xdata().tolist() == [6, 11, 19]
+    np.testing.assert_allclose(display.lines_["deep"].get_ydata(), [19, 22, 24])
+    assert display.lines_["linear"].get_xdata().tolist() == [20, 35, 50]
+    assert list(display.lossless_lines_) == ["exact"]
+    assert display.lossless_lines_["exact"].get_xdata() == [190, 190]
+    assert display.ax_.get_xscale() == "log"
+    assert display.ax_.get_xlabel().startswith("bytes an image")
+    assert display.ax_.get_ylabel() == "PSNR (dB)"
+
+
+def test_curves_differ_in_colour_and_marker():
+    curves = [curve(str(index), (index + 1, 20), (index + 2, 30)) for index in range(9)]
+    lines = RateDistortionDisplay(curves).plot().lines_.values()
+    looks = [(line.get_color(), line.get_marker()) for line in lines]
+    assert len(set(looks)) == 9
+    for first_seven in zip(*looks[:7], strict=True):
+        assert len(set(first_seven)) == 7
+
+
+def test_texts_stand_beside_the_ends_and_cover_nothing():
+    display = RateDistortionDisplay([DEEP, LINEAR, EXACT]).plot()
+    display.figure_.draw_without_rendering()
+    assert set(display.labels_) == {"deep", "linear", "exact (lossless)"}
+    assert display.legend_ is None
+    boxes = [label.get_window_extent() for label in display.labels_.values()]
+    frame = display.ax_.get_window_extent()
+    for index, box in enumerate(boxes):
+        assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+        assert not any(box.overlaps(other) for other in boxes[:index])
+        for line in display.lines_.values():
+            corners = line.get_transform().transform(line.get_xydata())
+            assert not box.count_contains(corners)
+    assert display.labels_["deep"].xy == pytest.approx((19, 24))
+
+
+def test_codecs_without_loss_that_are_too_close_share_a_text():
+    close = [curve(name, (rate, np.inf)) for name, rate in (("b", 201), ("a", 200))]
+    display = RateDistortionDisplay([DEEP, *close]).plot()
+    assert set(display.labels_) == {"deep", "a, b (lossless)"}
+
+
+def test_where_texts_find_no_room_there_is_a_legend():
+    crowd = [curve(f"codec {index}", (10, 20), (20, 30)) for index in range(12)]
+    display = RateDistortionDisplay([*crowd, failed("JPEG XL"), EXACT]).plot()
+    named = [text.get_text() for text in display.legend_.get_texts()]
+    assert named == [
+        *(f"codec {index}" for index in range(12)),
+        "exact: lossless, 190 bytes",
+        "JPEG XL: failed",
+    ]
+    # It covers no curve.
+    display.figure_.draw_without_rendering()
+    box = display.legend_.get_window_extent()
+    assert not box.overlaps(display.ax_.get_window_extent())
+    assert display.figure_.bbox.containsx(box.x1)
+
+
+def test_a_codec_with_settings_with_and_without_loss_is_drawn_as_both():
+    both = curve("both", (30, 25), (60, 30), (200, np.inf), (300, np.inf))
+    display = RateDistortionDisplay([both]).plot()
+    assert display.lines_["both"].get_xdata().tolist() == [30, 60]
+    assert display.lossless_lines_["both"].get_xdata() == [200, 200]
+
+
+def test_without_any_loss_there_is_no_quality_axis():
+    display = RateDistortionDisplay([EXACT]).plot()
+    assert display.ax_.get_ylabel() == "restored exactly"
+    assert not len(display.ax_.get_yticks())
+
+
+def test_curves_are_drawn_into_given_axes_and_drawn_again():
+    figure, ax = plt.subplots()
+    display = RateDistortionDisplay([DEEP, LINEAR]).plot(ax)
+    assert (display.ax_, display.figure_) == (ax, figure)
+    assert len(ax.lines) == 2
+    again = display.plot()
+    assert again is display
+    assert again.ax_ is not ax
+
+
+def test_curves_that_cannot_be_drawn_are_refused():
+    with pytest.raises(ValueError, match="JPEG XL: no extra"):
+        RateDistortionDisplay([failed("JPEG XL")])
+    with pytest.raises(ValueError, match="no measurement"):
+        RateDistortionDisplay([])
+    with pytest.raises(ValueError, match="called deep"):
+        RateDistortionDisplay([DEEP, LINEAR, DEEP])
+
+
+def test_codecs_are_measured_in_real_bytes(digits_split):
+    training, test = digits_split
+    display = RateDistortionDisplay.from_codecs(
+        {
+            "PCA": (TransformCodec(PCA(16)), "target_psnr", [18, 14]),
+            "Huffman": HuffmanCodec(),
+        },
+        test,
+        X_train=training,
+    )
+    expected = []
+    for target_psnr in (14, 18):
+        codec = TransformCodec(PCA(16), target_psnr=target_psnr).fit(training)
+        data = codec.encode(test)
+        quality = psnr(test, codec.decode(data), (0, 16))
+        expected.append((len(data) / len(test), quality))
+    np.testing.assert_allclose(display.lines_["PCA"].get_xydata(), expected)
+    huffman = HuffmanCodec().fit(training)
+    rate = len(huffman.encode(test)) / len(test)
+    assert display.lossless_lines_["Huffman"].get_xdata() == [rate, rate]
+
+
 # What all have in common.
 
 
@@ -307,6 +448,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch, pca, digits):
         lambda: ReconstructionDisplay.from_estimator(pca, digits),
         lambda: FilterDisplay.from_estimator(pca),
         lambda: LossCurveDisplay([1.0]).plot(),
+        lambda: RateDistortionDisplay([DEEP]).plot(),
     ):
         with pytest.raises(ImportError, match=re.escape("sklearn-dae[full]")):
             draw()

@@ -7,16 +7,21 @@ from sklearn_dae.evaluation._image_displays import (
     plot_reconstructions,
 )
 from sklearn_dae.evaluation._loss_curve_display import LossCurveDisplay
+from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 from sklearn_dae.evaluation._metrics import (
     psnr,
     reconstruction_scorer,
     squared_error_per_image,
 )
+from sklearn_dae.evaluation._rate_distortion_display import RateDistortionDisplay
 
 __all__ = [
     "Comparison",
     "FilterDisplay",
     "LossCurveDisplay",
+    "Measurement",
+    "RateDistortionCurve",
+    "RateDistortionDisplay",
     "ReconstructionDisplay",
     "Row",
     "compare",

@@ -58,12 +58,19 @@ def ink(colour: str) -> tuple[float, ...]:
 
 def plain_numbers(axis: Any, values: np.ndarray) -> None:
     """Write the ticks of a logarithmic axis out: 20, 50, 100; not powers of ten."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    from matplotlib.ticker import (
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+        StrMethodFormatter,
+    )
 
-    positive = values[values > 0]
-    decades = np.ptp(np.log10(positive)) if positive.size else 0.0
-    subs = (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 4, 5, 7)
-    axis.set_major_locator(LogLocator(subs=subs))
+    decades = np.ptp(np.log10(values))
+    if decades > 0.5:
+        subs = (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 5, 7)
+        axis.set_major_locator(LogLocator(subs=subs))
+    else:
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     axis.set_minor_formatter(NullFormatter())
 

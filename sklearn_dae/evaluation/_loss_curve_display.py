@@ -16,9 +16,11 @@ from sklearn_dae.evaluation._drawing import (
 )
 from sklearn_dae.evaluation._inside import find_with
 
-#: Beyond this many points a curve has no markers, and a ratio of the largest loss to the
-#: smallest from which on the axis is logarithmic.
-_MOST_MARKERS, _LOGARITHMIC_FROM = 40, 5.0
+#: Beyond this many points a curve has no markers.
+_MOST_MARKERS = 40
+
+#: The ratio of the largest loss to the smallest from which the axis is logarithmic.
+_LOGARITHMIC_FROM = 5.0
 
 #: What the loss of an image is called.
 _LOSS_NAMES = {
