@@ -185,7 +185,7 @@ class LossCurveDisplay:
         self.ax_, self.pretraining_ax_ = ax, pretraining_ax
         self.figure_ = (pretraining_ax if ax is None else ax).figure
         self.line_ = self.validation_line_ = None
-        self.pretraining_lines_ = []
+        self.pretraining_lines_: list[Any] = []
         if ax is not None:
             self._draw_fine_tuning(ax)
         if pretraining_ax is not None:
