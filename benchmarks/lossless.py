@@ -12,14 +12,9 @@ Needs the folder named by SKLEARN_DAE_DATA, and Pillow.
     python -m benchmarks.lossless [epochs for MNIST]
 """
 
-import bz2
-import io
-import lzma
 import sys
-import zlib
 
 import numpy as np
-from PIL import Image
 from sklearn.decomposition import PCA
 
 from benchmarks._timing import machine
@@ -27,43 +22,34 @@ from benchmarks.against_pca import load
 from benchmarks.codec import seconds, train
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.archive import model_to_bytes
-from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import (
+    GeneralCodec,
+    HuffmanCodec,
+    PillowCodec,
+    TransformCodec,
+)
 from sklearn_dae.datasets import load_mnist
 
 #: Largest errors of a pixel.
 ERRORS = (0, 1, 3, 7)
 
-#: Pillow's settings of lossless formats.
-FORMATS = {
-    "PNG": {"format": "PNG", "optimize": True},
-    "WebP": {"format": "WebP", "lossless": True, "quality": 100, "method": 6},
-    "JPEG 2000": {"format": "JPEG2000", "irreversible": False},
+#: What the codecs are compared with; more of it is in `benchmarks.baselines`.
+PEERS = {
+    "gzip": GeneralCodec("gzip"),
+    "bz2": GeneralCodec("bz2"),
+    "lzma": GeneralCodec("lzma"),
+    "Huffman": HuffmanCodec(),
+    "PNG": PillowCodec("png"),
+    "WebP": PillowCodec("webp", lossless=True),
+    "JPEG 2000": PillowCodec("jpeg2000", lossless=True),
 }
 
 
-def mosaic(images):
-    """Lay images of shape (n, side**2) out in rows and columns, black at the end."""
-    side = round(images.shape[1] ** 0.5)
-    n = int(np.ceil(len(images) ** 0.5))
-    tiles = np.zeros((n * n, side, side), np.uint8)
-    tiles[: len(images)] = images.reshape(-1, side, side)
-    return tiles.reshape(n, n, side, side).swapaxes(1, 2).reshape(n * side, n * side)
-
-
 def sizes_of_peers(X, test):
-    pixels = test.tobytes()
-    sizes = {
-        "gzip": len(zlib.compress(pixels, 9)),
-        "bz2": len(bz2.compress(pixels)),
-        "lzma": len(lzma.compress(pixels, preset=9 | lzma.PRESET_EXTREME)),
-        "Huffman": len(HuffmanCodec().fit(X).encode(test)),
+    return {
+        name: len(codec.set_params(chunk_size=len(test)).fit(X).encode(test))
+        for name, codec in PEERS.items()
     }
-    image = Image.fromarray(mosaic(test))
-    for name, parameters in FORMATS.items():
-        file = io.BytesIO()
-        image.save(file, **parameters)
-        sizes[name] = len(file.getvalue())
-    return sizes
 
 
 def measure(name, transformer, X, test, best_peer):

@@ -109,6 +109,7 @@ def check_image_format_codec(codec: Any) -> None:
     _check_codec(codec)
     codec._check_parameters()
     codec._check_images()
+    check_choice("multiple_", codec.multiple_, (1, codec._block))
     scaler = codec.scaler_
     if codec.dtype_ == np.uint8 and (scaler.low != 0 or not 1 <= scaler.high <= 255):
         raise ValueError(f"Pixels are said to be in [{scaler.low}, {scaler.high}]")

@@ -27,9 +27,9 @@ def model_to_bytes(estimator: Any) -> bytes:
     ----------
     estimator : estimator
         A fitted `DeepAutoencoderCompressor`, `BernoulliRBM`, `GaussianRBM`,
-        `UniformQuantizer`, `KMeansQuantizer`, `HuffmanCoder`, `TransformCodec` or
-        `HuffmanCodec`, or scikit-learn's ``PCA``, ``StandardScaler``, ``MinMaxScaler``
-        or a ``Pipeline`` of such.
+        `UniformQuantizer`, `KMeansQuantizer`, `HuffmanCoder` or codec of
+        `sklearn_dae.codecs`, or scikit-learn's ``PCA``, ``StandardScaler``,
+        ``MinMaxScaler`` or a ``Pipeline`` of such.
 
     Returns
     -------

@@ -14,11 +14,15 @@ from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_switch
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
-from sklearn_dae.codecs._mosaic import MAX_SIDE, Layout
+from sklearn_dae.codecs._mosaic import Layout
 from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
 LAYOUTS = ("mosaic", "files")
+
+#: Most pixels along a side of an image: within the limits of every format (WebP has
+#: 16,383), and of what Pillow takes for a picture and not for an attack.
+MAX_SIDE = 8192
 
 
 class ImageFormatCodec(Codec):
@@ -32,8 +36,11 @@ class ImageFormatCodec(Codec):
     layout: str
     image_shape: tuple[int, int] | None
 
-    #: Pixels that an image in a mosaic is padded to a multiple of, both ways.
-    multiple_ = 1
+    #: Pixels of the blocks of the format, to a multiple of which images may be padded.
+    _block = 1
+
+    #: Pixels, both ways, that an image in a mosaic is padded to a multiple of.
+    multiple_: int
 
     def _check_parameters(self) -> None:
         check_switch("lossless", self.lossless)
@@ -89,7 +96,8 @@ class ImageFormatCodec(Codec):
         return self
 
     def _learn_layout(self, X: np.ndarray) -> None:
-        """Choose how images are laid out, if there is a choice."""
+        """Choose whether images are padded, if there is a choice."""
+        self.multiple_ = 1
 
     def _check_images(self) -> None:
         """Raise unless pixels and sizes are such as the format takes."""

@@ -22,7 +22,7 @@ class JpegXLCodec(ImageFormatCodec):
     lossless : bool, default=False
         Whether images are restored exactly, instead.
 
-    effort : int, default=7
+    effort : int, default=9
         From 1 to 9: how long the encoder searches.
 
     layout : {"mosaic", "files"}, default="mosaic"
@@ -41,6 +41,9 @@ class JpegXLCodec(ImageFormatCodec):
     ----------
     scaler_ : PixelScaler
         The range that becomes 0 to 255, as that of `PillowCodec`.
+
+    multiple_ : int
+        1: images in a mosaic are not padded.
 
     n_features_in_ : int
         Numbers in a row.
@@ -72,7 +75,7 @@ class JpegXLCodec(ImageFormatCodec):
         *,
         distance: float = 1.0,
         lossless: bool = False,
-        effort: int = 7,
+        effort: int = 9,
         layout: str = "mosaic",
         image_shape: tuple[int, int] | None = None,
         chunk_size: int | None = None,

@@ -25,13 +25,16 @@ class Format:
         Pillow's.
 
     feature : str
-        What `PIL.features.check` calls the library that it needs.
+        What `PIL.features` calls the library that it needs.
 
     settings : dict
         Parameters of `PIL.Image.Image.save`.
 
     lossless : dict, default=None
         Such parameters for a file without loss. None if the format has none.
+
+    mosaic : dict
+        Such parameters that make large pictures smaller, and small ones larger.
 
     quality : float, default=None
         Quality by default. None if the format knows none.
@@ -42,9 +45,11 @@ class Format:
     is_whole : bool
         Whether the quality is a whole number.
 
-    mosaic : dict
-        Parameters of `PIL.Image.Image.save` that make large pictures smaller and
-        small ones larger.
+    effort : int, default=None
+        Effort by default. None if the format knows none.
+
+    most_effort : int
+        Of which the least is 0.
 
     block : int
         Pixels, both ways, of the blocks that the format transforms on their own, if
@@ -55,39 +60,45 @@ class Format:
     feature: str
     settings: dict[str, Any] = field(default_factory=dict)
     lossless: dict[str, Any] | None = None
+    mosaic: dict[str, Any] = field(default_factory=dict)
     quality: float | None = None
     qualities: tuple[int, int] = (0, 100)
     is_whole: bool = False
-    mosaic: dict[str, Any] = field(default_factory=dict)
+    effort: int | None = None
+    most_effort: int = 0
     block: int = 1
 
-    def parameters(
-        self, quality: float | None, lossless: bool, layout: str
-    ) -> dict[str, Any]:
+    def parameters(self, codec: "PillowCodec") -> dict[str, Any]:
         """Parameters of `PIL.Image.Image.save`."""
         parameters = {"format": self.name, **self.settings}
-        if layout == "mosaic":
+        if codec.layout == "mosaic":
             parameters |= self.mosaic
-        if self.quality is None or (lossless and self.lossless is not None):
+        if self.effort is not None:
+            effort = self.effort if codec.effort is None else int(codec.effort)
+            if self.name == "AVIF":
+                parameters["speed"] = self.most_effort - effort
+            else:
+                parameters["method"] = effort
+        if self.quality is None or (codec.lossless and self.lossless is not None):
             return parameters | (self.lossless or {})
-        quality = self.quality if quality is None else quality
+        quality = self.quality if codec.quality is None else codec.quality
         if self.name == "JPEG2000":
             return parameters | {"quality_layers": [float(quality)]}
         # Some formats take no integers but Python's own.
         return parameters | {"quality": int(quality) if self.is_whole else quality}
 
 
-#: What each format is saved with. Threads and tiles are fixed, so that the bytes do
-#: not depend on the number of processors.
+#: What each format is saved with. AVIF's threads and tiles are fixed, so that the bytes
+#: do not depend on the number of processors.
 FORMATS = {
     "jpeg": Format(
         "JPEG",
         "jpg",
         {"optimize": True},
+        mosaic={"progressive": True},
         quality=75,
         qualities=(1, 100),
         is_whole=True,
-        mosaic={"progressive": True},
         block=8,
     ),
     "jpeg2000": Format(
@@ -101,17 +112,20 @@ FORMATS = {
     "webp": Format(
         "WEBP",
         "webp",
-        {"method": 6},
         lossless={"lossless": True, "quality": 100},
         quality=80,
+        effort=6,
+        most_effort=6,
     ),
     "avif": Format(
         "AVIF",
         "avif",
-        {"subsampling": "4:0:0", "speed": 4, "max_threads": 1, "autotiling": False},
+        {"subsampling": "4:0:0", "max_threads": 1, "autotiling": False},
         lossless={"quality": 100},
         quality=75,
         is_whole=True,
+        effort=4,
+        most_effort=10,
     ),
     "png": Format("PNG", "zlib", {"optimize": True}, lossless={}),
 }
@@ -154,6 +168,11 @@ class PillowCodec(ImageFormatCodec):
 
     lossless : bool, default=False
         Whether images are restored exactly. "jpeg" cannot, "png" always does.
+
+    effort : int, default=None
+        How long "webp" (0 to 6) and "avif" (0 to 10, ten less the speed) search. None
+        takes 6 and 4, which is the speed that Pillow takes: more effort costs AVIF much
+        time for some percent of the bytes.
 
     layout : {"mosaic", "files"}, default="mosaic"
         "mosaic" lays all images of a chunk out in one picture, nearly square, as a
@@ -215,6 +234,7 @@ class PillowCodec(ImageFormatCodec):
         *,
         quality: float | None = None,
         lossless: bool = False,
+        effort: int | None = None,
         layout: str = "mosaic",
         image_shape: tuple[int, int] | None = None,
         chunk_size: int | None = None,
@@ -222,6 +242,7 @@ class PillowCodec(ImageFormatCodec):
         self.format = format
         self.quality = quality
         self.lossless = lossless
+        self.effort = effort
         self.layout = layout
         self.image_shape = image_shape
         self.chunk_size = chunk_size
@@ -235,6 +256,13 @@ class PillowCodec(ImageFormatCodec):
             raise ValueError(
                 f"{self.format!r} is never lossless: take one of {', '.join(able)}."
             )
+        if self.effort is not None:
+            if known.effort is None:
+                raise ValueError(
+                    f"effort == {self.effort!r}, but {self.format!r} knows none: leave "
+                    "it at None."
+                )
+            check_integer("effort", self.effort, 0, known.most_effort)
         if self.quality is None:
             return
         if self._is_lossless:
@@ -254,7 +282,7 @@ class PillowCodec(ImageFormatCodec):
                 f"Writing and reading {known.name} needs Pillow: "
                 "pip install 'sklearn-dae[full]'."
             ) from error
-        if known.feature not in features.get_supported():
+        if not features.check(known.feature):
             raise ImportError(
                 f"This Pillow was built without {known.name}: "
                 "pip install --upgrade 'sklearn-dae[full]'."
@@ -264,27 +292,29 @@ class PillowCodec(ImageFormatCodec):
     def _is_lossless(self) -> bool:
         return self.lossless or self.format == "png"
 
+    @property
+    def _block(self) -> int:  # type: ignore[override]
+        return FORMATS[self.format].block
+
     def _learn_layout(self, X: np.ndarray) -> None:
         self.multiple_ = 1
-        block = FORMATS[self.format].block
         shape = choose_image_shape(self.image_shape, self.n_features_in_)
-        if self.layout == "files" or not any(side % block for side in shape):
+        if self.layout == "files" or not any(side % self._block for side in shape):
             return
         X = X[:: -(-len(X) // min(_LAYOUT_ROWS, self.rows_of_chunk))]
-        scores = []
-        for self.multiple_ in (1, block):
+        scores = {}
+        for multiple in (1, self._block):
+            self.multiple_ = multiple
             data = self._encode_chunk(X)
             restored = cast(self._decode_chunk(data, len(X)), self.dtype_)
-            scores.append(self._score(X, len(data), restored))
-        self.multiple_ = block if scores[1] > scores[0] else 1
+            scores[multiple] = self._score(X, len(data), restored)
+        self.multiple_ = max(scores, key=lambda multiple: scores[multiple])
 
     def _write(self, picture: np.ndarray) -> bytes:
         from PIL import Image
 
         file = io.BytesIO()
-        parameters = FORMATS[self.format].parameters(
-            self.quality, self.lossless, self.layout
-        )
+        parameters = FORMATS[self.format].parameters(self)
         Image.fromarray(picture).save(file, **parameters)
         return file.getvalue()
 

@@ -32,7 +32,7 @@ def wrap(differences: np.ndarray, n_bits: int) -> np.ndarray:
 
 
 def to_symbols(differences: np.ndarray, n_bits: int) -> tuple[np.ndarray, bytes]:
-    """Return the symbols of wrapped differences, and the bits that follow, as bytes.
+    r"""Return the symbols of wrapped differences, and the bits that follow, as bytes.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def to_symbols(differences: np.ndarray, n_bits: int) -> tuple[np.ndarray, bytes]
     >>> import numpy as np
     >>> from sklearn_dae.codecs._residuals import to_symbols
     >>> to_symbols(np.array([0, -1, 1, 127, -1000]), 16)
-    (array([  0,   1,   2, 254, 279]), b'8')
+    (array([  0,   1,   2, 254, 279]), b'\x9e')
     """
     # 0, -1, 1, -2, 2, ...
     folded = (differences << 1) ^ (differences >> 63)

@@ -22,7 +22,14 @@ from sklearn_dae import (
     KMeansQuantizer,
 )
 from sklearn_dae.archive import save_model
-from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import (
+    GeneralCodec,
+    HuffmanCodec,
+    JpegXLCodec,
+    PillowCodec,
+    SetRedundancyCodec,
+    TransformCodec,
+)
 
 FOLDER = Path(__file__).parent
 
@@ -61,6 +68,16 @@ MODELS = {
         max_abs_error=2,
         image_shape=(2, 3),
     ),
+    "min_max_differential_codec": SetRedundancyCodec(
+        "min_max_differential", image_shape=(2, 3)
+    ),
+    "min_max_predictive_codec": SetRedundancyCodec(image_shape=(2, 3)),
+    "centroid_codec": SetRedundancyCodec("centroid", image_shape=(2, 3)),
+    "lzma_codec": GeneralCodec(),
+    "zstd_codec": GeneralCodec("zstd"),
+    "jpeg_codec": PillowCodec(quality=90, image_shape=(2, 3)),
+    "png_codec": PillowCodec("png", layout="files", image_shape=(2, 3)),
+    "jpegxl_codec": JpegXLCodec(lossless=True, image_shape=(2, 3)),
     "kmeans_codec": TransformCodec(PCA(3), KMeansQuantizer(4, shared=True)),
 }
 

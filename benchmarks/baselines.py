@@ -1,0 +1,70 @@
+"""Lossless baselines: bits a pixel, and the time that they take.
+
+For MNIST's 10,000 test images and 1,148 chest X-rays, all in one chunk, after `fit` on
+the training images. Decoded pixels are compared with the original ones. What is learned
+in `fit` is not counted; its bytes are printed beside.
+
+Needs the folder named by SKLEARN_DAE_DATA, and the extras full and jpegxl.
+
+    python -m benchmarks.baselines
+"""
+
+import numpy as np
+
+from benchmarks._timing import machine
+from benchmarks.against_pca import load
+from benchmarks.codec import seconds
+from sklearn_dae.archive import model_to_bytes
+from sklearn_dae.codecs import (
+    GeneralCodec,
+    HuffmanCodec,
+    JpegXLCodec,
+    PillowCodec,
+    SetRedundancyCodec,
+)
+from sklearn_dae.datasets import load_mnist
+
+CODECS = {
+    "Huffman": HuffmanCodec(),
+    "Min-Max Differential": SetRedundancyCodec("min_max_differential"),
+    "Min-Max Predictive": SetRedundancyCodec("min_max_predictive"),
+    "Centroid": SetRedundancyCodec("centroid"),
+    "gzip": GeneralCodec("gzip"),
+    "zstd": GeneralCodec("zstd"),
+    "bz2": GeneralCodec("bz2"),
+    "lzma": GeneralCodec("lzma"),
+    "PNG": PillowCodec("png"),
+    "PNG, files": PillowCodec("png", layout="files"),
+    "JPEG 2000": PillowCodec("jpeg2000", lossless=True),
+    "WebP": PillowCodec("webp", lossless=True),
+    "AVIF": PillowCodec("avif", lossless=True),
+    "JPEG XL": JpegXLCodec(lossless=True),
+}
+
+
+def measure(name, codec, X, test):
+    codec.set_params(chunk_size=len(test)).fit(X)
+    data, encode_time = seconds(codec.encode, test)
+    decoded, decode_time = seconds(codec.decode, data)
+    assert np.array_equal(decoded, test)
+    print(
+        f"{name:20s} {8 * len(data) / test.size:7.3f} bits a pixel, model "
+        f"{len(model_to_bytes(codec)):7,} bytes, encode {encode_time:.1f}, decode "
+        f"{decode_time:.1f} s",
+        flush=True,
+    )
+
+
+def main():
+    print(machine())
+    for title, X, test in (
+        ("MNIST", load_mnist().data, load_mnist("test").data),
+        ("Chest X-rays", *load("xray")),
+    ):
+        print(f"\n{title}: {len(test):,} images of {test.shape[1]} pixels")
+        for name, codec in CODECS.items():
+            measure(name, codec, X, test)
+
+
+if __name__ == "__main__":
+    main()
