@@ -59,7 +59,6 @@ def save(display, name):
 
 
 save(LossCurveDisplay.from_estimator(autoencoder), "training")
-save(FilterDisplay.from_estimator(autoencoder), "filters")
 
 # %%
 # What comes back from ten bytes
@@ -80,6 +79,12 @@ restored = ReconstructionDisplay.from_estimator(
     codecs, test.data, image_shape=test.shape
 )
 save(restored, "reconstructions")
+
+# %%
+# What PCA looks for
+# ------------------
+
+save(FilterDisplay.from_estimator(codecs["PCA"], n_filters=30), "principal_axes")
 
 # %%
 # Bytes and quality
