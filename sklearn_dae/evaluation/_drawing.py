@@ -18,6 +18,10 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2
 _GAP = 0.06
 
 
+#: Longer side of an image in a figure of our own, in inches: twelve in a line.
+_IMAGE_WIDTH = 0.6
+
+
 def import_matplotlib() -> Any:
     """Return ``matplotlib.pyplot``, or say what to install."""
     try:
@@ -75,6 +79,17 @@ def plain_numbers(axis: Any, values: np.ndarray) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def check_rows(name: str, rows: Any) -> np.ndarray:
+    """Return rows of pixels as an array, or say what is wrong with them."""
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or 0 in rows.shape:
+        raise ValueError(
+            f"{name} has the shape {rows.shape}, expected (n_images, n_pixels), and at "
+            "least one of each."
+        )
+    return rows
+
+
 def draw_images(
     ax: Any, lines: Sequence[np.ndarray], shape: tuple[int, int], **style: Any
 ) -> np.ndarray:
@@ -124,7 +139,7 @@ def draw_images(
     return artists
 
 
-def fit_figure(ax: Any, image_width: float, title: str | None) -> None:
+def fit_figure(ax: Any, title: str | None) -> None:
     """Make the figure around one Axes of images as large as these ask for.
 
     Parameters
@@ -132,15 +147,12 @@ def fit_figure(ax: Any, image_width: float, title: str | None) -> None:
     ax : matplotlib Axes
         What `draw_images` drew in.
 
-    image_width : float
-        Of the longer side of an image, in inches.
-
     title : str or None
         A heading above the images.
     """
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     sides = ax.images[0].get_array().shape
-    inch = image_width / max(sides[:2])
+    inch = _IMAGE_WIDTH / max(sides[:2])
     labels = [label.get_window_extent().width for label in ax.get_yticklabels()]
     margin = 0.1  # constrained layout keeps a twenty-fourth of an inch on each side
     if max(labels):
