@@ -1,7 +1,6 @@
-"""Metrics, the table of comparisons and the pictures."""
+"""Metrics and the table of comparisons."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from sklearn_dae.evaluation import (
     Comparison,
     Row,
     compare,
-    plot_reconstructions,
     psnr,
     reconstruction_scorer,
     squared_error_per_image,
@@ -172,31 +170,3 @@ def test_table_is_aligned_and_holds_the_numbers():
     ends = [match.end() for match in words.finditer(heading)]
     for line in lines:
         assert [match.end() for match in words.finditer(line)][1:] == ends
-
-
-def test_picture_shows_originals_above_their_reconstructions(rng):
-    images, first, second = rng.uniform(0, 255, (3, 4, 6))
-    figure = plot_reconstructions(
-        images, {"PCA": first, "DAE": second}, (2, 3), pixel_range=(0, 255), title="T"
-    )
-    axes = np.array(figure.axes).reshape(3, 4)
-    for line, pixels in zip(axes, (images, first, second), strict=True):
-        for ax, expected in zip(line, pixels, strict=True):
-            (image,) = ax.images
-            np.testing.assert_array_equal(image.get_array(), expected.reshape(2, 3))
-            assert image.get_clim() == (0, 255)
-    labels = [line[0].get_ylabel() for line in axes]
-    assert labels == ["original", "PCA", "DAE"]
-    assert figure.get_suptitle() == "T"
-
-
-def test_grey_scale_is_that_of_the_originals_by_default():
-    images = np.array([[3.0, 9.0]])
-    figure = plot_reconstructions(images, {"far off": images * 10}, (1, 2))
-    assert [ax.images[0].get_clim() for ax in figure.axes] == [(3, 9), (3, 9)]
-
-
-def test_picture_without_matplotlib_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=re.escape("sklearn-dae[full]")):
-        plot_reconstructions(np.zeros((1, 4)), {}, (2, 2))

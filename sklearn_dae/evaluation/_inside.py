@@ -1,0 +1,51 @@
+"""Estimators inside of others: the step of a Pipeline, the transformer of a codec."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+
+def find_with(estimator: Any, *attributes: str) -> Any:
+    """Find the fitted estimator that has one of some attributes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted: what has the attribute itself, a Pipeline with such a step, or a codec
+        with such a transformer.
+
+    *attributes : str
+        Their names.
+
+    Returns
+    -------
+    estimator
+        The first that has any of them.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+
+    TypeError
+        If none has any of them.
+    """
+    check_is_fitted(estimator)
+    for part in _parts(estimator):
+        if any(hasattr(part, name) for name in attributes):
+            return part
+    raise TypeError(
+        f"{type(estimator).__name__} has no {' or '.join(attributes)}, and nothing in "
+        "it has; pass a DeepAutoencoderCompressor, an RBM, or what holds one."
+    )
+
+
+def _parts(estimator: Any) -> Iterator[Any]:
+    yield estimator
+    if isinstance(estimator, Pipeline):
+        for _, step in estimator.steps:
+            yield from _parts(step)
+    elif hasattr(estimator, "transformer_"):
+        yield from _parts(estimator.transformer_)

@@ -1,0 +1,314 @@
+"""Display of codecs: the quality of images against the bytes that they take.
+
+In: rate-distortion curves, or codecs to measure. Out: one Axes with a curve for each
+codec with loss, and a vertical line for each without.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+
+from sklearn_dae.evaluation._curves import rate_distortion_curve
+from sklearn_dae.evaluation._drawing import (
+    curve_style,
+    import_matplotlib,
+    ink,
+    plain_numbers,
+)
+from sklearn_dae.evaluation._label_places import LabelPlacer, Place, after, before
+from sklearn_dae.evaluation._measurement import RateDistortionCurve
+
+#: How far the axis of bytes goes on beyond the points, for the labels.
+_ROOM_FOR_LABELS = 0.12
+
+#: Where along its line the label of a codec without loss may stand, from the bottom.
+_HEIGHTS = (0.98, 0.85, 0.7, 0.55, 0.4, 0.25)
+
+#: Lines of codecs without loss.
+_LOSSLESS_COLOUR = "#555555"
+
+#: Those of them that are nearer than this, in points, share a text.
+_TOGETHER = 12
+
+
+class RateDistortionDisplay:
+    """Quality of restored images against the bytes that they take.
+
+    A curve for each codec with loss: higher and further to the left is better. A
+    codec that restores exactly is a vertical line. Labels stand beside the curves;
+    a legend is added where they find no room.
+
+    Make it with `from_codecs`, or from curves that are at hand.
+
+    Parameters
+    ----------
+    curves : sequence of RateDistortionCurve
+        What was measured; what could not be measured is left out, and named in the
+        legend if nothing of a codec could.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What was drawn in, once `plot` has been called.
+
+    figure_ : matplotlib Figure
+        Its figure.
+
+    lines_ : dict of str to matplotlib Line2D
+        The curve of each codec that has one, by name.
+
+    lossless_lines_ : dict of str to matplotlib Line2D
+        The vertical line of each codec that restores exactly.
+
+    labels_ : dict of str to matplotlib Annotation
+        The texts beside curves that found room, by what they say.
+
+    legend_ : matplotlib Legend or None
+        The legend, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If nothing could be measured, or two curves have the same name.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+    >>> from sklearn_dae.evaluation import RateDistortionDisplay
+    >>> X = load_digits().data
+    >>> display = RateDistortionDisplay.from_codecs(
+    ...     {
+    ...         "PCA": (TransformCodec(PCA(16)), "target_psnr", [14, 16, 18]),
+    ...         "Huffman": HuffmanCodec(),
+    ...     },
+    ...     X[1500:],
+    ...     X_train=X[:1500],
+    ... )
+    >>> list(display.lines_), list(display.lossless_lines_)
+    (['PCA'], ['Huffman'])
+    >>> len(display.lines_["PCA"].get_xdata())
+    3
+    """
+
+    def __init__(self, curves: Iterable[RateDistortionCurve]) -> None:
+        self.curves = tuple(curves)
+        names = [curve.codec for curve in self.curves]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"Several curves are called {', '.join(repeated)}; give each a name of "
+                "its own."
+            )
+        if not any(len(curve) for curve in self.curves):
+            reasons = "; ".join(
+                f"{curve.codec}: {curve.points[0].error}"
+                for curve in self.curves
+                if curve.points
+            )
+            raise ValueError(
+                "There is no measurement to draw"
+                + (f". {reasons}" if reasons else ", and none that failed either.")
+            )
+
+    @classmethod
+    def from_codecs(
+        cls,
+        codecs: Mapping[str, Any],
+        X: Any,
+        *,
+        X_train: Any = None,
+        pixel_range: tuple[float, float] | None = None,
+        n_jobs: int | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Measure codecs with several settings each, and draw what came out.
+
+        Parameters
+        ----------
+        codecs : mapping of str to tuple of (codec, str, sequence) or codec
+            For each name a codec, its parameter and the values that this takes; or a
+            codec alone, which is measured as it is.
+
+        X : array-like of shape (n_samples, n_pixels)
+            Images to code, better not those of the training.
+
+        X_train : array-like of shape (n_samples, n_pixels), default=None
+            Images to fit on; X by default.
+
+        pixel_range : tuple of (low, high), default=None
+            Smallest and largest value a pixel can have; by default those of the
+            training images.
+
+        n_jobs : int, default=None
+            Settings that are measured at once.
+
+        ax : matplotlib Axes, default=None
+            What to draw in. None makes a figure.
+
+        Returns
+        -------
+        display : RateDistortionDisplay
+            It has been drawn.
+        """
+        X_train = X if X_train is None else X_train
+        curves = []
+        for name, entry in codecs.items():
+            codec, parameter, values = (
+                entry if isinstance(entry, tuple) else _as_is(entry)
+            )
+            curves.append(
+                rate_distortion_curve(
+                    codec,
+                    X,
+                    param_name=parameter,
+                    param_range=values,
+                    X_train=X_train,
+                    pixel_range=pixel_range,
+                    name=name,
+                    n_jobs=n_jobs,
+                )
+            )
+        return cls(curves).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            What to draw in. None makes a figure.
+
+        Returns
+        -------
+        self : RateDistortionDisplay
+            With its attributes.
+        """
+        if ax is None:
+            _, ax = import_matplotlib().subplots(figsize=(7.5, 5), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self.lines_: dict[str, Any] = {}
+        self.lossless_lines_: dict[str, Any] = {}
+        self.labels_: dict[str, Any] = {}
+        for index, curve in enumerate(self.curves):
+            self._draw_curve(curve, curve_style(index))
+        self._scale_axes()
+        self.legend_: Any = None
+        if not self._label_curves():
+            self._add_legend()
+            self._label_curves()
+        return self
+
+    def _draw_curve(self, curve: RateDistortionCurve, style: dict[str, Any]) -> None:
+        """Draw what has loss as a curve, and the best that has none as a line."""
+        lossy = [point for point in curve if not point.is_lossless]
+        exact = [point for point in curve if point.is_lossless]
+        if lossy:
+            (self.lines_[curve.codec],) = self.ax_.plot(
+                [point.bytes_per_image for point in lossy],
+                [point.psnr for point in lossy],
+                label=curve.codec,
+                markersize=5,
+                linewidth=1.6,
+                **style,
+            )
+        if exact:
+            self.lossless_lines_[curve.codec] = self.ax_.axvline(
+                exact[0].bytes_per_image,
+                color=_LOSSLESS_COLOUR,
+                linewidth=1,
+                zorder=1,
+            )
+
+    def _scale_axes(self) -> None:
+        """Settle limits and ticks, with room for labels at the ends of curves."""
+        ax = self.ax_
+        lines = [*self.lines_.values(), *self.lossless_lines_.values()]
+        rates = np.concatenate([line.get_xdata() for line in lines])
+        logs = np.log10([rates.min(), rates.max()])
+        room = _ROOM_FOR_LABELS * max(np.ptp(logs), 0.3)
+        ax.set_xscale("log")
+        ax.set_xlim(10 ** (logs[0] - room / 2), 10 ** (logs[1] + room))
+        plain_numbers(ax.xaxis, rates)
+        ax.set(xlabel="bytes an image, without the model", ylabel="PSNR (dB)")
+        if not self.lines_:
+            ax.set(yticks=[], ylabel="restored exactly")
+        ax.margins(y=0.08)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+
+    def _label_curves(self) -> bool:
+        """Write names beside the curves where there is room; say if all found some."""
+        for label in self.labels_.values():
+            label.remove()
+        placer = LabelPlacer(self.ax_)
+        for line in [*self.lines_.values(), *self.lossless_lines_.values()]:
+            placer.avoid(line)
+        if self.legend_ is not None:
+            placer.avoid_box(self.legend_.get_window_extent())
+        texts: list[tuple[str, list[Place], dict[str, Any]]] = []
+        for name, line in self.lines_.items():
+            points = line.get_xydata()
+            places = [*after(*points[-1]), *before(*points[0])]
+            texts.append((name, places, {"color": ink(line.get_color())}))
+        for names, lowest, highest in self._lossless_groups():
+            places = _along(self.ax_, lowest, highest)
+            style = {"color": _LOSSLESS_COLOUR, "rotation": 90}
+            texts.append((f"{names} (lossless)", places, style))
+        placed = {
+            text: placer.place(text, places, fontsize=9, **style)
+            for text, places, style in texts
+        }
+        self.labels_ = {
+            text: label for text, label in placed.items() if label is not None
+        }
+        return len(self.labels_) == len(texts) and all(map(len, self.curves))
+
+    def _lossless_groups(self) -> list[tuple[str, float, float]]:
+        """Names and range of lossless codecs that are too close for a text each."""
+        rates = sorted(
+            (line.get_xdata()[0], name) for name, line in self.lossless_lines_.items()
+        )
+        at = [self.ax_.transData.transform((rate, 0))[0] for rate, _ in rates]
+        together = _TOGETHER * self.figure_.dpi / 72
+        groups = [[entry] for entry in rates[:1]]
+        for (left, right), entry in zip(pairwise(at), rates[1:], strict=True):
+            if right - left < together:
+                groups[-1].append(entry)
+            else:
+                groups.append([entry])
+        return [
+            (", ".join(name for _, name in group), group[0][0], group[-1][0])
+            for group in groups
+        ]
+
+    def _add_legend(self) -> None:
+        """Name every curve, and what could not be measured."""
+        for names, rate, _ in self._lossless_groups():
+            label = f"{names}: lossless, {rate:.3g} bytes"
+            self.ax_.plot([], [], color=_LOSSLESS_COLOUR, linewidth=1, label=label)
+        for curve in self.curves:
+            if not len(curve):
+                self.ax_.plot([], [], " ", label=f"{curve.codec}: failed")
+        # Beside the Axes it covers nothing, if something makes room for it there.
+        beside = self.figure_.get_layout_engine() is not None
+        place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if beside else {}
+        self.legend_ = self.ax_.legend(fontsize=8.5, handlelength=3.2, **place)
+
+
+def _as_is(codec: Any) -> tuple[Any, str, list[Any]]:
+    """A range of one value that changes nothing; every codec has this parameter."""
+    return codec, "chunk_size", [codec.chunk_size]
+
+
+def _along(ax: Any, lowest: float, highest: float) -> list[Place]:
+    """Places beside vertical lines, to the left and to the right of them."""
+    bottom, top = ax.get_ylim()
+    return [
+        Place(rate, bottom + height * (top - bottom), offset, 0, side, "top")
+        for height in _HEIGHTS
+        for rate, offset, side in ((lowest, -2, "right"), (highest, 2, "left"))
+    ]

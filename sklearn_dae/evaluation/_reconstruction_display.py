@@ -1,0 +1,252 @@
+"""Display of reconstructions, below the originals.
+
+In: fitted transformers or codecs, and images. Out: one Axes full of images.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_dae._validation import check_integer
+from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
+from sklearn_dae.evaluation._drawing import (
+    check_rows,
+    draw_images,
+    fit_figure,
+    import_matplotlib,
+    new_figure,
+)
+
+
+class ReconstructionDisplay:
+    """Images in a line, and below each what was restored of it.
+
+    Make it with `from_estimator`, or from images that are at hand.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_images, n_pixels)
+        The originals.
+
+    reconstructions : mapping of str to array-like of shape (n_images, n_pixels)
+        For each line below its label, and the restored images.
+
+    image_shape : tuple of (height, width), default=None
+        Size of an image in pixels. None takes them for squares if the number of
+        pixels is a square, else for single lines.
+
+    pixel_range : tuple of (low, high), default=None
+        Values drawn as black and as white; those of the originals by default.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        What was drawn in, once `plot` has been called.
+
+    figure_ : matplotlib Figure
+        Its figure.
+
+    images_ : ndarray of shape (n_lines, n_images)
+        The ``AxesImage`` of each image, those of the originals first.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, a line has another number of images or pixels than the
+        originals, or ``image_shape`` another number of pixels.
+
+    See Also
+    --------
+    RateDistortionDisplay : Quality against bytes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_dae.evaluation import ReconstructionDisplay
+    >>> X = load_digits().data
+    >>> display = ReconstructionDisplay.from_estimator(PCA(8).fit(X), X, n_images=10)
+    >>> display.images_.shape
+    (2, 10)
+    >>> display.figure_.savefig("digits.png")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        reconstructions: Mapping[str, Any],
+        *,
+        image_shape: tuple[int, int] | None = None,
+        pixel_range: tuple[float, float] | None = None,
+    ) -> None:
+        images = check_rows("images", images)
+        lines = {
+            name: check_rows(f"reconstructions[{name!r}]", line)
+            for name, line in reconstructions.items()
+        }
+        for name, line in lines.items():
+            if line.shape != images.shape:
+                raise ValueError(
+                    f"reconstructions[{name!r}] has the shape {line.shape}, the "
+                    f"originals have {images.shape}; they must be equal."
+                )
+        check_image_shape(image_shape)
+        self.images = images
+        self.reconstructions = lines
+        self.image_shape = choose_image_shape(image_shape, images.shape[1])
+        self.pixel_range = pixel_range or (float(images.min()), float(images.max()))
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        n_images: int = 12,
+        image_shape: tuple[int, int] | None = None,
+        pixel_range: tuple[float, float] | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Restore images by fitted estimators, and draw them.
+
+        Parameters
+        ----------
+        estimator : estimator or mapping of str to estimator
+            Fitted: a transformer with ``inverse_transform``, such as
+            `DeepAutoencoderCompressor`, ``PCA`` or a Pipeline, or a codec, which gives
+            the images that come back from real bytes. Several, with their names, each
+            get a line of their own.
+
+        X : array-like of shape (n_samples, n_pixels)
+            Images, better not those of the training.
+
+        n_images : int, default=12
+            How many are shown: the first ones.
+
+        image_shape : tuple of (height, width), default=None
+            Size of an image in pixels. None takes them for squares if the number of
+            pixels is a square, else for single lines.
+
+        pixel_range : tuple of (low, high), default=None
+            Values drawn as black and as white, to which reconstructions are cut;
+            those of the images shown by default.
+
+        ax : matplotlib Axes, default=None
+            What to draw in. None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            It has been drawn.
+
+        Raises
+        ------
+        TypeError
+            If an estimator restores nothing.
+
+        sklearn.exceptions.NotFittedError
+            If one is not fitted.
+        """
+        check_integer("n_images", n_images, 1)
+        shown = X[:n_images]
+        if not isinstance(estimator, Mapping):
+            estimator = {type(estimator).__name__: estimator}
+        restored = {name: _restore(each, shown) for name, each in estimator.items()}
+        display = cls(shown, restored, image_shape=image_shape, pixel_range=pixel_range)
+        low, high = display.pixel_range
+        display.reconstructions = {
+            name: np.clip(line, low, high)
+            for name, line in display.reconstructions.items()
+        }
+        return display.plot(ax)
+
+    def plot(self, ax: Any = None, *, title: str | None = None) -> Self:
+        """Draw the images.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            What to draw in. None makes a figure of the size that the images ask for.
+
+        title : str, default=None
+            A heading.
+
+        Returns
+        -------
+        self : ReconstructionDisplay
+            With `ax_`, `figure_` and `images_`.
+        """
+        own = ax is None
+        if own:
+            _, ax = import_matplotlib().subplots(layout="constrained")
+        low, high = self.pixel_range
+        self.ax_, self.figure_ = ax, ax.figure
+        self.images_ = draw_images(
+            ax,
+            [self.images, *self.reconstructions.values()],
+            self.image_shape,
+            cmap="gray",
+            vmin=low,
+            vmax=high,
+        )
+        ax.set_yticklabels(["original", *self.reconstructions])
+        if own:
+            fit_figure(ax, title)
+        elif title:
+            ax.set_title(title, loc="left", fontsize="medium")
+        return self
+
+
+def _restore(estimator: Any, X: Any) -> np.ndarray:
+    """Images as they come back from codes, or from bytes."""
+    check_is_fitted(estimator)
+    if hasattr(estimator, "encode") and hasattr(estimator, "decode"):
+        return estimator.decode(estimator.encode(X))
+    if hasattr(estimator, "transform") and hasattr(estimator, "inverse_transform"):
+        return estimator.inverse_transform(estimator.transform(X))
+    raise TypeError(
+        f"{type(estimator).__name__} restores no images: it has neither encode and "
+        "decode nor transform and inverse_transform."
+    )
+
+
+def plot_reconstructions(
+    images: np.ndarray,
+    reconstructions: Mapping[str, np.ndarray],
+    shape: tuple[int, int],
+    *,
+    pixel_range: tuple[float, float] | None = None,
+    title: str | None = None,
+) -> Any:
+    """Draw a `ReconstructionDisplay` without pyplot, for programs without a screen.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_images, height * width)
+        Originals; ten to twelve make a readable picture.
+
+    reconstructions : mapping of str to ndarray
+        For each line of the picture its label and the reconstructed images.
+
+    shape : tuple of (height, width)
+        Size of an image in pixels.
+
+    pixel_range : tuple of (low, high), default=None
+        Values drawn as black and as white; those of the originals by default.
+
+    title : str, default=None
+        A heading.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture; save it with its ``savefig``.
+    """
+    figure = new_figure()
+    display = ReconstructionDisplay(
+        images, reconstructions, image_shape=shape, pixel_range=pixel_range
+    ).plot(figure.subplots())
+    fit_figure(display.ax_, title)
+    return figure
