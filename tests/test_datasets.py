@@ -20,6 +20,7 @@ from sklearn_dae.datasets import (
     load_image_folder,
     load_images,
     load_mnist,
+    load_split,
     read_idx,
 )
 from sklearn_dae.datasets._standard import _fetch_openml
@@ -383,3 +384,37 @@ def test_array_that_holds_no_images_is_refused(tmp_path, name, array, message):
         load_images(path)
     assert str(path) in str(caught.value)
     assert "damaged" not in str(caught.value)
+
+
+def test_a_split_holds_a_part_of_the_images_out():
+    digits = load_split("digits")
+    assert (len(digits.training), len(digits.test)) == (1437, 360)
+    assert digits.shape == (8, 8)
+    assert digits.n_pixels == 64
+    assert digits.pixel_range == (0.0, 16.0)
+    together = np.vstack([digits.training, digits.test])
+    assert sorted(map(bytes, together)) == sorted(map(bytes, load_digits().data))
+    again, other = load_split("digits"), load_split("digits", random_state=1)
+    np.testing.assert_array_equal(again.test, digits.test)
+    assert not np.array_equal(other.test, digits.test)
+    assert len(load_split("digits", test_size=100).test) == 100
+
+
+def test_a_file_that_is_split_stays_so(tmp_path, rng):
+    images = rng.integers(0, 256, (9, 4, 5)).astype(np.uint8)
+    path = tmp_path / "x.npz"
+    np.savez(path, train=images[:6], test=images[6:])
+    split = load_split(path)
+    np.testing.assert_array_equal(split.training, images[:6].reshape(6, 20))
+    np.testing.assert_array_equal(split.test, images[6:].reshape(3, 20))
+    # A part of it on its own is like any other set.
+    assert len(load_split(path, key="train").test) == 2
+    np.savez(path, train=images[:6], test=images[6:, :, 1:])
+    with pytest.raises(ValueError, match="they must be equal"):
+        load_split(path)
+
+
+def test_too_few_images_cannot_be_split(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 2, 2), np.uint8))
+    with pytest.raises(ValueError, match="holds 4 images; at least 5"):
+        load_split(tmp_path / "x.npy")

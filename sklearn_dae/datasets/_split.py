@@ -36,6 +36,11 @@ class ImageSplit:
     source: str
 
     @property
+    def n_pixels(self) -> int:
+        """Pixels of an image."""
+        return self.training.shape[1]
+
+    @property
     def pixel_range(self) -> tuple[float, float]:
         """Smallest and largest pixel of the training images."""
         return float(self.training.min()), float(self.training.max())

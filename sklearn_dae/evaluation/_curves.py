@@ -1,114 +1,272 @@
-"""Codecs to rate-distortion curves.
+"""Rate-distortion curves: made, read, and compared point by point.
 
-In: a codec, one of its parameters with the values to try, and images. Out: what was
-measured with each value, of real bytes and of the images that come back from them.
+In: a codec and its settings, or curves. Out: curves, and rates and qualities between
+their points.
 """
 
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import joblib
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import clone
 
-from sklearn_dae.archive import model_to_bytes
+from sklearn_dae.codecs import Codec
+from sklearn_dae.evaluation._measure import FAILURES, fit_and_measure, unfitted
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
-from sklearn_dae.evaluation._metrics import squared_error_per_image
 
 
 def rate_distortion_curve(
-    codec: Any,
-    X: Any,
+    codec: Codec,
+    X: np.ndarray,
     *,
     param_name: str,
     param_range: Iterable[Any],
-    X_train: Any = None,
+    X_train: np.ndarray | None = None,
+    image_shape: tuple[int, int] | None = None,
     pixel_range: tuple[float, float] | None = None,
     name: str | None = None,
     n_jobs: int | None = None,
 ) -> RateDistortionCurve:
-    """Measure a codec with several values of one parameter.
+    """Measure a codec with several values of a parameter.
 
     Parameters
     ----------
     codec : Codec
-        Left as it is. A fitted transformer in it is used as it is, unless the parameter
-        belongs to the transformer.
+        The codec; it is copied, not changed. A fitted transformer within a
+        `TransformCodec` is used as it is.
 
-    X : array-like of shape (n_samples, n_pixels)
-        Images to code, better not those of the training.
+    X : ndarray of shape (n_images, n_pixels)
+        Images to code.
 
     param_name : str
-        The parameter.
+        The parameter, such as ``"target_psnr"`` or ``"quality"``; that of a part of the
+        codec as in a grid search, ``"transformer__n_components"``.
 
     param_range : iterable
         Its values.
 
-    X_train : array-like of shape (n_samples, n_pixels), default=None
+    X_train : ndarray of shape (n_images, n_pixels), default=None
         Images to fit on; X by default.
+
+    image_shape : tuple of (height, width), default=None
+        Size of an image, as in `measure`.
 
     pixel_range : tuple of (low, high), default=None
         Smallest and largest value a pixel can have; by default those of the training
         images.
 
     name : str, default=None
-        What the curve is called; the class by default.
+        Name of the codec; that of its class by default.
 
     n_jobs : int, default=None
-        Values that are measured at once.
+        Values that are measured at the same time, as in joblib.
 
     Returns
     -------
     RateDistortionCurve
-        A point for each value; where one fails, its point has the error.
+        A point for each value. Where the codec failed, the point says why.
+
+    Raises
+    ------
+    ValueError
+        If the codec has no such parameter.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_dae.codecs import TransformCodec
+    >>> from sklearn_dae.evaluation import rate_distortion_curve
+    >>> X = load_digits().data
+    >>> curve = rate_distortion_curve(
+    ...     TransformCodec(PCA(16)),
+    ...     X[1500:],
+    ...     param_name="target_psnr",
+    ...     param_range=[14, 16, 18],
+    ...     X_train=X[:1500],
+    ... )
+    >>> len(curve)
+    3
     """
-    X, X_train = np.asarray(X), np.asarray(X if X_train is None else X_train)
-    pixel_range = pixel_range or (float(X_train.min()), float(X_train.max()))
+    X = np.asarray(X)
+    X_train = X if X_train is None else np.asarray(X_train)
+    if pixel_range is None:
+        pixel_range = float(X_train.min()), float(X_train.max())
     name = name or type(codec).__name__
-    points = Parallel(n_jobs=n_jobs)(
-        delayed(_measure)(codec, X, X_train, {param_name: value}, pixel_range, name)
-        for value in param_range
+    values = list(param_range)
+    # A fitted transformer would not heed a change of its parameters.
+    copied = clone if param_name.startswith("transformer__") else unfitted
+    codecs = [copied(codec).set_params(**{param_name: value}) for value in values]
+    points = joblib.Parallel(n_jobs)(
+        joblib.delayed(_point)(
+            candidate, X, X_train, name, {param_name: value}, image_shape, pixel_range
+        )
+        for candidate, value in zip(codecs, values, strict=True)
     )
     return RateDistortionCurve(name, tuple(points))
 
 
-def _measure(
-    codec: Any,
+def _point(
+    codec: Codec,
     X: np.ndarray,
     X_train: np.ndarray,
-    setting: dict[str, Any],
-    pixel_range: tuple[float, float],
     name: str,
+    setting: Mapping[str, Any],
+    image_shape: tuple[int, int] | None,
+    pixel_range: tuple[float, float],
 ) -> Measurement:
     try:
-        clock = [time.perf_counter()]
-        fitted = _with(codec, setting).fit(X_train)
-        clock.append(time.perf_counter())
-        data = fitted.encode(X)
-        clock.append(time.perf_counter())
-        restored = fitted.decode(data)
-        clock.append(time.perf_counter())
-    except (ValueError, TypeError, ImportError) as error:
-        return Measurement(name, setting, len(X), X.shape[1], error=str(error))
-    fit_seconds, encode_seconds, decode_seconds = np.diff(clock).tolist()
-    error_per_image = squared_error_per_image(X, restored, pixel_range)
-    return Measurement(
-        name,
-        setting,
-        len(X),
-        X.shape[1],
-        n_bytes=len(data),
-        model_bytes=len(model_to_bytes(fitted)),
-        mse=error_per_image / X.shape[1],
-        fit_seconds=fit_seconds,
-        encode_seconds=encode_seconds,
-        decode_seconds=decode_seconds,
+        return fit_and_measure(
+            codec, X_train, X, name, setting, image_shape, pixel_range
+        )[0]
+    except FAILURES as error:
+        return Measurement.failed(name, setting, X.shape, error)
+
+
+def front(curve: RateDistortionCurve) -> list[Measurement]:
+    """Points that no other beats in both rate and distortion, from the lowest rate.
+
+    Without loss, and with it: the last may be lossless.
+    """
+    best: list[Measurement] = []
+    for point in curve:
+        if not best or point.mse < best[-1].mse:
+            best.append(point)
+    return best
+
+
+def lower_convex_hull(curve: RateDistortionCurve) -> RateDistortionCurve:
+    """Keep the points that no mixture of two others beats.
+
+    Coding some images with one setting and the others with a second one reaches any
+    point between the two in the plane of rate and squared error.
+
+    Parameters
+    ----------
+    curve : RateDistortionCurve
+        The points.
+
+    Returns
+    -------
+    RateDistortionCurve
+        Those on the lower convex hull.
+    """
+    hull: list[Measurement] = []
+    for point in front(curve):
+        while len(hull) > 1 and not _turns_left(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    return RateDistortionCurve(curve.codec, tuple(hull))
+
+
+def _turns_left(a: Measurement, b: Measurement, c: Measurement) -> bool:
+    first = (b.mse - a.mse) * (c.n_bytes - b.n_bytes)
+    second = (c.mse - b.mse) * (b.n_bytes - a.n_bytes)
+    return first < second
+
+
+def bytes_at_psnr(curve: RateDistortionCurve, psnr: float) -> float | None:
+    """Bytes an image for a quality.
+
+    Parameters
+    ----------
+    curve : RateDistortionCurve
+        What was measured.
+
+    psnr : float
+        The quality, in decibels.
+
+    Returns
+    -------
+    float or None
+        Interpolated between the two points around it, the logarithm of the bytes being
+        linear in decibels; None outside of what was measured.
+    """
+    qualities, logs = log_rates(curve)
+    if not len(qualities) or not qualities[0] <= psnr <= qualities[-1]:
+        return None
+    return float(np.exp(np.interp(psnr, qualities, logs)))
+
+
+def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float | None:
+    """Quality for some bytes an image: the inverse of `bytes_at_psnr`.
+
+    Parameters
+    ----------
+    curve : RateDistortionCurve
+        What was measured.
+
+    bytes_per_image : float
+        The rate.
+
+    Returns
+    -------
+    float or None
+        In decibels; None outside of what was measured.
+    """
+    qualities, logs = log_rates(curve)
+    rate = np.log(bytes_per_image)
+    if not len(qualities) or not logs[0] <= rate <= logs[-1]:
+        return None
+    return float(np.interp(rate, logs, qualities))
+
+
+def log_rates(curve: RateDistortionCurve) -> tuple[np.ndarray, np.ndarray]:
+    """Qualities in decibels, and the logarithms of rates, of the best points with loss.
+
+    Both rise.
+    """
+    points = [point for point in front(curve) if not point.is_lossless]
+    return (
+        np.array([point.psnr for point in points]),
+        np.log([point.bytes_per_image for point in points]),
     )
 
 
-def _with(codec: Any, setting: dict[str, Any]) -> Any:
-    """Make an unfitted codec with a setting; keep a fitted transformer if possible."""
-    if any("__" in name for name in setting):
-        return clone(codec).set_params(**setting)
-    return type(codec)(**codec.get_params(deep=False) | setting)
+def matched_quality(
+    curves: Sequence[RateDistortionCurve], psnrs: Iterable[float]
+) -> dict[float, dict[str, float | None]]:
+    """Bytes an image of several codecs at equal qualities.
+
+    Parameters
+    ----------
+    curves : sequence of RateDistortionCurve
+        A curve for each codec.
+
+    psnrs : iterable of float
+        The qualities, in decibels.
+
+    Returns
+    -------
+    dict of float to dict of str to float or None
+        For each quality and codec the bytes; None where it was not measured.
+    """
+    return {
+        psnr: {curve.codec: bytes_at_psnr(curve, psnr) for curve in curves}
+        for psnr in psnrs
+    }
+
+
+def matched_rate(
+    curves: Sequence[RateDistortionCurve], rates: Iterable[float]
+) -> dict[float, dict[str, float | None]]:
+    """Quality of several codecs at equal rates.
+
+    Parameters
+    ----------
+    curves : sequence of RateDistortionCurve
+        A curve for each codec.
+
+    rates : iterable of float
+        Bytes an image.
+
+    Returns
+    -------
+    dict of float to dict of str to float or None
+        For each rate and codec the decibels; None where it was not measured.
+    """
+    return {
+        rate: {curve.codec: psnr_at_bytes(curve, rate) for curve in curves}
+        for rate in rates
+    }

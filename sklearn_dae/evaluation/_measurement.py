@@ -3,11 +3,17 @@
 Records hold numbers and text only, so that they go to JSON and back unchanged.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
+
+
+def decibels(mse: float) -> float:
+    """Peak signal-to-noise ratio of a squared error in units of the pixel range."""
+    return math.inf if mse == 0 else -10 * math.log10(mse)
 
 
 @dataclass(frozen=True)
@@ -37,15 +43,15 @@ class Measurement:
     mse : float
         Mean squared error of a pixel.
 
-    psnr_percentiles : dict of str to float
-        Of the images on their own, in decibels: the 1st, 5th, 25th, 50th, 75th, 95th
-        and 99th, the keys being these numbers.
+    mse_percentiles : dict of str to float
+        Mean squared errors of single images: the 1st, 5th, 25th, 50th, 75th, 95th
+        and 99th percentile, the keys being these numbers.
 
     worst_image : int
         Row of the image with the largest error.
 
-    worst_psnr : float
-        Its peak signal-to-noise ratio, in decibels.
+    worst_mse : float
+        Its mean squared error.
 
     largest_error : float
         That of any pixel.
@@ -58,7 +64,7 @@ class Measurement:
         What it took, in seconds, for all images.
 
     error : str or None
-        Why nothing could be measured; all numbers are then 0 or NaN.
+        Why nothing could be measured; numbers are then 0 or NaN.
     """
 
     codec: str
@@ -68,9 +74,9 @@ class Measurement:
     n_bytes: int = 0
     model_bytes: int = 0
     mse: float = float("nan")
-    psnr_percentiles: Mapping[str, float] = field(default_factory=dict)
+    mse_percentiles: Mapping[str, float] = field(default_factory=dict)
     worst_image: int = 0
-    worst_psnr: float = float("nan")
+    worst_mse: float = float("nan")
     largest_error: float = float("nan")
     ssim: float | None = None
     ms_ssim: float | None = None
@@ -78,6 +84,18 @@ class Measurement:
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
     error: str | None = None
+
+    @classmethod
+    def failed(
+        cls,
+        codec: str,
+        setting: Mapping[str, Any],
+        shape: tuple[int, ...],
+        error: Exception,
+    ) -> Self:
+        """Note why nothing could be measured on X of a shape."""
+        told = f"{type(error).__name__}: {error}"
+        return cls(codec, dict(setting), shape[0], shape[1], error=told)
 
     @property
     def is_lossless(self) -> bool:
@@ -87,7 +105,21 @@ class Measurement:
     @property
     def psnr(self) -> float:
         """Peak signal-to-noise ratio of all images together, in decibels."""
-        return float("inf") if self.mse == 0 else float(-10 * np.log10(self.mse))
+        return decibels(self.mse)
+
+    @property
+    def worst_psnr(self) -> float:
+        """Peak signal-to-noise ratio of the image with the largest error."""
+        return decibels(self.worst_mse)
+
+    @property
+    def psnr_percentiles(self) -> dict[str, float]:
+        """Peak signal-to-noise ratios of single images, in decibels."""
+        # A large error is a low ratio.
+        return {
+            str(100 - int(key)): decibels(mse)
+            for key, mse in reversed(list(self.mse_percentiles.items()))
+        }
 
     @property
     def squared_error_per_image(self) -> float:
@@ -105,8 +137,13 @@ class Measurement:
         return 8 * self.bytes_per_image / self.n_pixels
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` takes, ready for JSON."""
-        return asdict(self)
+        """Return what `from_dict` takes, ready for JSON, which has no NaN."""
+        record = asdict(self)
+        return {
+            name: value
+            for name, value in record.items()
+            if not (isinstance(value, float) and math.isnan(value))
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:

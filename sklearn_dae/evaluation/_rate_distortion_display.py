@@ -121,6 +121,7 @@ class RateDistortionDisplay:
         X: Any,
         *,
         X_train: Any = None,
+        image_shape: tuple[int, int] | None = None,
         pixel_range: tuple[float, float] | None = None,
         n_jobs: int | None = None,
         ax: Any = None,
@@ -138,6 +139,9 @@ class RateDistortionDisplay:
 
         X_train : array-like of shape (n_samples, n_pixels), default=None
             Images to fit on; X by default.
+
+        image_shape : tuple of (height, width), default=None
+            Size of an image, as in `measure`.
 
         pixel_range : tuple of (low, high), default=None
             Smallest and largest value a pixel can have; by default those of the
@@ -167,6 +171,7 @@ class RateDistortionDisplay:
                     param_name=parameter,
                     param_range=values,
                     X_train=X_train,
+                    image_shape=image_shape,
                     pixel_range=pixel_range,
                     name=name,
                     n_jobs=n_jobs,

@@ -1,0 +1,193 @@
+"""What a codec does to images, measured.
+
+In: a codec and images. Out: a `Measurement`, of real bytes and of images that came out
+of them.
+"""
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_dae.archive import model_to_bytes
+from sklearn_dae.codecs import Codec, TransformCodec
+from sklearn_dae.codecs._images import choose_image_shape
+from sklearn_dae.evaluation._measurement import Measurement
+from sklearn_dae.evaluation._ssim import fits_ssim, ssim
+from sklearn_dae.exceptions import OutOfDomainWarning
+
+#: Images whose errors are computed at once.
+_BLOCK = 1024
+
+_PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+
+
+#: What a codec may raise on images or settings that it cannot do with.
+FAILURES = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
+
+
+def measure(
+    codec: Codec,
+    X: np.ndarray,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    pixel_range: tuple[float, float] | None = None,
+    name: str | None = None,
+    setting: Mapping[str, Any] | None = None,
+) -> Measurement:
+    """Measure rate, distortion and speed of a codec.
+
+    Parameters
+    ----------
+    codec : Codec
+        The fitted codec.
+
+    X : ndarray of shape (n_images, n_pixels)
+        Images, at least one; better not those that it was fitted on.
+
+    image_shape : tuple of (height, width), default=None
+        Size of an image, for structural similarity. None takes images for squares if
+        the number of pixels is a square, else for single lines.
+
+    pixel_range : tuple of (low, high), default=None
+        Smallest and largest value a pixel can have, the unit of errors. None takes that
+        of the codec.
+
+    name : str, default=None
+        Name of the codec; that of its class by default.
+
+    setting : dict of str to object, default=None
+        What distinguishes this measurement from others of the codec.
+
+    Returns
+    -------
+    Measurement
+        What was measured.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_dae.codecs import HuffmanCodec
+    >>> from sklearn_dae.evaluation import measure
+    >>> X = load_digits().data
+    >>> huffman = measure(HuffmanCodec().fit(X[:1500]), X[1500:])
+    >>> huffman.is_lossless, round(huffman.bits_per_pixel, 2)
+    (True, 2.97)
+    """
+    return measure_restored(
+        codec,
+        X,
+        image_shape=image_shape,
+        pixel_range=pixel_range,
+        name=name,
+        setting=setting,
+    )[0]
+
+
+def measure_restored(
+    codec: Codec,
+    X: np.ndarray,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    pixel_range: tuple[float, float] | None = None,
+    name: str | None = None,
+    setting: Mapping[str, Any] | None = None,
+) -> tuple[Measurement, np.ndarray]:
+    """Measure a codec; return the images that came out, too."""
+    X = np.asarray(X)
+    if len(X) == 0:
+        raise ValueError("X has no image; at least one is needed to measure a codec.")
+    low, high = pixel_range or (codec.low_, codec.high_)
+    if low >= high:
+        raise ValueError(f"pixel_range must have low < high, got {(low, high)!r}.")
+    shape = choose_image_shape(image_shape, X.shape[1])
+    started = time.perf_counter()
+    data = codec.encode(X)
+    encoded = time.perf_counter()
+    restored = codec.decode(data)
+    decoded = time.perf_counter()
+
+    errors, largest = _errors(X, restored)
+    errors /= (high - low) ** 2
+    worst = int(np.argmax(errors))
+    percentiles = np.percentile(errors, _PERCENTILES)
+    measurement = Measurement(
+        codec=name or type(codec).__name__,
+        setting=dict(setting or {}),
+        n_images=len(X),
+        n_pixels=X.shape[1],
+        n_bytes=len(data),
+        model_bytes=len(model_to_bytes(codec)),
+        mse=float(errors.mean()),
+        mse_percentiles={
+            str(percentile): float(error)
+            for percentile, error in zip(_PERCENTILES, percentiles, strict=True)
+        },
+        worst_image=worst,
+        worst_mse=float(errors[worst]),
+        largest_error=largest / (high - low),
+        ssim=ssim(X, restored, shape, (low, high)) if fits_ssim(shape) else None,
+        encode_seconds=encoded - started,
+        decode_seconds=decoded - encoded,
+    )
+    return measurement, restored
+
+
+def unfitted(codec: Codec) -> Codec:
+    """Clone a codec, but for what it is told to use as it is: a fitted transformer."""
+    cloned = clone(codec)
+    if isinstance(codec, TransformCodec) and _is_fitted(codec.transformer):
+        cloned.transformer = codec.transformer
+    return cloned
+
+
+def _is_fitted(estimator: Any) -> bool:
+    try:
+        check_is_fitted(estimator)
+    except (NotFittedError, TypeError):
+        return False
+    return True
+
+
+def fit_and_measure(
+    codec: Codec,
+    X_train: np.ndarray,
+    X: np.ndarray,
+    name: str,
+    setting: Mapping[str, Any],
+    image_shape: tuple[int, int] | None,
+    pixel_range: tuple[float, float],
+) -> tuple[Measurement, np.ndarray]:
+    """Fit a codec on some images, measure it on others; return these restored, too."""
+    begin = time.perf_counter()
+    fitted = unfitted(codec).fit(X_train)
+    seconds = time.perf_counter() - begin
+    with warnings.catch_warnings():
+        # Images apart cost bytes, which count.
+        warnings.simplefilter("ignore", OutOfDomainWarning)
+        measurement, restored = measure_restored(
+            fitted,
+            X,
+            image_shape=image_shape,
+            pixel_range=pixel_range,
+            name=name,
+            setting=setting,
+        )
+    return replace(measurement, fit_seconds=seconds), restored
+
+
+def _errors(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Mean squared error of each image, and the largest error of any pixel."""
+    errors, largest = np.empty(len(X)), 0.0
+    for start in range(0, len(X), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        difference = np.subtract(X[rows], Y[rows], dtype=np.float64)
+        errors[rows] = np.square(difference).mean(axis=1)
+        largest = max(largest, float(np.abs(difference).max()))
+    return errors, largest
