@@ -1,0 +1,43 @@
+"""``sklearn-dae similarity``: how alike are these images?"""
+
+import argparse
+import json
+from typing import Any
+
+from sklearn_dae.cli._input import read_images
+from sklearn_dae.cli._messages import counted, image_size
+from sklearn_dae.cli._options import add_images
+from sklearn_dae.datasets import load_digits, load_mnist
+from sklearn_dae.evaluation import set_similarity
+
+#: Sets of images that have names.
+_NAMED = {"digits": load_digits, "mnist": load_mnist}
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "similarity",
+        help="how alike images are, and what knowing the set saves",
+        description="Measure how alike the images of a set are: their correlation, "
+        "and by how much it helps to know what each place of the image holds in "
+        "others. IMAGES may also be 'digits' or 'mnist'.",
+    )
+    parser.set_defaults(run=_run)
+    add_images(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    load = _NAMED.get(arguments.images)
+    if load is not None:
+        images = load()
+    else:
+        images = read_images(arguments.images, key=arguments.key, grey=arguments.grey)
+    similarity = set_similarity(images.data)
+    if arguments.json:
+        print(json.dumps(similarity.to_dict(), indent=1, allow_nan=False))
+        return 0
+    n_images = counted(len(images), "image")
+    print(f"{images.source}: {n_images} of {image_size(images.shape)}\n{similarity}")
+    return 0
