@@ -15,7 +15,7 @@ import sklearn_dae
 ROOT = Path(sklearn_dae.__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 
-#: What takes too long for the tests. `.ci/run` runs all examples.
+#: What takes too long for the tests, so `.ci/run` does it.
 SLOW = {
     "plot_classifier_features.py": "fits four autoencoders",
     "plot_compare_solvers.py": "fits by each of the solvers",

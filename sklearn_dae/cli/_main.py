@@ -17,7 +17,9 @@ from sklearn_dae.cli import (
     _compress,
     _decompress,
     _demo_command,
+    _evaluate,
     _inspect,
+    _similarity,
     _train,
     _verify,
 )
@@ -101,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
         _inspect,
         _verify,
         _train,
+        _evaluate,
+        _similarity,
         _demo_command,
     ):
         command.add_command(commands)

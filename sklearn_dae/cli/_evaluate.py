@@ -1,0 +1,236 @@
+"""``sklearn-dae evaluate``: should these images be compressed by an autoencoder?"""
+
+import argparse
+import errno
+import json
+import os
+import shlex
+import shutil
+import stat
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sklearn_dae.archive import atomic_writer
+from sklearn_dae.cli._messages import counted, image_size, naming
+from sklearn_dae.cli._options import (
+    UsageError,
+    add_force,
+    positive_integer,
+    positive_number,
+    whole_number,
+)
+from sklearn_dae.cli._output import check_file
+from sklearn_dae.datasets import load_split
+from sklearn_dae.evaluation import (
+    RateDistortionCurve,
+    evaluate,
+    write_csv,
+    write_report,
+)
+from sklearn_dae.evaluation._page import check_requirements
+
+_DEFAULT_REPORT = "sklearn-dae-report.html"
+
+#: Behind the name of a report: the folder of tasks that are done, until it is written.
+_UNFINISHED = ".unfinished"
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser's."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="compare the autoencoder with PCA, JPEG and others, and write a report",
+        description="Fit every codec on some of the images, measure real bytes and "
+        "errors on the others, and write a page that says which codec to take. After "
+        "an interruption the same command goes on where it was.",
+    )
+    parser.set_defaults(run=_run)
+    parser.add_argument(
+        "images",
+        nargs="?",
+        default="digits",
+        metavar="IMAGES",
+        help="'digits' (default), 'mnist', or the path of a folder of images, a .npy, "
+        ".npz or IDX file; a .npz with arrays 'train' and 'test' is taken as split",
+    )
+    parser.add_argument(
+        "--report",
+        default=_DEFAULT_REPORT,
+        metavar="FILE",
+        help="the page (default %(default)s)",
+    )
+    parser.add_argument("--json", metavar="FILE", help="all numbers, as JSON, too")
+    parser.add_argument("--csv", metavar="FILE", help="all numbers, as a table, too")
+    add_force(parser)
+    parser.add_argument(
+        "--key", metavar="NAME", help="which array of a .npz file that holds several"
+    )
+    parser.add_argument(
+        "--grey", action="store_true", help="turn colour images to grey"
+    )
+    parser.add_argument(
+        "--test-size",
+        type=positive_number,
+        metavar="N",
+        help="images held out: their number, or a fraction below 1 (default: 0.2)",
+    )
+    parser.add_argument(
+        "--n-components",
+        type=positive_integer,
+        nargs="+",
+        metavar="N",
+        help="values an image is described by; an autoencoder is trained for each, and "
+        "the best counts (default: a quarter of its pixels, at most 32, a half and a "
+        "quarter of that)",
+    )
+    parser.add_argument(
+        "--hidden-layer-sizes",
+        type=positive_integer,
+        nargs="+",
+        metavar="N",
+        help="units of the encoder's layers between image and code",
+    )
+    parser.add_argument(
+        "--max-iter",
+        type=whole_number,
+        metavar="N",
+        help="most epochs, or iterations of L-BFGS up to 300 images",
+    )
+    parser.add_argument(
+        "--qualities",
+        type=positive_integer,
+        metavar="N",
+        help="points of each rate-distortion curve (default: 6)",
+    )
+    parser.add_argument(
+        "--random-state", type=whole_number, metavar="N", help="seed (default: 0)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=positive_integer,
+        metavar="N",
+        help="codecs that are measured at the same time (default: as many as there "
+        "are processors); 1 gives times of an idle machine",
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # All that can go wrong at the end is looked for before the long work.
+    outputs = [arguments.report, arguments.json, arguments.csv]
+    for path in filter(None, outputs):
+        if path == "-":
+            raise UsageError("- : a report is no stream; name a file.")
+        check_file(path, arguments.force)
+    check_requirements()
+    split = load_split(
+        arguments.images,
+        grey=arguments.grey,
+        key=arguments.key,
+        test_size=_test_size(arguments.test_size),
+        random_state=arguments.random_state or 0,
+    )
+    say = partial(print, flush=True)
+    say(
+        f"{split.source}: {counted(len(split.training), 'image')} to learn from, "
+        f"{len(split.test):,} held out, {image_size(split.shape)}"
+    )
+    parameters = {
+        name: getattr(arguments, name)
+        for name in ("hidden_layer_sizes", "max_iter")
+        if getattr(arguments, name) is not None
+    }
+    n_jobs = arguments.jobs or os.cpu_count() or 1
+    cache = _folder_for_tasks(arguments.report)
+    try:
+        evaluation = evaluate(
+            split,
+            n_components=arguments.n_components,
+            parameters=parameters,
+            n_qualities=arguments.qualities or 6,
+            random_state=arguments.random_state or 0,
+            n_jobs=n_jobs,
+            cache=cache,
+            say=say,
+        )
+        with naming(arguments.report):
+            write_report(
+                evaluation,
+                arguments.report,
+                command=_command(arguments),
+                n_jobs=n_jobs,
+                overwrite=arguments.force,
+            )
+    except BaseException:
+        print(
+            f"What is done is kept in {cache}: the same command goes on from there.",
+            file=sys.stderr,
+        )
+        raise
+    if arguments.json is not None:
+        text = json.dumps(evaluation.to_dict(), indent=1, allow_nan=False)
+        with atomic_writer(arguments.json, overwrite=arguments.force) as file:
+            file.write(text.encode() + b"\n")
+    if arguments.csv is not None:
+        lossless = [
+            RateDistortionCurve(point.codec, (point,)) for point in evaluation.lossless
+        ]
+        write_csv(
+            [*evaluation.curves, *lossless], arguments.csv, overwrite=arguments.force
+        )
+    shutil.rmtree(cache)
+    say(f"\n{evaluation.verdict}\n\n{evaluation.lossless_verdict}")
+    say(f"\nReport: {arguments.report}")
+    return 0
+
+
+def _test_size(number: float | None) -> float | int:
+    if number is None:
+        return 0.2
+    return number if number < 1 else int(number)
+
+
+def _folder_for_tasks(report: str) -> Path:
+    """Make the folder of tasks that are done, or find that of an earlier run."""
+    folder = Path(report + _UNFINISHED)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.stat()
+    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if hasattr(os, "getuid") and (others or status.st_uid != os.getuid()):
+        # Its files are loaded, and could run code.
+        raise PermissionError(
+            errno.EPERM,
+            "Others can write to this folder of an unfinished run; remove it, or name "
+            "another --report",
+            str(folder),
+        )
+    return folder
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What to type to get the same."""
+    words = ["sklearn-dae", "evaluate", arguments.images]
+    for name in (
+        "key",
+        "test_size",
+        "n_components",
+        "hidden_layer_sizes",
+        "max_iter",
+        "qualities",
+        "random_state",
+        "jobs",
+        "report",
+        "json",
+        "csv",
+    ):
+        value = getattr(arguments, name)
+        if value is not None:
+            values = value if isinstance(value, list) else [value]
+            words += ["--" + name.replace("_", "-")]
+            words += [
+                f"{word:g}" if isinstance(word, float) else str(word) for word in values
+            ]
+    if arguments.grey:
+        words.append("--grey")
+    return shlex.join(words)

@@ -1,0 +1,299 @@
+"""Which codecs are compared, and with which settings.
+
+In: training images, and autoencoders fitted on them. Out: trials, each an unfitted
+codec under the name of its contender; several of one make its rate-distortion curve.
+
+Every contender has the settings that its own users would choose, and covers the
+qualities that the autoencoder covers as far as it can.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from sklearn_dae.codecs import (
+    Codec,
+    GeneralCodec,
+    HuffmanCodec,
+    JpegXLCodec,
+    PillowCodec,
+    SetRedundancyCodec,
+    TransformCodec,
+)
+from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.datasets import ImageSplit
+from sklearn_dae.evaluation._measurement import RateDistortionCurve
+from sklearn_dae.evaluation._metrics import psnr
+
+AUTOENCODER, PRINCIPAL_COMPONENTS = "autoencoder", "PCA"
+
+#: Settings of both: how many values a code has, and the quality of the training images.
+VALUES, TARGET = "values", "PSNR in training"
+
+#: Images on which qualities are chosen; the codecs are fitted on all.
+_MOST_ROWS = 2000
+
+#: How far below its limit a transformer is asked to come, in decibels: on the way to
+#: the limit the rate goes to infinity.
+_MARGIN = 0.25
+
+#: Decibels above the mean image where curves begin, and how many PCA goes on beyond the
+#: autoencoder.
+_ABOVE_MEAN, _BEYOND = 3.0, 4.0
+
+#: Quality of each format in its units, from the lowest to where images look perfect.
+_FORMATS: dict[str, tuple[Callable[..., Codec], str, float, float]] = {
+    "JPEG": (partial(PillowCodec, "jpeg"), "quality", 1, 90),
+    "JPEG 2000": (partial(PillowCodec, "jpeg2000"), "quality", 18, 38),
+    "WebP": (partial(PillowCodec, "webp"), "quality", 0, 90),
+    "AVIF": (partial(PillowCodec, "avif", effort=6), "quality", 0, 75),
+    "JPEG XL": (JpegXLCodec, "distance", 15.0, 0.5),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A codec to be fitted and measured.
+
+    Parameters
+    ----------
+    contender : str
+        Name of the contender.
+
+    setting : dict of str to object
+        What distinguishes the trial from others of the contender, for people to read.
+
+    codec : Codec
+        The unfitted codec.
+
+    seconds : float, default=0.0
+        What training took that its own fit does not repeat.
+    """
+
+    contender: str
+    setting: Mapping[str, Any]
+    codec: Codec
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        parts = [f"{name} {value:g}" for name, value in self.setting.items()]
+        return ", ".join([self.contender, *parts])
+
+
+@dataclass(frozen=True)
+class TrainedAutoencoder:
+    """A fitted autoencoder, and what it took.
+
+    Parameters
+    ----------
+    transformer : DeepAutoencoderCompressor
+        The autoencoder.
+
+    seconds : float
+        What training it took.
+    """
+
+    transformer: DeepAutoencoderCompressor
+    seconds: float
+
+
+#: Trained autoencoders by the number of values of their codes.
+Autoencoders = Mapping[int, TrainedAutoencoder]
+
+
+def lossy_trials(
+    split: ImageSplit, autoencoders: Autoencoders, n_qualities: int
+) -> Iterator[Trial]:
+    """Yield trials of all lossy contenders.
+
+    Parameters
+    ----------
+    split : ImageSplit
+        The images.
+
+    autoencoders : dict of int to TrainedAutoencoder
+        Trained autoencoders by the number of values of their codes.
+
+    n_qualities : int
+        Points of each curve.
+
+    Yields
+    ------
+    Trial
+        With the codec not fitted; fitted autoencoders within are used as they are.
+    """
+    sample = _sample(split.training)
+    lowest = _of_mean(sample, split.pixel_range) + _ABOVE_MEAN
+
+    def qualities(highest: float) -> np.ndarray:
+        return np.linspace(min(lowest, highest), highest, n_qualities)
+
+    highest = lowest
+    for n_values, autoencoder in autoencoders.items():
+        limit = _limit(autoencoder.transformer, sample, split.pixel_range) - _MARGIN
+        highest = max(highest, limit)
+        for quality in qualities(limit):
+            yield _autoencoder_trial(split, autoencoders, n_values, quality)
+    for quality in qualities(highest + _BEYOND):
+        yield _pca_trial(split, quality)
+    for name, (_, _, first, last) in _FORMATS.items():
+        for value in np.linspace(first, last, n_qualities):
+            yield _format_trial(split, name, value)
+
+
+def _autoencoder_trial(
+    split: ImageSplit, autoencoders: Autoencoders, n_values: int, quality: float
+) -> Trial:
+    """Ask an autoencoder for a PSNR."""
+    autoencoder = autoencoders[n_values]
+    return Trial(
+        AUTOENCODER,
+        {VALUES: n_values, TARGET: round(float(quality), 2)},
+        TransformCodec(
+            autoencoder.transformer, target_psnr=_codec_psnr(split, quality)
+        ),
+        autoencoder.seconds,
+    )
+
+
+def _pca_trial(split: ImageSplit, quality: float) -> Trial:
+    """Ask PCA for a PSNR, with the components that it needs.
+
+    How many that are comes from reverse water-filling: with the error spread as evenly
+    as the variances allow, components of less variance than the error of each are not
+    worth a bit (Cover & Thomas, Elements of Information Theory, 2006, ch. 10.3).
+    """
+    low, high = split.pixel_range
+    sample = _sample(split.training).astype(float)
+    variances = PCA(min(sample.shape)).fit(sample).explained_variance_
+    wanted = split.training.shape[1] * (high - low) ** 2 * 10 ** (-quality / 10)
+    # Uniform quantisers spend a little on components that are just below.
+    level = _water_level(variances, wanted) / 2
+    n_values = max(1, int(np.count_nonzero(variances > level)))
+    return Trial(
+        PRINCIPAL_COMPONENTS,
+        {VALUES: n_values, TARGET: round(float(quality), 2)},
+        TransformCodec(
+            PCA(n_values, random_state=0), target_psnr=_codec_psnr(split, quality)
+        ),
+    )
+
+
+def _format_trial(split: ImageSplit, name: str, value: float) -> Trial:
+    """Set the quality of an image format."""
+    make, parameter, *_ = _FORMATS[name]
+    value = round(float(value), 1) if parameter == "distance" else round(float(value))
+    return Trial(
+        name,
+        {parameter: value},
+        make(**{parameter: value}, image_shape=split.shape),
+    )
+
+
+def lossless_trials(split: ImageSplit) -> Iterator[Trial]:
+    """Yield trials of all lossless contenders; a trial each."""
+    shape: dict[str, Any] = {"image_shape": split.shape}
+    codecs: dict[str, Codec] = {
+        "pixel model": TransformCodec(PCA(1), lossless=True, **shape),
+        "Huffman": HuffmanCodec(),
+        "Min-Max Differential": SetRedundancyCodec("min_max_differential", **shape),
+        "Min-Max Predictive": SetRedundancyCodec("min_max_predictive", **shape),
+        "Centroid": SetRedundancyCodec("centroid", **shape),
+        "PNG": PillowCodec("png", **shape),
+        "WebP": PillowCodec("webp", lossless=True, **shape),
+        "JPEG 2000": PillowCodec("jpeg2000", lossless=True, **shape),
+        "JPEG XL": JpegXLCodec(lossless=True, **shape),
+        "gzip": GeneralCodec("gzip"),
+        "bzip2": GeneralCodec("bz2"),
+        "LZMA": GeneralCodec("lzma"),
+        "Zstandard": GeneralCodec("zstd"),
+    }
+    for name, codec in codecs.items():
+        yield Trial(name, {}, codec)
+
+
+def trial_at_rate(
+    split: ImageSplit,
+    autoencoders: Autoencoders,
+    curve: RateDistortionCurve,
+    rate: float,
+) -> Trial | None:
+    """Make the trial of a contender that should take some bytes an image.
+
+    Parameters
+    ----------
+    split : ImageSplit
+        The images.
+
+    autoencoders : dict of int to TrainedAutoencoder
+        As in `lossy_trials`.
+
+    curve : RateDistortionCurve
+        What was measured of the contender.
+
+    rate : float
+        The bytes; the nearest that was measured is taken if all took more, or less.
+
+    Returns
+    -------
+    Trial or None
+        None if nothing could be measured.
+    """
+    points = list(curve)
+    if not points:
+        return None
+    nearest = min(points, key=lambda point: abs(np.log(point.bytes_per_image / rate)))
+    n_values = nearest.setting.get(VALUES, 0)
+    if curve.codec == AUTOENCODER:
+        points = [point for point in points if point.setting[VALUES] == n_values]
+    name = next(name for name in nearest.setting if name != VALUES)
+    value = np.interp(
+        np.log(rate),
+        np.log([point.bytes_per_image for point in points]),
+        [point.setting[name] for point in points],
+    )
+    if curve.codec == AUTOENCODER:
+        return _autoencoder_trial(split, autoencoders, n_values, value)
+    if curve.codec == PRINCIPAL_COMPONENTS:
+        return _pca_trial(split, value)
+    return _format_trial(split, curve.codec, value)
+
+
+def _sample(rows: np.ndarray) -> np.ndarray:
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    chosen = np.random.default_rng(0).choice(len(rows), _MOST_ROWS, replace=False)
+    return rows[np.sort(chosen)]
+
+
+def _limit(transformer: Any, X: np.ndarray, pixel_range: tuple[float, float]) -> float:
+    """PSNR of a transformer when nothing is quantised."""
+    restored = transformer.inverse_transform(transformer.transform(X))
+    return psnr(X, np.clip(restored, *pixel_range), pixel_range)
+
+
+def _of_mean(X: np.ndarray, pixel_range: tuple[float, float]) -> float:
+    """PSNR when every image is restored as the mean image."""
+    return psnr(X, np.broadcast_to(X.mean(axis=0), X.shape), pixel_range)
+
+
+def _codec_psnr(split: ImageSplit, quality: float) -> float:
+    """Return the PSNR in units of a codec's range, which for bytes is 0 to 255."""
+    low, high = split.pixel_range
+    is_byte = split.training.dtype in (np.uint8, np.int8)
+    full = 255.0 if is_byte else high - low
+    return float(quality + 20 * np.log10(full / (high - low)))
+
+
+def _water_level(variances: np.ndarray, error: float) -> float:
+    """Level at which the smaller of it and each variance add up to the error."""
+    falling = np.sort(variances)[::-1]
+    # With the largest n above the level, the others give all they have.
+    rest = falling.sum() - np.cumsum(falling)
+    levels = (error - rest) / np.arange(1, len(falling) + 1)
+    fits = levels <= falling
+    return float(levels[fits][-1]) if fits.any() else float(falling[0])

@@ -1,0 +1,111 @@
+"""All that is known after codecs were compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae.datasets import ImageSplit
+from sklearn_dae.evaluation._findings import (
+    Standing,
+    lossless_verdict,
+    standings,
+    verdict,
+)
+from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
+from sklearn_dae.evaluation._outcome import Outcome
+from sklearn_dae.evaluation._similarity import SetSimilarity
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What codecs made of a set of images.
+
+    Parameters
+    ----------
+    split : ImageSplit
+        The images.
+
+    shown : ndarray of int of shape (n_shown,)
+        Rows of the test images that are shown.
+
+    similarity : SetSimilarity
+        How alike the training images are.
+
+    curves : list of RateDistortionCurve
+        Of the lossy codecs, the autoencoder's first.
+
+    lossless : list of Measurement
+        Of the lossless codecs, ours first.
+
+    matched : list of Outcome
+        Of the lossy codecs at about the same rate, with images; the autoencoder first.
+
+    file_bytes : dict of str to int
+        The parts of an archive that holds the test images as the autoencoder restores
+        them in ``matched``.
+
+    settings : dict of str to object
+        What was asked for.
+
+    versions : dict of str to str
+        Of Python and the packages that take part.
+
+    seconds : float
+        What it took, without what an earlier run had done.
+    """
+
+    split: ImageSplit
+    shown: np.ndarray
+    similarity: SetSimilarity
+    curves: list[RateDistortionCurve]
+    lossless: list[Measurement]
+    matched: list[Outcome]
+    file_bytes: Mapping[str, int]
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    seconds: float
+
+    @property
+    def n_images(self) -> int:
+        """Images of the whole set."""
+        return len(self.split.training) + len(self.split.test)
+
+    @property
+    def standings(self) -> list[Standing]:
+        """What codecs take at equal quality."""
+        return standings(self.curves)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the autoencoder is worth having, in a sentence or two."""
+        return verdict(self.standings, self.n_images)
+
+    @property
+    def lossless_verdict(self) -> str:
+        """Which codec is the smallest without loss, in a sentence."""
+        return lossless_verdict(self.lossless)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers and the words, without images, ready for JSON."""
+        split = self.split
+        return {
+            "source": split.source,
+            "n_training": len(split.training),
+            "n_test": len(split.test),
+            "shape": list(split.shape),
+            "dtype": str(split.training.dtype),
+            "pixel_range": list(split.pixel_range),
+            "verdict": self.verdict,
+            "lossless_verdict": self.lossless_verdict,
+            "similarity": self.similarity.to_dict(),
+            "lossy": [
+                point.to_dict() for curve in self.curves for point in curve.points
+            ],
+            "lossless": [point.to_dict() for point in self.lossless],
+            "file_bytes": dict(self.file_bytes),
+            "settings": dict(self.settings),
+            "versions": dict(self.versions),
+            "seconds": self.seconds,
+        }

@@ -1,0 +1,269 @@
+"""Every codec on the same images, at all its qualities.
+
+In: images, some held out. Out: an `Evaluation`. Each task is kept on disk when it is
+done, so that an interrupted run goes on where it was.
+"""
+
+import importlib.metadata
+import itertools
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.datasets import ImageSplit
+from sklearn_dae.evaluation._contenders import (
+    TrainedAutoencoder,
+    Trial,
+    lossless_trials,
+    lossy_trials,
+    trial_at_rate,
+)
+from sklearn_dae.evaluation._evaluation import Evaluation
+from sklearn_dae.evaluation._measurement import RateDistortionCurve
+from sklearn_dae.evaluation._outcome import Outcome, archive_parts, carry_out
+from sklearn_dae.evaluation._similarity import set_similarity
+
+#: Images that every codec shows.
+_N_SHOWN = 10
+
+#: Fewest training images.
+_FEWEST_TRAINING = 4
+
+#: Most values of a code by default.
+_MOST_VALUES = 32
+
+#: Packages that decide what comes out.
+_PACKAGES = ("sklearn-dae", "numpy", "scipy", "scikit-learn", "pillow", "imagecodecs")
+
+Say = Callable[[str], object]
+
+
+def evaluate(
+    split: ImageSplit,
+    *,
+    n_components: Sequence[int] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    n_qualities: int = 6,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    say: Say | None = None,
+) -> Evaluation:
+    """Compare the autoencoder with all that one might take instead.
+
+    Parameters
+    ----------
+    split : ImageSplit
+        The images; codecs learn from the training images and are measured on the
+        test images.
+
+    n_components : sequence of int, default=None
+        Values of the autoencoder's codes; one is trained for each, and for each quality
+        the best counts. By default a quarter of the pixels, at most 32, and a half and
+        a quarter of that.
+
+    parameters : dict of str to object, default=None
+        Other parameters of the autoencoders.
+
+    n_qualities : int, default=6
+        Points of a rate-distortion curve.
+
+    random_state : int, default=0
+        Seed of the autoencoders, and of the choice of images that are shown.
+
+    n_jobs : int, default=None
+        Processes that measure codecs at the same time, as in joblib. Times are then
+        those of a busy machine.
+
+    cache : path-like, default=None
+        A folder where finished tasks are kept, so that the next call with the same
+        images and settings goes on from there. What is in it is loaded as pickles, so
+        it must be one that nobody else can write to.
+
+    say : callable, default=None
+        Is told of progress, a line at a time.
+
+    Returns
+    -------
+    Evaluation
+        What was measured.
+
+    Raises
+    ------
+    ValueError
+        If nothing can be learned from the images.
+    """
+    _check_images(split)
+    begin = time.perf_counter()
+    tasks = _Tasks(joblib.Memory(cache, verbose=0), split, n_jobs, say or _silence)
+    values = list(n_components or _default_sizes(split.n_pixels))
+    autoencoders = {
+        n_values: tasks.train(
+            DeepAutoencoderCompressor(
+                n_values, random_state=random_state, **dict(parameters or {})
+            )
+        )
+        for n_values in values
+    }
+    rng = np.random.default_rng(random_state)
+    n_shown = min(_N_SHOWN, len(split.test))
+    shown = np.sort(rng.choice(len(split.test), n_shown, replace=False))
+
+    lossy = list(lossy_trials(split, autoencoders, n_qualities))
+    lossless = list(lossless_trials(split))
+    outcomes = tasks.carry_out([*lossy, *lossless], shown)
+    curves = list(_curves(outcomes[: len(lossy)]))
+
+    rate = _rate_to_show(curves[0])
+    at_rate = [trial_at_rate(split, autoencoders, curve, rate) for curve in curves]
+    trials = [trial for trial in at_rate if trial is not None]
+    matched = tasks.carry_out(trials, shown)
+    return Evaluation(
+        split=split,
+        shown=shown,
+        similarity=set_similarity(split.training),
+        curves=curves,
+        lossless=[outcome.measurement for outcome in outcomes[len(lossy) :]],
+        matched=matched,
+        file_bytes=tasks.archive_parts(trials[0]),
+        settings={
+            "n_components": values,
+            "n_qualities": n_qualities,
+            "random_state": random_state,
+            **dict(parameters or {}),
+        },
+        versions=_versions(),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _default_sizes(n_pixels: int) -> list[int]:
+    """Values of codes: few where few bytes are to do, more for better images."""
+    most = max(1, min(n_pixels // 4, _MOST_VALUES))
+    return sorted({max(1, most // 4), max(1, most // 2), most})
+
+
+class _Tasks:
+    """The long work, each part of which is done once."""
+
+    def __init__(
+        self, memory: joblib.Memory, split: ImageSplit, n_jobs: int | None, say: Say
+    ) -> None:
+        # Results of other versions are not these.
+        self._versions = _versions()
+        self._fit = memory.cache(_fit)
+        self._carry_out = memory.cache(_carry_out)
+        self._archive_parts = memory.cache(_archive_parts)
+        self._split = split
+        self._n_jobs = n_jobs
+        self._say = say
+
+    def train(self, autoencoder: DeepAutoencoderCompressor) -> TrainedAutoencoder:
+        X = self._split.training
+        layout = autoencoder.layout_for(X.shape[1])
+        self._say(f"Training the autoencoder {layout} on {len(X):,} images")
+        fitted, seconds = self._fit(autoencoder, X, self._versions)
+        self._say(f"  {seconds:.0f} s")
+        return TrainedAutoencoder(fitted, seconds)
+
+    def carry_out(self, trials: Sequence[Trial], shown: np.ndarray) -> list[Outcome]:
+        """Carry out trials, several at a time, and tell of each."""
+        parallel = joblib.Parallel(self._n_jobs, return_as="generator")
+        done = parallel(
+            joblib.delayed(self._carry_out)(trial, self._split, shown, self._versions)
+            for trial in trials
+        )
+        outcomes = []
+        for trial, outcome in zip(trials, done, strict=True):
+            outcomes.append(outcome)
+            number = f"[{len(outcomes)}/{len(trials)}]"
+            self._say(f"{number} {trial}: {_in_words(outcome)}")
+        return outcomes
+
+    def archive_parts(self, trial: Trial) -> dict[str, int]:
+        return self._archive_parts(trial, self._split, self._versions)
+
+
+# What is kept on disk is kept by the name of the function and its arguments.
+
+
+def _fit(
+    estimator: Any, X: np.ndarray, versions: Mapping[str, str]
+) -> tuple[Any, float]:
+    begin = time.perf_counter()
+    fitted = clone(estimator).fit(X)
+    return fitted, time.perf_counter() - begin
+
+
+def _carry_out(
+    trial: Trial, split: ImageSplit, shown: np.ndarray, versions: Mapping[str, str]
+) -> Outcome:
+    return carry_out(trial, split, shown)
+
+
+def _archive_parts(
+    trial: Trial, split: ImageSplit, versions: Mapping[str, str]
+) -> dict[str, int]:
+    return archive_parts(trial, split)
+
+
+def _curves(outcomes: Sequence[Outcome]) -> Iterator[RateDistortionCurve]:
+    points = [outcome.measurement for outcome in outcomes]
+    for name, group in itertools.groupby(points, key=lambda point: point.codec):
+        yield RateDistortionCurve(name, tuple(group))
+
+
+def _rate_to_show(curve: RateDistortionCurve) -> float:
+    """Bytes of an image at two thirds of the qualities that a curve has."""
+    rates = curve.bytes_per_image
+    if not len(rates):
+        return 1.0
+    return float(rates[2 * (len(rates) - 1) // 3])
+
+
+def _in_words(outcome: Outcome) -> str:
+    point = outcome.measurement
+    if point.error is not None:
+        return f"failed: {point.error}"
+    quality = "exact" if point.is_lossless else f"{point.psnr:.2f} dB"
+    return f"{point.bytes_per_image:.2f} bytes an image, {quality}"
+
+
+def _check_images(split: ImageSplit) -> None:
+    """Refuse before the long work what nothing can be learned from."""
+    for images in (split.training, split.test):
+        if images.dtype.kind == "f" and not np.isfinite(images).all():
+            raise ValueError(
+                f"{split.source} holds NaN or infinity; replace these pixels."
+            )
+    if len(split.training) < _FEWEST_TRAINING:
+        raise ValueError(
+            f"{split.source} leaves {len(split.training)} images to learn from; at "
+            f"least {_FEWEST_TRAINING} are needed."
+        )
+    low, high = split.pixel_range
+    if low == high:
+        raise ValueError(
+            f"All pixels of {split.source} are {low:g}: there is nothing to compress."
+        )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _silence(line: str) -> None:
+    """Say nothing."""

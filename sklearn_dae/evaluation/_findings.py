@@ -1,0 +1,312 @@
+"""What measurements say, in numbers to compare and in words.
+
+In: rate-distortion curves, the autoencoder's first, and measurements without loss. Out:
+what each codec takes at equal quality, from how many images on a model pays, and a
+verdict that anybody understands.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_dae.evaluation._curves import bytes_at_psnr
+from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
+
+#: A difference of bytes that nobody would choose a codec for, as a fraction.
+_NEGLIGIBLE = 0.02
+
+#: Most qualities in a table.
+_MOST_QUALITIES = 6
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a codec takes for images of some quality.
+
+    Parameters
+    ----------
+    codec : str
+        Its name.
+
+    bytes_per_image : float
+        Without the model.
+
+    model_bytes : float
+        Of the model.
+
+    psnr : float
+        The quality in decibels: the one asked for, or more where the codec has none
+        as low.
+    """
+
+    codec: str
+    bytes_per_image: float
+    model_bytes: float
+    psnr: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What all codecs take for images of one quality.
+
+    Parameters
+    ----------
+    psnr : float
+        The quality, in decibels.
+
+    ours : Cost
+        Of the autoencoder.
+
+    others : tuple of Cost
+        Of those that reach the quality, the cheapest first.
+    """
+
+    psnr: float
+    ours: Cost
+    others: tuple[Cost, ...]
+
+    @property
+    def best(self) -> Cost | None:
+        """The cheapest of the others."""
+        return self.others[0] if self.others else None
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of the autoencoder over those of the best other codec."""
+        best = self.best
+        return self.ours.bytes_per_image / best.bytes_per_image if best else 0.0
+
+    @property
+    def break_even(self) -> float:
+        """Images from which on the autoencoder is smaller, model and all."""
+        return break_even(self.ours, self.others)
+
+
+def cost_at(curve: RateDistortionCurve, psnr: float) -> Cost | None:
+    """What a codec takes for at least some quality; None where it has none so good."""
+    points = [point for point in curve if point.psnr >= psnr]
+    if not points:
+        return None
+    model_bytes = min(points, key=lambda point: point.psnr).model_bytes
+    n_bytes = bytes_at_psnr(curve, psnr)
+    if n_bytes is not None:
+        return Cost(curve.codec, n_bytes, model_bytes, psnr)
+    cheapest = min(points, key=lambda point: point.n_bytes)
+    return Cost(
+        curve.codec, cheapest.bytes_per_image, cheapest.model_bytes, cheapest.psnr
+    )
+
+
+def break_even(ours: Cost, others: Iterable[Cost]) -> float:
+    """Images from which on ours is the smallest, all models counted.
+
+    Parameters
+    ----------
+    ours : Cost
+        Of the codec in question.
+
+    others : iterable of Cost
+        Of those that it is to beat.
+
+    Returns
+    -------
+    float
+        The number, infinite if there is none. It is 0 if there is nobody to beat.
+    """
+    needed = 0.0
+    for other in others:
+        saved = other.bytes_per_image - ours.bytes_per_image
+        more = ours.model_bytes - other.model_bytes
+        if saved > 0:
+            needed = max(needed, more / saved)
+        elif saved < 0 or more >= 0:
+            return math.inf
+    return math.ceil(needed) if needed > 0 else 0.0
+
+
+def standings(curves: Sequence[RateDistortionCurve]) -> list[Standing]:
+    """Compare codecs at qualities that the autoencoder has.
+
+    Parameters
+    ----------
+    curves : sequence of RateDistortionCurve
+        The first is the autoencoder's.
+
+    Returns
+    -------
+    list of Standing
+        At round numbers of decibels, from the lowest quality on.
+    """
+    ours, *others = curves
+    found = []
+    for psnr in round_qualities(ours.psnr[np.isfinite(ours.psnr)]):
+        cost = cost_at(ours, psnr)
+        if cost is None:
+            continue
+        rivals = [rival for curve in others if (rival := cost_at(curve, psnr))]
+        rivals.sort(key=lambda rival: rival.bytes_per_image)
+        found.append(Standing(psnr, cost, tuple(rivals)))
+    return found
+
+
+def round_qualities(psnrs: np.ndarray) -> list[float]:
+    """Round numbers between the smallest and the largest, not too many of them."""
+    if not len(psnrs):
+        return []
+    low, high = float(psnrs.min()), float(psnrs.max())
+    for step in (0.5, 1.0, 2.0, 5.0, 10.0):
+        first = math.ceil(low / step)
+        last = math.floor(high / step)
+        if last - first < _MOST_QUALITIES:
+            return [step * number for number in range(first, last + 1)]
+    return []
+
+
+def verdict(found: Sequence[Standing], n_images: int) -> str:
+    """Say in a sentence or two whether the autoencoder is worth having.
+
+    Parameters
+    ----------
+    found : sequence of Standing
+        What `standings` returned.
+
+    n_images : int
+        Images of the set, for which the model must pay.
+
+    Returns
+    -------
+    str
+        The verdict.
+    """
+    if not found:
+        return "The autoencoder could not be measured, so there is nothing to compare."
+    wins = [standing for standing in found if standing.ratio < 1 - _NEGLIGIBLE]
+    if not wins:
+        return _no(found)
+    ratios = [standing.ratio for standing in wins]
+    share = _percent_range(min(ratios), max(ratios))
+    rival = _names(standing.best.codec for standing in wins if standing.best)
+    where = ""
+    if len(wins) < len(found):
+        where = f" {_qualities(wins)}" + f", but not {_qualities(_rest(found, wins))}"
+    if not rival:
+        return "No other codec reaches the qualities of the autoencoder."
+    head = "Yes" if len(wins) == len(found) else "In part"
+    if n_images < min(standing.break_even for standing in wins):
+        head = "Only for more images than these"
+    sentence = (
+        f"{head}: at equal quality the autoencoder takes {share} of the bytes of the "
+        f"best other codec ({rival}){where}."
+    )
+    return f"{sentence} {_about_the_model(wins, n_images)}"
+
+
+def _no(found: Sequence[Standing]) -> str:
+    rival = _names(standing.best.codec for standing in found if standing.best)
+    ratios = [standing.ratio for standing in found]
+    if max(ratios) <= 1 + _NEGLIGIBLE:
+        return (
+            f"No: the autoencoder takes as many bytes as the best other codec ({rival})"
+            " at equal quality, and has a model besides."
+        )
+    return (
+        f"No: at equal quality the autoencoder takes "
+        f"{_percent_range(min(ratios), max(ratios))} of the bytes of the best other "
+        f"codec ({rival})."
+    )
+
+
+def _about_the_model(wins: Sequence[Standing], n_images: int) -> str:
+    needed = [standing.break_even for standing in wins]
+    size = humane_bytes(max(standing.ours.model_bytes for standing in wins))
+    least, most = min(needed), max(needed)
+    if math.isinf(least):
+        return f"Its model of {size} is never paid for."
+    if most == 0:
+        return f"Its model of {size} is no larger than what others need."
+    number = f"{round_up(least):,}"
+    if round_up(most) != round_up(least):
+        number += f" to {round_up(most):,}" if math.isfinite(most) else " or more"
+    tail = ""
+    if n_images < least:
+        tail = f"; this set has {n_images:,}"
+    elif n_images < most:
+        tail = f" (this set has {n_images:,})"
+    return (
+        f"Its model of {size} is paid for from {number} images on, depending on the "
+        f"quality{tail}."
+        if len(needed) > 1
+        else f"Its model of {size} is paid for from {number} images on{tail}."
+    )
+
+
+def lossless_verdict(measurements: Sequence[Measurement]) -> str:
+    """Say which codec is the smallest without loss, the first being ours."""
+    measured = [point for point in measurements if point.error is None]
+    if not measured or measured[0] is not measurements[0] or len(measured) == 1:
+        return "There is nothing to compare."
+    ours, *others = measured
+    best = min(others, key=lambda point: point.n_bytes)
+    ratio = ours.n_bytes / best.n_bytes
+    if ratio >= 1:
+        return (
+            f"Without loss, {best.codec} takes the fewest bytes: "
+            f"{best.bits_per_pixel:.3f} bits a pixel."
+        )
+    needed = break_even(_cost(ours), map(_cost, others))
+    paid = (
+        f"its model of {humane_bytes(ours.model_bytes)} is paid for from "
+        f"{round_up(needed):,} images on"
+        if math.isfinite(needed)
+        else "its model is never paid for"
+    )
+    return (
+        f"Without loss, the {ours.codec} takes {ours.bits_per_pixel:.3f} bits a "
+        f"pixel, {ratio:.0%} of the best other codec ({best.codec}); {paid}."
+    )
+
+
+def _cost(point: Measurement) -> Cost:
+    return Cost(point.codec, point.bytes_per_image, point.model_bytes, point.psnr)
+
+
+def _percent_range(low: float, high: float) -> str:
+    first, last = f"{low:.0%}", f"{high:.0%}"
+    return first if first == last else f"{first.rstrip('%')} to {last}"
+
+
+def _names(codecs: Iterable[str]) -> str:
+    unique = list(dict.fromkeys(codecs))
+    return " or ".join(filter(None, [", ".join(unique[:-1]), *unique[-1:]]))
+
+
+def _qualities(found: Sequence[Standing]) -> str:
+    values = [f"{standing.psnr:g}" for standing in found]
+    return f"at {_names(values).replace(' or ', ' and ')} dB"
+
+
+def _rest(found: Sequence[Standing], wins: Sequence[Standing]) -> list[Standing]:
+    return [standing for standing in found if standing not in wins]
+
+
+def round_up(number: float) -> int:
+    """Round up to two digits: how many images pay for a model is no exact science."""
+    if number <= 0:
+        return 0
+    unit = 10 ** max(0, math.floor(math.log10(number)) - 1)
+    return math.ceil(number / unit) * unit
+
+
+def humane_bytes(number: float) -> str:
+    """Write a number of bytes as people do.
+
+    >>> humane_bytes(11_454_542)
+    '11.5 MB'
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            break
+        number /= 1000
+    return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.3g} {unit}"

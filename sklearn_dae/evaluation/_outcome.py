@@ -1,0 +1,112 @@
+"""One trial, carried out: a codec is fitted, measured, and looked at.
+
+In: a trial, images, and which of them to show. Out: numbers and a few restored images.
+These are functions of their arguments alone, so that what they return can be kept.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae.archive import model_to_bytes, write_archive
+from sklearn_dae.datasets import ImageSplit
+from sklearn_dae.evaluation._contenders import Trial
+from sklearn_dae.evaluation._measure import FAILURES, fit_and_measure, unfitted
+from sklearn_dae.evaluation._measurement import Measurement
+from sklearn_dae.exceptions import OutOfDomainWarning
+
+#: Worst images of a codec that are kept.
+N_WORST = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a trial gave.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        The numbers.
+
+    shown : ndarray of shape (n_shown, n_pixels), default=None
+        The images that every codec shows, as this one restores them; None where it
+        could not.
+
+    worst_rows : sequence of int, default=()
+        Rows of the test images that it restores worst, the worst first.
+
+    worst : ndarray of shape (n_worst, n_pixels), default=None
+        These as it restores them.
+    """
+
+    measurement: Measurement
+    shown: np.ndarray | None = None
+    worst_rows: Sequence[int] = ()
+    worst: np.ndarray | None = None
+
+
+def carry_out(trial: Trial, split: ImageSplit, shown: np.ndarray) -> Outcome:
+    """Fit and measure a codec.
+
+    Parameters
+    ----------
+    trial : Trial
+        The codec.
+
+    split : ImageSplit
+        Images to fit it on, and to measure it on.
+
+    shown : ndarray of int
+        Rows of the test images to show.
+
+    Returns
+    -------
+    Outcome
+        The results; if the codec failed, a measurement that says why.
+    """
+    try:
+        measurement, restored = fit_and_measure(
+            trial.codec,
+            split.training,
+            split.test,
+            trial.contender,
+            trial.setting,
+            split.shape,
+            split.pixel_range,
+        )
+    except FAILURES as error:
+        return Outcome(
+            Measurement.failed(trial.contender, trial.setting, split.test.shape, error)
+        )
+    difference = np.subtract(restored, split.test, dtype=np.float32)
+    errors = np.einsum("ij,ij->i", difference, difference)
+    worst = np.argsort(errors)[::-1][:N_WORST]
+    seconds = trial.seconds + measurement.fit_seconds
+    return Outcome(
+        replace(measurement, fit_seconds=seconds),
+        restored[shown],
+        worst.tolist(),
+        restored[worst],
+    )
+
+
+def archive_parts(trial: Trial, split: ImageSplit) -> dict[str, int]:
+    """Write the test images to an archive; return the bytes of its parts."""
+    codec: Any = unfitted(trial.codec).fit(split.training)
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutOfDomainWarning)
+        images = split.test.reshape(-1, *split.shape)
+        info = write_archive(Path(folder, "test.dae"), images, codec)
+    network = len(model_to_bytes(codec.transformer_))
+    return {
+        "images": info.chunk_bytes,
+        "index": info.index_bytes,
+        "header": info.header_bytes,
+        "network": network,
+        "quantiser and tables": info.model_bytes - network,
+    }

@@ -1,0 +1,429 @@
+"""The comparison of codecs: its verdict, its page, and the command that makes it."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.decomposition import PCA
+
+from sklearn_dae.cli import main
+from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.datasets import ImageSplit, load_digits
+from sklearn_dae.evaluation import Measurement, RateDistortionCurve
+from sklearn_dae.evaluation._contenders import (
+    TARGET,
+    VALUES,
+    Trial,
+    lossless_trials,
+    trial_at_rate,
+)
+from sklearn_dae.evaluation._findings import (
+    Cost,
+    break_even,
+    humane_bytes,
+    lossless_verdict,
+    round_qualities,
+    round_up,
+    standings,
+    verdict,
+)
+from sklearn_dae.evaluation._outcome import Outcome, carry_out
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+QUICK = (
+    "--n-components",
+    "8",
+    "--max-iter",
+    "3",
+    "--qualities",
+    "2",
+    "--hidden-layer-sizes",
+    "20",
+)
+
+
+def curve_of(name, rates, psnrs, model_bytes=0):
+    points = [
+        Measurement(
+            name,
+            {},
+            1000,
+            64,
+            round(1000 * rate),
+            model_bytes,
+            mse=10 ** (-quality / 10),
+        )
+        for rate, quality in zip(rates, psnrs, strict=True)
+    ]
+    return RateDistortionCurve(name, tuple(points))
+
+
+def lossless(name, n_bytes, model_bytes=0):
+    return Measurement(name, {}, 1000, 64, n_bytes, model_bytes, mse=0.0)
+
+
+# Words.
+
+
+def test_the_break_even_is_where_totals_are_equal():
+    ours = Cost("ours", 10, 1_000_000, 20)
+    pca = Cost("PCA", 30, 200_000, 20)
+    jpeg = Cost("JPEG", 60, 0, 20)
+    # 10 n + 1,000,000 = 30 n + 200,000
+    assert break_even(ours, [pca, jpeg]) == 40_000
+    assert break_even(ours, [jpeg]) == 20_000
+    assert break_even(pca, [ours]) == np.inf
+    assert break_even(ours, [Cost("larger", 20, 2_000_000, 20)]) == 0
+    assert break_even(ours, []) == 0
+
+
+def test_costs_are_compared_at_round_qualities_that_we_have():
+    ours = curve_of("autoencoder", [4, 8, 16], [15.5, 20.5, 25.5], 1000)
+    jpeg = curve_of("JPEG", [30, 60], [20, 30], 400)
+    coarse = curve_of("coarse", [1], [12])
+    found = standings([ours, jpeg, coarse])
+    assert [standing.psnr for standing in found] == [16, 18, 20, 22, 24]
+    first, *_, last = found
+    # JPEG has nothing as small as 16 dB: what it has is better, and counts.
+    assert [cost.codec for cost in first.others] == ["JPEG"]
+    assert first.best.bytes_per_image == 30
+    assert first.best.psnr == pytest.approx(20)
+    assert last.best.psnr == 24
+    assert last.ratio == pytest.approx(
+        last.ours.bytes_per_image / (30 * 2**0.4), rel=1e-6
+    )
+
+
+def test_round_qualities_are_few():
+    assert round_qualities(np.array([])) == []
+    assert round_qualities(np.array([20.2, 22.1])) == [20.5, 21, 21.5, 22]
+    for high in (21, 25, 30, 50, 70):
+        assert 1 <= len(round_qualities(np.array([15.0, high]))) <= 6
+
+
+@pytest.mark.parametrize(
+    ("rates", "n_images", "expected"),
+    [
+        ([5, 10], 10**6, "Yes: at equal quality the autoencoder takes 50% of"),
+        ([5, 10], 10, "Only for more images than these: at equal quality"),
+        ([5, 40], 10**6, "In part: at equal quality"),
+        ([20, 40], 10**6, "No: at equal quality the autoencoder takes 200% of"),
+        ([10, 20], 10**6, "No: the autoencoder takes as many bytes as"),
+    ],
+)
+def test_the_verdict_follows_the_numbers(rates, n_images, expected):
+    curves = [
+        curve_of("autoencoder", rates, [20, 30], 100_000),
+        curve_of("PCA", [10, 20], [20, 30], 5_000),
+        curve_of("JPEG", [50, 70], [20, 30]),
+    ]
+    words = verdict(standings(curves), n_images)
+    assert words.startswith(expected)
+    assert "(PCA)" in words
+    if n_images == 10:
+        assert "paid for from" in words
+        assert "this set has 10" in words
+
+
+def test_without_measurements_there_is_no_verdict():
+    nothing = standings([RateDistortionCurve("autoencoder", ())])
+    assert "nothing to compare" in verdict(nothing, 10)
+    assert "nothing to compare" in lossless_verdict([])
+
+
+def test_the_lossless_verdict_names_the_smallest():
+    ours, other = lossless("pixel model", 8000, 10_000), lossless("PNG", 16_000)
+    assert lossless_verdict([ours, other]).startswith(
+        "Without loss, the pixel model takes 1.000 bits a pixel, 50% of the best other "
+        "codec (PNG); its model of 10 kB is paid for from 1,300 images on"
+    )
+    small = lossless("LZMA", 4000)
+    assert "LZMA takes the fewest bytes: 0.500" in lossless_verdict(
+        [ours, other, small]
+    )
+
+
+def test_numbers_are_written_for_people():
+    assert humane_bytes(999) == "999 bytes"
+    assert humane_bytes(1_234_567) == "1.23 MB"
+    assert round_up(0) == 0
+    assert round_up(7) == 7
+    assert round_up(12_345) == 13_000
+
+
+# The command.
+
+
+@pytest.fixture(scope="module")
+def digits_file(tmp_path_factory):
+    """Two hundred digits, split."""
+    path = tmp_path_factory.mktemp("digits") / "digits.npz"
+    images = load_digits().data.reshape(-1, 8, 8)
+    np.savez(path, train=images[:150], test=images[150:200])
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def evaluated(digits_file, tmp_path_factory):
+    """What the command wrote and printed."""
+    folder = tmp_path_factory.mktemp("report")
+    paths = {kind: folder / f"report.{kind}" for kind in ("html", "json", "csv")}
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "sklearn_dae", "evaluate", digits_file, *QUICK),
+            *("--report", paths["html"], "--json", paths["json"]),
+            *("--csv", paths["csv"]),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return folder, result.stdout, paths
+
+
+class Page(HTMLParser):
+    """Sections, links to elsewhere, images, and text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.sections, self.outside, self.images, self.words = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "section":
+            self.sections.append(attributes["id"])
+        if tag == "img":
+            self.images.append(attributes["src"])
+            assert attributes["alt"]
+        for name in ("src", "href"):
+            if attributes.get(name, "data:").startswith(("http", "/", "file")):
+                self.outside.append(attributes[name])
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_the_command_compares_all_codecs(evaluated):
+    folder, output, paths = evaluated
+    record = json.loads(paths["json"].read_text())
+    lossy = {point["codec"] for point in record["lossy"]}
+    assert {"autoencoder", "PCA", "JPEG", "JPEG 2000", "WebP", "AVIF"} <= lossy
+    exact = {point["codec"] for point in record["lossless"]}
+    assert {"pixel model", "Huffman", "PNG", "LZMA", "Centroid"} <= exact
+    points = [*record["lossy"], *record["lossless"]]
+    assert [point["error"] for point in points if point["error"]] == []
+    assert all(point["mse"] == 0 for point in record["lossless"])
+    assert (record["n_training"], record["n_test"]) == (150, 50)
+    assert record["verdict"] in output
+    assert record["lossless_verdict"] in output
+    n_lines = len(paths["csv"].read_text().splitlines())
+    assert n_lines == 1 + len(points)
+    # Nothing else is left.
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("report.csv", "report.html", "report.json")
+    ]
+
+
+def test_the_page_stands_alone_and_says_it_all(evaluated):
+    _, _, paths = evaluated
+    text = paths["html"].read_text()
+    page = Page(text)
+    assert page.outside == []
+    assert page.sections == [
+        *("curves", "quality", "bd", "images", "worst", "lossless", "bytes", "time"),
+        *("set", "reproduce"),
+    ]
+    words = " ".join(page.words)
+    record = json.loads(paths["json"].read_text())
+    assert record["verdict"] in words
+    assert "sklearn-dae evaluate" in words
+    assert "--max-iter 3" in words
+    assert text.count("<svg") == 2
+    assert len(page.images) == 1 + 2 * 7
+    assert all(image.startswith("data:image/png;base64,") for image in page.images)
+    assert "nan" not in re.sub(r"data:\S+|<svg.*?</svg>", "", text, flags=re.DOTALL)
+
+
+def test_an_existing_report_is_kept(evaluated, digits_file, capsys):
+    _, _, paths = evaluated
+    before = paths["html"].read_bytes()
+    assert main(["evaluate", digits_file, "--report", str(paths["html"])]) == 1
+    assert "--force replaces it" in capsys.readouterr().err
+    assert paths["html"].read_bytes() == before
+
+
+def test_where_a_report_cannot_be_written_is_found_first(tmp_path, digits_file, capsys):
+    begin = time.monotonic()
+    path = str(tmp_path / "missing" / "report.html")
+    assert main(["evaluate", digits_file, "--report", path]) == 1
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert "There is no folder" in errors
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((3, 4, 4), np.uint8), "holds 3 images; at least 5"),
+        (np.full((20, 4, 4), 7, np.uint8), "are 7: there is nothing to compress"),
+        (np.full((20, 4, 4), np.nan), "holds NaN or infinity"),
+    ],
+)
+def test_images_that_teach_nothing_are_refused(images, message, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", images)
+    report = tmp_path / "report.html"
+    status = main(["evaluate", str(tmp_path / "x.npy"), "--report", str(report)])
+    assert status == 1
+    assert message in capsys.readouterr().err
+    assert not report.exists()
+
+
+def test_an_interrupted_run_goes_on_where_it_was(digits_file, tmp_path):
+    report = tmp_path / "report.html"
+    command = [
+        *(sys.executable, "-m", "sklearn_dae", "evaluate", digits_file, *QUICK),
+        *("--report", str(report), "--jobs", "1"),
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if line.startswith("[9/"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert not report.exists()
+    unfinished = Path(f"{report}.unfinished")
+    assert unfinished.is_dir()
+    kept = [joblib.load(path) for path in unfinished.rglob("output.pkl")]
+    times = {
+        outcome.measurement.encode_seconds
+        for outcome in kept
+        if isinstance(outcome, Outcome)
+    }
+    assert len(times) >= 9
+    table = tmp_path / "report.json"
+    subprocess.run([*command, "--json", table], check=True, capture_output=True)
+    assert report.exists()
+    assert not unfinished.exists()
+    # No measurement was made anew.
+    record = json.loads(table.read_text())
+    assert times <= {point["encode_seconds"] for point in record["lossy"]}
+
+
+def test_tasks_kept_where_others_can_write_are_not_loaded(
+    digits_file, tmp_path, capsys
+):
+    folder = tmp_path / "report.html.unfinished"
+    folder.mkdir()
+    folder.chmod(0o777)
+    status = main(["evaluate", digits_file, "--report", str(tmp_path / "report.html")])
+    assert status == 1
+    assert "Others can write to this folder" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium to render the page")
+@pytest.mark.parametrize("width", [1200, 500])
+def test_a_browser_shows_the_page_without_scrolling_sideways(
+    evaluated, tmp_path, width
+):
+    _, _, paths = evaluated
+    picture = tmp_path / "page.png"
+    probe = tmp_path / "page.html"
+    # The page tells in its title how much wider than the window it is.
+    probe.write_text(
+        paths["html"].read_text()
+        + "<script>document.title = 'overflow ' + (document.documentElement.scrollWidth"
+        " - window.innerWidth)</script>"
+    )
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    size = f"--window-size={width},3000"
+    subprocess.run(
+        [CHROMIUM, *flags, size, f"--screenshot={picture}", probe.as_uri()],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    dom = subprocess.run(
+        [CHROMIUM, *flags, size, "--dump-dom", probe.as_uri()],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+    assert int(re.search(r"<title>overflow (-?\d+)", dom).group(1)) <= 0
+    with Image.open(picture) as image:
+        pixels = np.asarray(image.convert("L"))
+    assert pixels.shape[1] == width
+    # Text and plots from top to bottom, on a light page.
+    bands = np.array_split(pixels, 10)
+    assert all((band < 128).mean() > 0.001 for band in bands)
+    assert np.median(pixels) > 240
+
+
+# Single trials.
+
+
+@pytest.fixture(scope="module")
+def some_digits():
+    images = load_digits().data
+    return ImageSplit(images[:100], images[100:130], (8, 8), "some digits")
+
+
+def test_a_missing_package_makes_a_row_that_names_the_extra(some_digits, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    trials = [t for t in lossless_trials(some_digits) if t.contender == "JPEG XL"]
+    (outcome,) = (carry_out(trial, some_digits, np.arange(2)) for trial in trials)
+    assert "sklearn-dae[jpegxl]" in outcome.measurement.error
+    assert outcome.shown is None
+
+
+def test_a_setting_that_fails_makes_a_row_that_says_why(some_digits):
+    trial = Trial("PCA", {"quality": 99}, TransformCodec(PCA(2), target_psnr=99))
+    outcome = carry_out(trial, some_digits, np.arange(2))
+    assert "ask for less" in outcome.measurement.error
+
+
+def test_an_outcome_shows_what_was_asked_for_and_the_worst(some_digits):
+    trial = Trial("PCA", {}, TransformCodec(PCA(2), fallback=False))
+    outcome = carry_out(trial, some_digits, np.array([3, 5]))
+    codec = TransformCodec(PCA(2), fallback=False).fit(some_digits.training)
+    restored = codec.decode(codec.encode(some_digits.test))
+    np.testing.assert_array_equal(outcome.shown, restored[[3, 5]])
+    errors = np.square(restored.astype(float) - some_digits.test).sum(axis=1)
+    assert errors[outcome.worst_rows[0]] == errors.max()
+    assert list(errors[outcome.worst_rows]) == sorted(errors)[:-6:-1]
+    np.testing.assert_array_equal(outcome.worst, restored[outcome.worst_rows])
+
+
+def test_pca_has_the_components_that_a_quality_needs(some_digits):
+    curve = RateDistortionCurve(
+        "PCA",
+        tuple(
+            Measurement("PCA", {TARGET: quality}, 30, 64, n_bytes, mse=mse)
+            for quality, n_bytes, mse in ((12, 30, 0.06), (20, 300, 0.01))
+        ),
+    )
+    few, many = (trial_at_rate(some_digits, {}, curve, rate) for rate in (1, 10))
+    assert few.setting[TARGET] == 12
+    assert many.setting[TARGET] == 20
+    assert few.setting[VALUES] < many.setting[VALUES] <= 64
+    for trial in (few, many):
+        point = carry_out(trial, some_digits, np.arange(1)).measurement
+        assert point.error is None
+        assert point.psnr == pytest.approx(trial.setting[TARGET], abs=2)
