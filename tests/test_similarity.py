@@ -8,6 +8,7 @@ import pytest
 from sklearn_dae.cli import main
 from sklearn_dae.datasets import load_digits
 from sklearn_dae.evaluation import set_similarity
+from sklearn_dae.evaluation._forecast import water_level
 
 
 def test_the_mean_correlation_is_that_of_all_pairs(rng):
@@ -49,6 +50,33 @@ def test_chance_is_no_redundancy(rng):
     assert abs(similarity.mean_correlation) < 0.01
     assert similarity.redundancy < 0.01
     assert similarity.entropy == pytest.approx(8, abs=0.05)
+
+
+def test_water_fills_the_lowest_places_first():
+    variances = np.array([8.0, 4.0, 2.0, 1.0])
+    for error in (0.5, 4, 5, 9, 14.9):
+        level = water_level(variances, error)
+        assert np.minimum(level, variances).sum() == pytest.approx(error)
+    assert water_level(variances, 15) == 8
+    assert water_level(variances, 99) == 8
+
+
+def test_a_forecast_of_independent_pixels_is_that_of_theory(rng):
+    # White noise: a tenth of the variance takes log2(10) / 2 bits, whatever is known.
+    similarity = set_similarity(rng.normal(0, 1, (4000, 64)))
+    bits = 64 * np.log2(10) / 2
+    assert 8 * similarity.forecast_image_bytes == pytest.approx(bits, rel=0.02)
+    assert 8 * similarity.forecast_set_bytes == pytest.approx(bits, rel=0.05)
+
+
+def test_what_images_have_in_common_is_forecast_to_be_cheap(rng):
+    # A picture of noise, weaker or stronger: one number says all.
+    X = rng.normal(0, 1, (500, 1)) * rng.normal(0, 1, 256)
+    similarity = set_similarity(X)
+    assert 8 * similarity.forecast_set_bytes == pytest.approx(np.log2(10) / 2, rel=0.1)
+    assert similarity.forecast_image_bytes > 30
+    assert "Forecast for" in str(similarity)
+    assert set_similarity(np.ones((5, 4))).forecast_psnr is None
 
 
 def test_it_goes_to_json(rng):

@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
         images = load()
     else:
         images = read_images(arguments.images, key=arguments.key, grey=arguments.grey)
-    similarity = set_similarity(images.data)
+    similarity = set_similarity(images.data, image_shape=images.shape)
     if arguments.json:
         print(json.dumps(similarity.to_dict(), indent=1, allow_nan=False))
         return 0

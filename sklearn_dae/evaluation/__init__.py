@@ -28,7 +28,7 @@ from sklearn_dae.evaluation._reconstruction_display import (
     plot_reconstructions,
 )
 from sklearn_dae.evaluation._similarity import SetSimilarity, set_similarity
-from sklearn_dae.evaluation._ssim import ssim
+from sklearn_dae.evaluation._ssim import ms_ssim, ssim
 from sklearn_dae.evaluation._tables import read_json, write_csv, write_json
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "matched_quality",
     "matched_rate",
     "measure",
+    "ms_ssim",
     "plot_reconstructions",
     "psnr",
     "psnr_at_bytes",

@@ -26,6 +26,7 @@ from sklearn_dae.codecs import (
 )
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit
+from sklearn_dae.evaluation._forecast import water_level
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 from sklearn_dae.evaluation._metrics import psnr
 
@@ -165,14 +166,14 @@ def _pca_trial(split: ImageSplit, quality: float) -> Trial:
 
     How many that are comes from reverse water-filling: with the error spread as evenly
     as the variances allow, components of less variance than the error of each are not
-    worth a bit (Cover & Thomas, Elements of Information Theory, 2006, ch. 10.3).
+    worth a bit.
     """
     low, high = split.pixel_range
     sample = _sample(split.training).astype(float)
     variances = PCA(min(sample.shape)).fit(sample).explained_variance_
     wanted = split.training.shape[1] * (high - low) ** 2 * 10 ** (-quality / 10)
     # Uniform quantisers spend a little on components that are just below.
-    level = _water_level(variances, wanted) / 2
+    level = water_level(variances, wanted) / 2
     n_values = max(1, int(np.count_nonzero(variances > level)))
     return Trial(
         PRINCIPAL_COMPONENTS,
@@ -287,13 +288,3 @@ def _codec_psnr(split: ImageSplit, quality: float) -> float:
     is_byte = split.training.dtype in (np.uint8, np.int8)
     full = 255.0 if is_byte else high - low
     return float(quality + 20 * np.log10(full / (high - low)))
-
-
-def _water_level(variances: np.ndarray, error: float) -> float:
-    """Level at which the smaller of it and each variance add up to the error."""
-    falling = np.sort(variances)[::-1]
-    # With the largest n above the level, the others give all they have.
-    rest = falling.sum() - np.cumsum(falling)
-    levels = (error - rest) / np.arange(1, len(falling) + 1)
-    fits = levels <= falling
-    return float(levels[fits][-1]) if fits.any() else float(falling[0])

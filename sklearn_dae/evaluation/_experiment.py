@@ -128,7 +128,7 @@ def evaluate(
     return Evaluation(
         split=split,
         shown=shown,
-        similarity=set_similarity(split.training),
+        similarity=set_similarity(split.training, image_shape=split.shape),
         curves=curves,
         lossless=[outcome.measurement for outcome in outcomes[len(lossy) :]],
         matched=matched,

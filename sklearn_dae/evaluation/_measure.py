@@ -19,7 +19,7 @@ from sklearn_dae.archive import model_to_bytes
 from sklearn_dae.codecs import Codec, TransformCodec
 from sklearn_dae.codecs._images import choose_image_shape
 from sklearn_dae.evaluation._measurement import Measurement
-from sklearn_dae.evaluation._ssim import fits_ssim, ssim
+from sklearn_dae.evaluation._ssim import fits_ms_ssim, fits_ssim, ms_ssim, ssim
 from sklearn_dae.exceptions import OutOfDomainWarning
 
 #: Images whose errors are computed at once.
@@ -133,6 +133,9 @@ def measure_restored(
         worst_mse=float(errors[worst]),
         largest_error=largest / (high - low),
         ssim=ssim(X, restored, shape, (low, high)) if fits_ssim(shape) else None,
+        ms_ssim=(
+            ms_ssim(X, restored, shape, (low, high)) if fits_ms_ssim(shape) else None
+        ),
         encode_seconds=encoded - started,
         decode_seconds=decoded - encoded,
     )

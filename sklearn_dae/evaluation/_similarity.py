@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_dae.codecs._images import choose_image_shape
+from sklearn_dae.evaluation._forecast import forecast
+from sklearn_dae.evaluation._measurement import decibels
+
 #: Pairs of images whose correlations show how these spread.
 _MOST_PAIRS = 2000
 
@@ -45,6 +49,15 @@ class SetSimilarity:
     entropy_given_set : float
         Bits a pixel when it is known what values each place of the image has in half
         of the set: those that the other half then takes.
+
+    forecast_psnr : float or None
+        A quality 10 dB above that of the mean image, in decibels; None if all images
+        are equal.
+
+    forecast_set_bytes, forecast_image_bytes : float
+        What theory says that an image of this quality takes by the principal axes of
+        the set, which the autoencoder starts from, and by blocks of 8 x 8 cosines, as
+        in JPEG, which know nothing of the set.
     """
 
     n_images: int
@@ -53,6 +66,9 @@ class SetSimilarity:
     correlation_quartiles: tuple[float, float, float]
     entropy: float
     entropy_given_set: float
+    forecast_psnr: float | None
+    forecast_set_bytes: float
+    forecast_image_bytes: float
 
     @property
     def redundancy(self) -> float:
@@ -73,18 +89,34 @@ class SetSimilarity:
             "the image holds in others of the set",
             f"Set redundancy: {self.redundancy:.1%}",
         ]
+        if self.forecast_psnr is not None:
+            lines.append(
+                f"Forecast for {self.forecast_psnr:.1f} dB: "
+                f"{self.forecast_set_bytes:.1f} bytes an image by a linear transform "
+                f"learned from the set, {self.forecast_image_bytes:.1f} by one of "
+                "blocks of each image"
+            )
         if self.n_constant:
             lines.append(f"Left out of correlations: {self.n_constant} blank images")
         return "\n".join(lines)
 
 
-def set_similarity(X: np.ndarray, *, random_state: int = 0) -> SetSimilarity:
+def set_similarity(
+    X: np.ndarray,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    random_state: int = 0,
+) -> SetSimilarity:
     """Measure how alike images are.
 
     Parameters
     ----------
     X : ndarray of shape (n_images, n_pixels)
         Images, at least two.
+
+    image_shape : tuple of (height, width), default=None
+        Size of an image in pixels. None takes images for squares if the number of
+        pixels is a square, else for single lines.
 
     random_state : int, default=0
         Decides which pairs, and which half of the set, are drawn.
@@ -111,6 +143,11 @@ def set_similarity(X: np.ndarray, *, random_state: int = 0) -> SetSimilarity:
     half of the images, with those of all places as a prior, and what the other half
     takes is counted, so that chance is not mistaken for redundancy.
 
+    The forecast takes coordinates for independent and Gaussian and spreads the error
+    by reverse water-filling; axes are learned from one half of the images, too, and
+    variances are those of the other half. It is of a linear transform: how much less
+    an autoencoder takes only an autoencoder can tell.
+
     References
     ----------
     Karadimitriou, K. (1996). Set redundancy, the enhanced compression model, and
@@ -133,6 +170,7 @@ def set_similarity(X: np.ndarray, *, random_state: int = 0) -> SetSimilarity:
             f"X has shape {X.shape}; expected (n_images, n_pixels), two images at "
             "least."
         )
+    shape = choose_image_shape(image_shape, X.shape[1])
     rng = np.random.default_rng(random_state)
     total, n_varied = np.zeros(X.shape[1]), 0
     rows = max(1, _BLOCK_NUMBERS // X.shape[1])
@@ -144,6 +182,8 @@ def set_similarity(X: np.ndarray, *, random_state: int = 0) -> SetSimilarity:
     n_pairs = n_varied * (n_varied - 1)
     mean = (float(total @ total) - n_varied) / n_pairs if n_pairs else 0.0
     entropy, given_set = _entropies(X, rng)
+    expected = forecast(X, shape, rng)
+    span = float(X.max()) - float(X.min())
     return SetSimilarity(
         n_images=len(X),
         n_constant=len(X) - n_varied,
@@ -151,6 +191,9 @@ def set_similarity(X: np.ndarray, *, random_state: int = 0) -> SetSimilarity:
         correlation_quartiles=_quartiles(X, rng),
         entropy=entropy,
         entropy_given_set=given_set,
+        forecast_psnr=decibels(expected.mse / span**2) if expected.mse else None,
+        forecast_set_bytes=expected.set_bytes,
+        forecast_image_bytes=expected.image_bytes,
     )
 
 

@@ -1,7 +1,9 @@
-"""Structural similarity of images.
+"""Structural similarity of images, on one scale and on several.
 
 In: images and their reconstructions. Out: a number, 1 for equal ones.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.ndimage import correlate1d
@@ -12,6 +14,9 @@ _DEVIATION, _RADIUS = 1.5, 5
 #: Their constants, which keep quotients finite, in units of the pixel range.
 _K1, _K2 = 0.01, 0.03
 
+#: What each scale counts, from the full size on; each halves the one before.
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
 #: Pixels that are worked on at once.
 _BLOCK_PIXELS = 2**20
 
@@ -19,6 +24,12 @@ _BLOCK_PIXELS = 2**20
 def fits_ssim(shape: tuple[int, int]) -> bool:
     """Whether the window fits into images of a shape."""
     return min(shape) > 2 * _RADIUS
+
+
+def fits_ms_ssim(shape: tuple[int, int]) -> bool:
+    """Whether the window fits into images of a shape on the smallest scale."""
+    height, width = (side >> (len(_SCALE_WEIGHTS) - 1) for side in shape)
+    return fits_ssim((height, width))
 
 
 def ssim(
@@ -68,34 +79,119 @@ def ssim(
     True
     """
     if not fits_ssim(image_shape):
-        height, width = image_shape
-        side = 2 * _RADIUS + 1
-        raise ValueError(
-            f"Images of {width} x {height} pixels are smaller than the window of "
-            f"structural similarity, {side} x {side} pixels."
-        )
+        _refuse(image_shape, 1)
+    similarities = [
+        (luminance * structure).mean(axis=(1, 2))
+        for x, y in _blocks(X, Y, image_shape, pixel_range)
+        for luminance, structure in [_compare(x, y)]
+    ]
+    return float(np.concatenate(similarities).mean())
+
+
+def ms_ssim(
+    X: np.ndarray,
+    Y: np.ndarray,
+    image_shape: tuple[int, int],
+    pixel_range: tuple[float, float] = (0.0, 1.0),
+) -> float:
+    """Mean structural similarity on five scales, each half of the one before.
+
+    Parameters
+    ----------
+    X, Y : ndarray of shape (n_images, height * width)
+        Images and their reconstructions.
+
+    image_shape : tuple of (height, width)
+        Size of an image in pixels, at least 176 x 176.
+
+    pixel_range : tuple of (low, high), default=(0.0, 1.0)
+        Smallest and largest value a pixel can have.
+
+    Returns
+    -------
+    float
+        The mean over all images, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If the window is larger than the images on the smallest scale.
+
+    References
+    ----------
+    Wang, Z., Simoncelli, E. P. and Bovik, A. C. (2003). Multiscale structural
+    similarity for image quality assessment. Asilomar Conference on Signals, Systems
+    and Computers, 1398-1402.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae.evaluation import ms_ssim
+    >>> X = np.random.default_rng(0).random((2, 176 * 176))
+    >>> ms_ssim(X, X, (176, 176))
+    1.0
+    """
+    if not fits_ms_ssim(image_shape):
+        _refuse(image_shape, 2 ** (len(_SCALE_WEIGHTS) - 1))
+    similarities = [
+        _over_scales(x, y) for x, y in _blocks(X, Y, image_shape, pixel_range)
+    ]
+    return float(np.concatenate(similarities).mean())
+
+
+def _refuse(image_shape: tuple[int, int], factor: int) -> None:
+    height, width = image_shape
+    side = factor * (2 * _RADIUS + 1)
+    raise ValueError(
+        f"Images of {width} x {height} pixels are too small for this similarity: its "
+        f"window takes {side} x {side} pixels."
+    )
+
+
+def _blocks(
+    X: np.ndarray,
+    Y: np.ndarray,
+    image_shape: tuple[int, int],
+    pixel_range: tuple[float, float],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield images and reconstructions, some at a time, scaled to [0, 1]."""
     low, high = pixel_range
-    rows = max(1, _BLOCK_PIXELS // X.shape[1])
-    total = 0.0
-    for start in range(0, len(X), rows):
-        x, y = (
-            (Z[start : start + rows].astype(float).reshape(-1, *image_shape) - low)
-            / (high - low)
-            for Z in (X, Y)
-        )
-        total += float(_ssim_map(x, y).mean(axis=(1, 2)).sum())
-    return total / len(X)
+    n_rows = max(1, _BLOCK_PIXELS // X.shape[1])
+    for start in range(0, len(X), n_rows):
+        rows = slice(start, start + n_rows)
+        x, y = ((Z[rows].astype(float) - low) / (high - low) for Z in (X, Y))
+        yield x.reshape(-1, *image_shape), y.reshape(-1, *image_shape)
 
 
-def _ssim_map(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Structural similarity at every place where the window fits."""
+def _over_scales(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Similarity of each image: structure on all scales, luminance on the last."""
+    product = np.ones(len(x))
+    *first, last = _SCALE_WEIGHTS
+    for weight in first:
+        _, structure = _compare(x, y)
+        # A power of a negative number is none; such images are not alike at all.
+        product *= structure.mean(axis=(1, 2)).clip(0) ** weight
+        x, y = _halve(x), _halve(y)
+    luminance, structure = _compare(x, y)
+    return product * (luminance * structure).mean(axis=(1, 2)).clip(0) ** last
+
+
+def _halve(images: np.ndarray) -> np.ndarray:
+    """Average squares of 2 x 2 pixels; an odd line at the end is left out."""
+    height, width = (side // 2 * 2 for side in images.shape[1:])
+    squares = images[:, :height, :width].reshape(-1, height // 2, 2, width // 2, 2)
+    return squares.mean(axis=(2, 4))
+
+
+def _compare(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Likeness of luminance, and of structure, at every place of the window."""
     mean_x, mean_y = _blur(x), _blur(y)
     var_x = _blur(x * x) - mean_x**2
     var_y = _blur(y * y) - mean_y**2
     covariance = _blur(x * y) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + _K1**2) / (mean_x**2 + mean_y**2 + _K1**2)
     structure = (2 * covariance + _K2**2) / (var_x + var_y + _K2**2)
-    return luminance * structure
+    return luminance, structure
 
 
 def _blur(images: np.ndarray) -> np.ndarray:
