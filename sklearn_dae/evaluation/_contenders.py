@@ -26,6 +26,7 @@ from sklearn_dae.codecs import (
 )
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit
+from sklearn_dae.evaluation._curves import front
 from sklearn_dae.evaluation._forecast import water_level
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 from sklearn_dae.evaluation._metrics import psnr
@@ -247,7 +248,9 @@ def trial_at_rate(
     points = list(curve)
     if not points:
         return None
-    nearest = min(points, key=lambda point: abs(np.log(point.bytes_per_image / rate)))
+    nearest = min(
+        front(curve), key=lambda point: abs(np.log(point.bytes_per_image / rate))
+    )
     n_values = nearest.setting.get(VALUES, 0)
     if curve.codec == AUTOENCODER:
         points = [point for point in points if point.setting[VALUES] == n_values]

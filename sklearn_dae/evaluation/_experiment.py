@@ -25,6 +25,7 @@ from sklearn_dae.evaluation._contenders import (
     lossy_trials,
     trial_at_rate,
 )
+from sklearn_dae.evaluation._curves import front
 from sklearn_dae.evaluation._evaluation import Evaluation
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 from sklearn_dae.evaluation._outcome import Outcome, archive_parts, carry_out
@@ -222,10 +223,10 @@ def _curves(outcomes: Sequence[Outcome]) -> Iterator[RateDistortionCurve]:
 
 def _rate_to_show(curve: RateDistortionCurve) -> float:
     """Bytes of an image at two thirds of the qualities that a curve has."""
-    rates = curve.bytes_per_image
-    if not len(rates):
+    points = front(curve)
+    if not points:
         return 1.0
-    return float(rates[2 * (len(rates) - 1) // 3])
+    return points[2 * (len(points) - 1) // 3].bytes_per_image
 
 
 def _in_words(outcome: Outcome) -> str:

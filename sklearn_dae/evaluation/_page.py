@@ -18,6 +18,7 @@ import numpy as np
 from sklearn_dae.archive import atomic_writer
 from sklearn_dae.evaluation._bjontegaard import bd_psnr, bd_rate
 from sklearn_dae.evaluation._contenders import AUTOENCODER
+from sklearn_dae.evaluation._curves import front
 from sklearn_dae.evaluation._evaluation import Evaluation
 from sklearn_dae.evaluation._findings import Standing, humane_bytes, round_up
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
@@ -439,11 +440,12 @@ def _plot(evaluation: Evaluation, width: float, height: float) -> str:
 
 
 def _of_interest(curves: Sequence[RateDistortionCurve]) -> list[RateDistortionCurve]:
-    """Leave out qualities far above those of the autoencoder, which would dwarf it."""
+    """Leave out what others beat, and qualities far above those of the autoencoder."""
     highest = max(curves[0].psnr, default=math.inf) + _FAR_ABOVE
     return [
         RateDistortionCurve(
-            curve.codec, tuple(point for point in curve if point.psnr <= highest)
+            curve.codec,
+            tuple(point for point in front(curve) if point.psnr <= highest),
         )
         for curve in curves
     ]
