@@ -20,6 +20,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
@@ -35,7 +36,7 @@ from sklearn_dae.codecs._mosaic import MOSAIC_SIDE, Layout
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
 from sklearn_dae.coding import ByteReader
 from sklearn_dae.datasets import load_array, load_mnist
-from sklearn_dae.evaluation import psnr
+from sklearn_dae.evaluation import psnr, squared_error_per_image
 from sklearn_dae.exceptions import BitstreamError
 
 SET_METHODS = ["min_max_differential", "min_max_predictive", "centroid"]
@@ -537,3 +538,11 @@ def test_a_missing_package_is_named_with_its_extra(
         codec.fit(split[0])
     with pytest.raises(ImportError, match=rf"sklearn-dae\[{extra}\]"):
         fitted.encode(split[1])
+
+
+def test_pca_has_its_published_error_on_mnist(mnist):
+    pca = PCA(30, svd_solver="covariance_eigh").fit(load_mnist("train").data)
+    restored = pca.inverse_transform(pca.transform(mnist))
+    error = squared_error_per_image(mnist, restored, (0, 255))
+    # Hinton & Salakhutdinov (2006), before values are clipped to the range.
+    assert error == pytest.approx(13.87, abs=0.005)
