@@ -245,12 +245,13 @@ def _about_the_model(wins: Sequence[Standing], n_images: int) -> str:
 def lossless_verdict(measurements: Sequence[Measurement]) -> str:
     """Say which codec is the smallest without loss, the first being ours."""
     measured = [point for point in measurements if point.error is None]
-    if not measured or measured[0] is not measurements[0] or len(measured) == 1:
-        return "There is nothing to compare."
-    ours, *others = measured
+    if len(measured) < 2:
+        return "Without loss there is nothing to compare."
+    ours = measurements[0]
+    others = [point for point in measured if point is not ours]
     best = min(others, key=lambda point: point.n_bytes)
     ratio = ours.n_bytes / best.n_bytes
-    if ratio >= 1:
+    if ours.error is not None or ratio >= 1:
         return (
             f"Without loss, {best.codec} takes the fewest bytes: "
             f"{best.bits_per_pixel:.3f} bits a pixel."
