@@ -149,9 +149,10 @@ def test_the_lossless_verdict_names_the_smallest():
         "codec (PNG); its model of 10 kB is paid for from 1,300 images on"
     )
     small = lossless("LZMA", 4000)
-    assert "LZMA takes the fewest bytes: 0.500" in lossless_verdict(
-        [ours, other, small]
-    )
+    words = lossless_verdict([ours, other, small])
+    assert "LZMA takes the fewest bytes: 0.500" in words
+    failed = Measurement.failed("pixel model", {}, (9, 64), ValueError("floats"))
+    assert lossless_verdict([failed, other, small]) == words
 
 
 def test_numbers_are_written_for_people():
