@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dae import BernoulliRBM, GaussianRBM
 from sklearn_dae.rbm._bernoulli import _hash_rows
-from sklearn_dae.rbm._units import draw_bernoulli
+from sklearn_dae.rbm._units import KINDS
 
 
 def _cases_of_scikit_learn():
@@ -125,16 +125,16 @@ def test_every_way_of_learning_lowers_the_error(digits, settings):
     X = (digits / 16.0).astype(np.float32)
     rbm = BernoulliRBM(40, batch_size=20, n_iter=8, random_state=0, **settings).fit(X)
     errors = rbm.reconstruction_errors_
-    constant = np.square(X - X.mean(axis=0)).sum(axis=1).mean()
+    constant = np.square(X - X.mean(axis=0))[::4].sum(axis=1).mean()
     assert len(errors) == rbm.n_iter_ == 8
     assert errors[-1] < errors[0]
-    assert errors[-1] < 0.65 * constant
+    assert errors[-1] < 0.66 * constant
 
 
 def test_reconstruction_error_is_what_transform_and_its_inverse_leave(digits):
     X = digits / 16.0
     rbm = BernoulliRBM(20, n_iter=2, random_state=0).fit(X)
-    watched = X[::2]
+    watched = X[::4]
     restored = rbm.inverse_transform(rbm.transform(watched))
     error = np.square(watched - restored).sum(axis=1).mean()
     assert rbm.reconstruction_errors_[-1] == pytest.approx(error)
@@ -258,7 +258,7 @@ def test_features_that_score_samples_flips_are_uniform_over_rows_and_seeds(rng):
 def test_draws_have_their_probabilities():
     probabilities = np.tile(np.linspace(0, 1, 11, dtype=np.float32), (40000, 1))
     for rng in (np.random.default_rng(0), np.random.RandomState(0)):
-        drawn = draw_bernoulli(probabilities, rng)
+        drawn = KINDS["bernoulli"].draw(probabilities, rng)
         assert set(np.unique(drawn)) == {0.0, 1.0}
         assert_allclose(drawn.mean(axis=0), probabilities[0], atol=0.01)
         assert_array_equal(drawn[:, 0], 0)
@@ -274,7 +274,7 @@ def test_score_samples_ranks_data_above_noise(digits, rng):
 def test_gaussian_visible_units_learn_real_values(digits):
     X = StandardScaler().fit_transform(digits.astype(float))
     rbm = GaussianRBM(80, n_iter=30, random_state=0).fit(X)
-    variance = np.square(X).sum(axis=1).mean()
+    variance = np.square(X)[::4].sum(axis=1).mean()
     assert rbm.reconstruction_errors_[-1] < 0.6 * variance
     assert rbm.transform(X).min() >= 0
     assert rbm.transform(X).max() <= 1

@@ -26,8 +26,7 @@ from sklearn_dae._validation import (
     check_verbose,
 )
 from sklearn_dae.rbm._units import (
-    DRAWS,
-    MEANS,
+    KINDS,
     Random,
     dense,
     is_sparse,
@@ -44,20 +43,22 @@ _SLAB_ROWS = 128
 class Workspace:
     """Arrays that one mini-batch update works in, made once a sweep.
 
-    The rows of both phases of contrastive divergence stand in one array for the
-    visible and one for the hidden units, the data above the model's samples, so
-    that both gradient products are one.
+    The rows of both phases of contrastive divergence stand in one array, the data
+    above the model's samples, so that both gradient products are one. The hidden
+    units have an array for each lane, as threads that write side by side into the
+    same rows slow each other down.
     """
 
     def __init__(
         self, n_rows: int, n_chains: int, n_visible: int, n_hidden: int, dtype: Any
     ) -> None:
-        self.visible = np.empty((n_rows + n_chains, n_visible), dtype)
-        self.hidden = np.empty((n_rows + n_chains, n_hidden), dtype)
+        n_both = n_rows + n_chains
+        self.visible = np.empty((n_both, n_visible), dtype)
+        self.lanes = lanes_if_worth(n_hidden, n_both * n_hidden * n_visible)
+        self.hidden = [
+            np.empty((n_both, units.stop - units.start), dtype) for units in self.lanes
+        ]
         self.samples = np.empty((n_chains, n_hidden), dtype)
-        # What each row contributes to a step: the hidden units times their rates.
-        self.rates = np.empty((n_rows + n_chains, 1), dtype)
-        self.scaled = np.empty_like(self.hidden)
         # For the weights, the hidden and the visible biases.
         self.steps = [
             np.empty(shape, dtype)
@@ -110,11 +111,11 @@ class BaseRBM(
 
     def _sample_hiddens(self, v: Any, rng: Random) -> np.ndarray:
         """Draw the hidden units given the visible ones."""
-        return DRAWS[self._units[1]](self._mean_hiddens(v), rng)
+        return KINDS[self._units[1]].draw(self._mean_hiddens(v), rng)
 
     def _sample_visibles(self, h: np.ndarray, rng: Random) -> np.ndarray:
         """Draw the visible units given the hidden ones."""
-        return DRAWS[self._units[0]](self._mean_visibles(h), rng)
+        return KINDS[self._units[0]].draw(self._mean_visibles(h), rng)
 
     # Training.
 
@@ -176,62 +177,63 @@ class BaseRBM(
         """
         n_rows = len(rows)
         n_chains = len(self.h_samples_) if self.persistent else n_rows
-        visible = workspace.visible[: n_rows + n_chains]
-        hidden = workspace.hidden[: n_rows + n_chains]
-        v_pos, v_neg = visible[:n_rows], visible[n_rows:]
-        h_pos, h_neg = hidden[:n_rows], hidden[n_rows:]
+        rate = self.learning_rate / n_rows
+        model_rate = self.learning_rate / n_chains
+        data, model = slice(0, n_rows), slice(n_rows, n_rows + n_chains)
+        both = slice(0, model.stop)
+        visible, steps = workspace.visible[both], workspace.steps
         samples = self.h_samples_ if self.persistent else workspace.samples[:n_chains]
-        draw_hidden = DRAWS[self._units[1]]
+        kind = KINDS[self._units[1]]
+
+        def respond(part: slice, drawn: slice | None, learn: bool = False) -> None:
+            """Let the hidden units respond to part of the rows."""
+            noise = None if drawn is None else kind.noise(samples.shape, rng)
+
+            # A hidden unit needs nobody else's weights to respond, to be drawn and
+            # to learn, so all is done in one go: threads meet once only.
+            def go_along(lane: int) -> None:
+                units, hidden = workspace.lanes[lane], workspace.hidden[lane]
+                means = hidden[part]
+                np.matmul(visible[part], self.components_[units].T, out=means)
+                means += self.intercept_hidden_[units]
+                kind.activate(means)
+                if noise is not None:
+                    kind.settle(hidden[drawn], noise[:, units], samples[:, units])
+                if learn:
+                    hidden[data] *= rate
+                    hidden[model] *= -model_rate
+                    np.matmul(hidden[both].T, visible, out=steps[0][units])
+                    np.sum(hidden[both], axis=0, out=steps[1][units])
+                    for which in (0, 1):
+                        self._move(which, steps[which], units, momentum)
+
+            map_in_lanes(go_along, list(range(len(workspace.lanes))))
+
         if is_sparse(X):
-            v_pos[...] = dense(X[rows])
+            visible[data] = dense(X[rows])
         else:
-            np.take(X, rows, axis=0, out=v_pos, mode="clip")
-        if self.persistent:
-            # The chains do not wait for the data: both phases in one product.
-            self._step_visibles(samples, v_neg, rng)
-            last, last_means = visible, hidden
-        else:
-            self._mean_hiddens(v_pos, out=h_pos)
-            draw_hidden(h_pos, rng, out=samples)
-            self._step_visibles(samples, v_neg, rng)
-            last, last_means = v_neg, h_neg
+            np.take(X, rows, axis=0, out=visible[data], mode="clip")
+        if not self.persistent:
+            respond(data, drawn=data)
+        self._step_visibles(samples, visible[model], rng)
         for _ in range(self.n_gibbs_steps - 1):
-            self._mean_hiddens(v_neg, out=h_neg)
-            draw_hidden(h_neg, rng, out=samples)
-            self._step_visibles(samples, v_neg, rng)
-
-        scaled = workspace.scaled[: len(visible)]
-        rates = workspace.rates[: len(visible)]
-        rates[:n_rows] = self.learning_rate / n_rows
-        rates[n_rows:] = -self.learning_rate / n_chains
-        steps = workspace.steps
-        activate = MEANS[self._units[1]]
-
-        def learn(units: slice) -> None:
-            # A hidden unit needs nobody else's weights to respond and to learn, so
-            # both are done in one go: threads meet once only.
-            means = last_means[:, units]
-            np.matmul(last, self.components_[units].T, out=means)
-            means += self.intercept_hidden_[units]
-            activate(means)
-            np.multiply(hidden[:, units], rates, out=scaled[:, units])
-            np.matmul(scaled[:, units].T, visible, out=steps[0][units])
-            self._move(0, steps[0], units, momentum)
-
-        n_products = len(visible) * self.components_.size
-        map_in_lanes(learn, lanes_if_worth(hidden.shape[1], n_products))
+            respond(model, drawn=model)
+            self._step_visibles(samples, visible[model], rng)
         if self.persistent:
-            draw_hidden(h_neg, rng, out=samples)
-        np.sum(scaled, axis=0, out=steps[1])
-        np.matmul(rates[:, 0], visible, out=steps[2])
-        for which in (1, 2):
-            self._move(which, steps[which], slice(0, len(steps[which])), momentum)
+            # The chains did not wait for the data: both phases in one product.
+            respond(both, drawn=model, learn=True)
+        else:
+            respond(model, drawn=None, learn=True)
+        rates = np.full(len(visible), rate, visible.dtype)
+        rates[model] = -model_rate
+        np.matmul(rates, visible, out=steps[2])
+        self._move(2, steps[2], slice(0, len(steps[2])), momentum)
 
     def _step_visibles(self, h: np.ndarray, out: np.ndarray, rng: Random) -> None:
         """Let the model's visible units follow its hidden ones."""
         self._mean_visibles(h, out=out)
         if self.sample_visible:
-            DRAWS[self._units[0]](out, rng, out=out)
+            KINDS[self._units[0]].draw(out, rng, out=out)
 
     def _move(self, which: int, step: np.ndarray, part: slice, momentum: float) -> None:
         """Take a step in part of the weights (0), hidden (1) or visible biases (2)."""
@@ -300,7 +302,7 @@ class BaseRBM(
 
         self._initialize(X.shape[1], X.dtype, rng)
         self.reconstruction_errors_ = []
-        watched = X[:: math.ceil(X.shape[0] / 1000)]
+        watched = X[:: math.ceil(X.shape[0] / 500)]
         begin = time.perf_counter()
         for epoch in range(self.n_iter):
             subcontext = context.subcontext(task_name="epoch")

@@ -81,7 +81,7 @@ class BernoulliRBM(BaseRBM):
 
     reconstruction_errors_ : list of float
         After each epoch, the squared error a row of the mean-field reconstruction
-        of at most 1,000 training rows.
+        of at most 500 training rows.
 
     n_iter_ : int
         Number of epochs run.

@@ -4,7 +4,7 @@ from typing import Any
 
 from sklearn_dae._validation import check_choice
 from sklearn_dae.rbm._base import BaseRBM
-from sklearn_dae.rbm._units import DRAWS
+from sklearn_dae.rbm._units import KINDS
 
 
 class GaussianRBM(BaseRBM):
@@ -82,7 +82,7 @@ class GaussianRBM(BaseRBM):
 
     reconstruction_errors_ : list of float
         After each epoch, the squared error a row of the mean-field reconstruction
-        of at most 1,000 training rows.
+        of at most 500 training rows.
 
     n_iter_ : int
         Number of epochs run.
@@ -155,8 +155,8 @@ class GaussianRBM(BaseRBM):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_choice("visible_units", self.visible_units, DRAWS)
-        check_choice("hidden_units", self.hidden_units, DRAWS)
+        check_choice("visible_units", self.visible_units, KINDS)
+        check_choice("hidden_units", self.hidden_units, KINDS)
         if "gaussian" not in self._units:
             raise ValueError(
                 "GaussianRBM needs visible_units='gaussian' or "

@@ -4,7 +4,9 @@ In: the units of the other layer. Out: means and samples of the units. Kinds of
 units are "bernoulli" and "gaussian".
 """
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,9 +14,6 @@ from sklearn.utils import check_random_state
 
 from sklearn_dae._threads import multiply
 from sklearn_dae.network import UNITS
-
-#: Random numbers that are made and used together.
-_DRAWS_AT_ONCE = 65536
 
 Random = np.random.RandomState | np.random.Generator
 
@@ -29,54 +28,68 @@ def dense(rows: Any) -> Any:
     return rows.toarray() if is_sparse(rows) else rows
 
 
-def draw_bernoulli(
-    probabilities: np.ndarray, rng: Random, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Draw 1 with the given probabilities, else 0, into ``out`` or a new array.
+def _uniform_noise(shape: tuple[int, ...], rng: Random) -> np.ndarray:
+    """Make what `_settle_bernoulli` compares probabilities with.
 
     A RandomState is drawn from as scikit-learn does; a Generator gives four draws
     of 16 bits from each word of 64, which takes a fifth of the time and rounds
     probabilities down to multiples of 2**-16.
     """
-    if out is None:
-        out = np.empty_like(probabilities)
     if isinstance(rng, np.random.RandomState):
-        uniform = rng.random_sample(probabilities.shape)
-        return np.less(uniform, probabilities, out=out)
-    # As many rows at once as stay in cache between making numbers and using them.
-    rows, drawn = np.atleast_2d(probabilities), np.atleast_2d(out)
-    step = max(1, _DRAWS_AT_ONCE // rows.shape[1])
-    for start in range(0, len(rows), step):
-        threshold = rows[start : start + step]
-        words = rng.bit_generator.random_raw(-(-threshold.size // 4))
-        bits = words.view(np.uint16)[: threshold.size].reshape(threshold.shape)
-        # The sum of a uniform number in [0, 1) and p reaches 1 with probability p.
-        total = np.multiply(bits, threshold.dtype.type(2**-16))
-        total += threshold
-        np.floor(total, out=drawn[start : start + step])
-    return out
+        return rng.random_sample(shape)
+    n_draws = math.prod(shape)
+    words = rng.bit_generator.random_raw(-(-n_draws // 4))
+    return words.view(np.uint16)[:n_draws].reshape(shape)
 
 
-def draw_normal(
-    means: np.ndarray, rng: Random, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Draw from normal distributions of unit variance."""
-    noise: np.ndarray
+def _settle_bernoulli(
+    probabilities: np.ndarray, noise: np.ndarray, out: np.ndarray
+) -> None:
+    if noise.dtype != np.uint16:
+        np.less(noise, probabilities, out=out)
+        return
+    # The sum of a uniform number in [0, 1) and p reaches 1 with probability p.
+    total = np.multiply(noise, probabilities.dtype.type(2**-16))
+    total += probabilities
+    np.floor(total, out=out)
+
+
+def _normal_noise(shape: tuple[int, ...], rng: Random) -> np.ndarray:
     if isinstance(rng, np.random.RandomState):
-        noise = rng.standard_normal(means.shape)
-    else:
-        noise = rng.standard_normal(means.shape, dtype=np.float32)
-    if out is None:
-        out = np.empty_like(means)
-    return np.add(means, noise, out=out, casting="same_kind")
+        return rng.standard_normal(shape)
+    return rng.standard_normal(shape, dtype=np.float32)
 
 
-#: Mean activation in place, and sampling, of each kind of unit.
-MEANS = {
-    "bernoulli": UNITS["logistic"].activate,
-    "gaussian": UNITS["identity"].activate,
+def _settle_normal(means: np.ndarray, noise: np.ndarray, out: np.ndarray) -> None:
+    np.add(means, noise, out=out, casting="same_kind")
+
+
+class Kind(NamedTuple):
+    """What a kind of unit does.
+
+    ``activate(z)`` replaces inputs by means. A draw is made in two steps, so that
+    the second can be shared between threads: ``noise(shape, rng)`` makes the random
+    numbers, and ``settle(means, noise, out)`` turns them into a draw.
+    """
+
+    activate: Callable[[np.ndarray], object]
+    noise: Callable[[tuple[int, ...], Random], np.ndarray]
+    settle: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+
+    def draw(
+        self, means: np.ndarray, rng: Random, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Draw units of the given means into ``out``, which may be the means."""
+        if out is None:
+            out = np.empty_like(means)
+        self.settle(means, self.noise(means.shape, rng), out)
+        return out
+
+
+KINDS = {
+    "bernoulli": Kind(UNITS["logistic"].activate, _uniform_noise, _settle_bernoulli),
+    "gaussian": Kind(UNITS["identity"].activate, _normal_noise, _settle_normal),
 }
-DRAWS = {"bernoulli": draw_bernoulli, "gaussian": draw_normal}
 
 
 def random_source(random_state: Any) -> Random:
@@ -107,5 +120,5 @@ def mean_units(
         means = multiply(inputs, weights, out)
     # On a mini-batch these are so short that threads would mostly wait for each other.
     means += biases
-    MEANS[kind](means)
+    KINDS[kind].activate(means)
     return means
