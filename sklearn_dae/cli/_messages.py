@@ -25,6 +25,7 @@ _REMEDIES = {
     "give the transformer more components": "more values an image (--n-components)",
     "give the transformer fewer components": "fewer values an image (--n-components)",
     "target_psnr ==": "--psnr is",
+    "psnr ==": "--psnr is",
     "target_bits_per_sample ==": "--bits-per-image is",
     "lossless and max_abs_error take": "--lossless and --max-abs-error take",
     "max_abs_error ==": "--max-abs-error is",

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn_dae.cli._input import read_images
 from sklearn_dae.cli._messages import counted, image_size
-from sklearn_dae.cli._options import add_images
+from sklearn_dae.cli._options import add_images, positive_number
 from sklearn_dae.datasets import load_digits, load_mnist
 from sklearn_dae.evaluation import set_similarity
 
@@ -19,12 +19,18 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "similarity",
         help="how alike images are, and what knowing the set saves",
-        description="Measure how alike the images of a set are: their correlation, "
-        "and by how much it helps to know what each place of the image holds in "
-        "others. IMAGES may also be 'digits' or 'mnist'.",
+        description="Measure how alike the images of a set are, and forecast what "
+        "knowing the set saves. IMAGES may also be 'digits' or 'mnist'.",
     )
     parser.set_defaults(run=_run)
     add_images(parser)
+    parser.add_argument(
+        "--psnr",
+        type=positive_number,
+        metavar="DB",
+        help="the quality to forecast for, in decibels, up to 100 (default: 10 above "
+        "that of the mean image)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -34,7 +40,9 @@ def _run(arguments: argparse.Namespace) -> int:
         images = load()
     else:
         images = read_images(arguments.images, key=arguments.key, grey=arguments.grey)
-    similarity = set_similarity(images.data, image_shape=images.shape)
+    similarity = set_similarity(
+        images.data, image_shape=images.shape, psnr=arguments.psnr
+    )
     if arguments.json:
         print(json.dumps(similarity.to_dict(), indent=1, allow_nan=False))
         return 0

@@ -5,19 +5,20 @@ which no real ones are: a Gaussian takes the most bits of all with its variance,
 codecs may come out below, and what they cannot exploit may bring them above.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import dctn
 
-#: Side of the blocks that image formats transform.
-_SIDE = 8
+#: Sides of blocks at most: those that image formats transform.
+_SIDES = (8, 16, 32, 64)
 
 #: Part of the variance around the mean image that is left as error.
 _ERROR = 0.1
 
-#: Images of each half of the set, at least, and pixels of them beyond that.
-_FEWEST_ROWS, _MOST_PIXELS = 1000, 2**21
+#: Numbers that are worked on at once.
+_BLOCK_NUMBERS = 2**19
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class Forecast:
     Parameters
     ----------
     mse : float
-        Squared error of a pixel, the same for both.
+        Squared error of a pixel, the same for both; 0 if all images are equal.
 
     set_bytes : float
         By the principal axes of the set.
 
     image_bytes : float
-        By the cosines of blocks of 8 x 8 pixels.
+        By the cosines of blocks of each image, as large as suits the images best.
     """
 
     mse: float
@@ -56,53 +57,143 @@ def water_level(variances: np.ndarray, error: float) -> float:
 
 
 def forecast(
-    X: np.ndarray, shape: tuple[int, int], rng: np.random.Generator
+    X: np.ndarray,
+    known: np.ndarray,
+    new: np.ndarray,
+    shape: tuple[int, int],
+    mse: float | None = None,
 ) -> Forecast:
     """Forecast what axes of the set, and blocks of each image, take at equal error.
 
-    The axes are those of one half of the images; the variances along them, and those of
-    the cosines, are of the other half. The error is a tenth of the variance around the
-    mean image, 10 dB above it.
+    The axes are those of the known images; the variances along them, and those of the
+    cosines, are of the new ones. Without ``mse`` the error is a tenth of the variance
+    around the mean image, 10 dB above it.
+
+    Blocks have the size that takes the fewest bytes. Were they all of 8 x 8 pixels,
+    axes of whole images would win by what neighbouring blocks have in common, however
+    unlike the images are.
     """
-    n_rows = max(_FEWEST_ROWS, _MOST_PIXELS // X.shape[1])
-    order = rng.permutation(len(X))[: 2 * n_rows]
-    known, new = (X[half].astype(float) for half in np.array_split(order, 2))
-    new -= known.mean(axis=0)
-    error = _ERROR * float(np.square(new).sum(axis=1).mean())
-    set_bits = _bits(_variances_along_axes(known, new), error)
-    new += known.mean(axis=0)
-    blocks = _blocks(new.reshape(-1, *shape))
-    cosines = dctn(blocks, axes=(1, 2), norm="ortho").reshape(len(blocks), -1)
-    side = cosines.shape[1]
-    # Blocks that the edge cuts count by the part of them that is there.
-    image_bits = _bits(cosines.var(axis=0), error * side / X.shape[1])
-    image_bits *= X.shape[1] / side
-    return Forecast(error / X.shape[1], set_bits / 8, image_bits / 8)
+    n_pixels = X.shape[1]
+    along_axes = _variances_along_axes(X, known, new)
+    variance = along_axes.sum() / n_pixels
+    if variance <= 0:
+        return Forecast(0.0, 0.0, 0.0)
+    mse = _ERROR * variance if mse is None else mse
+    bits_by_cosines = min(
+        _bits_by_cosines(X, new, shape, side, mse)
+        for side in _SIDES
+        if side == _SIDES[0] or side < 2 * max(shape)
+    )
+    set_bits = _bits(along_axes, mse * n_pixels)
+    return Forecast(float(mse), set_bits / 8, bits_by_cosines / 8)
 
 
 def _bits(variances: np.ndarray, error: float) -> float:
-    if error <= 0:
-        return 0.0
     level = water_level(variances, error)
     return float(np.log2(variances[variances > level] / level).sum() / 2)
 
 
-def _variances_along_axes(known: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Variances of new images along the principal axes of known ones, and beside."""
-    axes = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)[2]
-    variances = np.square(new @ axes.T).mean(axis=0)
-    n_beside = known.shape[1] - len(axes)
-    if n_beside:
-        beside = float(np.square(new).sum(axis=1).mean()) - variances.sum()
-        variances = np.append(variances, np.full(n_beside, max(beside, 0) / n_beside))
-    return variances
+def _variances_along_axes(
+    X: np.ndarray, known: np.ndarray, new: np.ndarray
+) -> np.ndarray:
+    """Variances of new images along the principal axes of known ones, and beside.
+
+    They are around the mean of the known images. The axes come from the smaller of two
+    matrices: the products of pixels, or those of images.
+    """
+    if len(known) > X.shape[1]:
+        return _variances_by_pixels(X, known, new)
+    return _variances_by_images(X, known, new)
 
 
-def _blocks(images: np.ndarray) -> np.ndarray:
+def _variances_by_pixels(
+    X: np.ndarray, known: np.ndarray, new: np.ndarray
+) -> np.ndarray:
+    # Differences from an image are exactly 0 where images are equal.
+    origin = X[known[0]].astype(float)
+    total = sum((images - origin).sum(axis=0) for images in _images(X, known))
+    mean = origin + total / len(known)
+    axes = np.linalg.eigh(_scatter(X, known, mean))[1]
+    return (_scatter(X, new, mean) @ axes * axes).sum(axis=0) / len(new)
+
+
+def _scatter(X: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Products of pixels, summed over images."""
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for images in _images(X, rows):
+        images -= mean
+        total += images.T @ images
+    return total
+
+
+def _variances_by_images(
+    X: np.ndarray, known: np.ndarray, new: np.ndarray
+) -> np.ndarray:
+    products = np.zeros((len(known), len(known)))
+    cross_products = np.zeros((len(new), len(known)))
+    square = 0.0
+    width = max(1, _BLOCK_NUMBERS // len(known))
+    for start in range(0, X.shape[1], width):
+        ours, theirs = (
+            X[rows, start : start + width].astype(float) for rows in (known, new)
+        )
+        # As above: equal images are to differ by exactly 0.
+        origin = ours[0].copy()
+        ours -= origin
+        theirs -= origin
+        mean = ours.mean(axis=0)
+        ours -= mean
+        theirs -= mean
+        products += ours @ ours.T
+        cross_products += theirs @ ours.T
+        square += float(np.square(theirs).sum())
+    lengths, vectors = np.linalg.eigh(products)
+    is_axis = lengths > lengths[-1] * len(known) * np.finfo(float).eps
+    along = np.square(cross_products @ vectors[:, is_axis]).sum(axis=0)
+    along /= lengths[is_axis]
+    n_beside = X.shape[1] - len(along)
+    beside = np.full(n_beside, max(square - along.sum(), 0) / max(n_beside, 1))
+    return np.append(along, beside) / len(new)
+
+
+def _bits_by_cosines(
+    X: np.ndarray, rows: np.ndarray, shape: tuple[int, int], side: int, mse: float
+) -> float:
+    """Bits of an image in blocks of at most this side."""
+    height, width = (_even_part(length, side) for length in shape)
+    # Near zero, little is lost in the difference of mean square and squared mean.
+    offset = float(X[rows[0], 0])
+    n_blocks, total, squares = 0, 0.0, np.zeros(height * width)
+    for images in _images(X, rows):
+        blocks = _blocks((images - offset).reshape(-1, *shape), height, width)
+        cosines = dctn(blocks, axes=(1, 2), norm="ortho").reshape(len(blocks), -1)
+        n_blocks += len(blocks)
+        total += cosines[:, 0].sum()
+        squares += np.square(cosines).sum(axis=0)
+    variances = squares / n_blocks
+    # The means of the others are not known without the set.
+    variances[0] = max(variances[0] - (total / n_blocks) ** 2, 0)
+    # Blocks that the edge cuts count by the part of them that is there.
+    return X.shape[1] / len(variances) * _bits(variances, mse * len(variances))
+
+
+def _even_part(length: int, most: int) -> int:
+    """Length of the fewest parts of at most this length that are as equal as can be."""
+    n_parts = -(-length // most)
+    return -(-length // n_parts)
+
+
+def _blocks(images: np.ndarray, height: int, width: int) -> np.ndarray:
     """Cut images into blocks, the last ones filled up by repeating the edge."""
-    height, width = (min(_SIDE, side) for side in images.shape[1:])
     fill = [(0, 0), (0, -images.shape[1] % height), (0, -images.shape[2] % width)]
     images = np.pad(images, fill, mode="edge")
     n, n_rows, n_columns = images.shape
     parts = images.reshape(n, n_rows // height, height, n_columns // width, width)
     return parts.transpose(0, 1, 3, 2, 4).reshape(-1, height, width)
+
+
+def _images(X: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows as floats, some at a time."""
+    n_rows = max(1, _BLOCK_NUMBERS // X.shape[1])
+    for start in range(0, len(rows), n_rows):
+        yield X[rows[start : start + n_rows]].astype(float)

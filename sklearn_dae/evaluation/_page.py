@@ -141,8 +141,9 @@ def _words(evaluation: Evaluation) -> dict[str, Any]:
         ("held-out images", f"{len(split.test):,}"),
         ("pixels", f"{width} {_TIMES} {height}"),
         ("pixel range", f"{low:g} to {high:g}"),
-        ("mean correlation", f"{similarity.mean_correlation:.2f}"),
     ]
+    if similarity.mean_correlation is not None:
+        facts.append(("mean correlation", f"{similarity.mean_correlation:.2f}"))
     settings = {**evaluation.settings, **evaluation.versions}
     return {
         "title": f"Which codec for these images? {Path(split.source).name}",
