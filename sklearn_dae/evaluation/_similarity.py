@@ -109,14 +109,14 @@ class SetSimilarity:
         if self.forecast_ratio is None:
             return f"Nothing to code: the mean image is enough for {quality}."
         if self.forecast_ratio <= _ALIKE:
-            finding = "Alike:"
+            degree = "Alike"
         elif self.forecast_ratio <= _UNLIKE:
-            finding = "Hardly alike:"
+            degree = "Hardly alike"
         else:
-            finding = "Unlike, or too few to learn from: an image format will do, as"
+            degree = "Unlike, or too few"
         saved = max(0.0, 1 - self.forecast_ratio)
         return (
-            f"{finding} learning from the set may save {saved:.0%} of the bytes of an "
+            f"{degree}: learning from the set may save {saved:.0%} of the bytes of an "
             f"image at {quality}."
         )
 
@@ -132,7 +132,7 @@ class SetSimilarity:
         rows = {
             "Correlation of two images": self._correlation,
             "Entropy of a pixel": f"{self.entropy:.3f} bits; "
-            f"{self.entropy_given_set:.3f} knowing its place in other images",
+            f"{self.entropy_given_set:.3f} knowing what other images have there",
             "Set redundancy": f"{self.redundancy:.1%}",
         }
         if self.forecast_psnr is not None:
