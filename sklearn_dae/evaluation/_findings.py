@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_dae.evaluation._curves import bytes_at_psnr
+from sklearn_dae.evaluation._curves import bytes_at_psnr, front
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 
 #: A difference of bytes that nobody would choose a codec for, as a fraction.
@@ -86,17 +86,18 @@ class Standing:
 
 def cost_at(curve: RateDistortionCurve, psnr: float) -> Cost | None:
     """What a codec takes for at least some quality; None where it has none so good."""
-    points = [point for point in curve if point.psnr >= psnr]
+    costs = filter(None, (_branch_cost(branch, psnr) for branch in curve.branches))
+    return min(costs, key=lambda cost: cost.bytes_per_image, default=None)
+
+
+def _branch_cost(branch: RateDistortionCurve, psnr: float) -> Cost | None:
+    points = [point for point in front(branch) if point.psnr >= psnr]
     if not points:
         return None
-    model_bytes = min(points, key=lambda point: point.psnr).model_bytes
-    n_bytes = bytes_at_psnr(curve, psnr)
-    if n_bytes is not None:
-        return Cost(curve.codec, n_bytes, model_bytes, psnr)
-    cheapest = min(points, key=lambda point: point.n_bytes)
-    return Cost(
-        curve.codec, cheapest.bytes_per_image, cheapest.model_bytes, cheapest.psnr
-    )
+    n_bytes = bytes_at_psnr(branch, psnr)
+    if n_bytes is None:
+        return _cost(points[0])
+    return Cost(branch.codec, n_bytes, points[0].model_bytes, psnr)
 
 
 def break_even(ours: Cost, others: Iterable[Cost]) -> float:

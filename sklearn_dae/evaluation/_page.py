@@ -10,9 +10,11 @@ import math
 import os
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 
 from sklearn_dae.archive import atomic_writer
@@ -106,7 +108,7 @@ def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
         all_rows=_all_rows(evaluation),
         command=command,
         n_jobs=n_jobs,
-        cores=os.cpu_count(),
+        cores=joblib.cpu_count(),
         percent=lambda ratio: f"{ratio:.0%}",
         count=_count,
     )
@@ -443,9 +445,14 @@ def _of_interest(curves: Sequence[RateDistortionCurve]) -> list[RateDistortionCu
     """Leave out what others beat, and qualities far above those of the autoencoder."""
     highest = max(curves[0].psnr, default=math.inf) + _FAR_ABOVE
     return [
-        RateDistortionCurve(
-            curve.codec,
-            tuple(point for point in front(curve) if point.psnr <= highest),
+        replace(
+            curve,
+            points=tuple(
+                point
+                for branch in curve.branches
+                for point in front(branch)
+                if point.psnr <= highest
+            ),
         )
         for curve in curves
     ]

@@ -96,7 +96,11 @@ def write_json(
         If the file cannot be written, or is there already.
     """
     records = [
-        {"codec": curve.codec, "points": [point.to_dict() for point in curve.points]}
+        {
+            "codec": curve.codec,
+            "points": [point.to_dict() for point in curve.points],
+            "branch_by": curve.branch_by,
+        }
         for curve in curves
     ]
     _write(json.dumps(records, indent=1, allow_nan=False) + "\n", path, overwrite)
@@ -126,7 +130,9 @@ def read_json(path: str | os.PathLike[str]) -> list[RateDistortionCurve]:
     try:
         return [
             RateDistortionCurve(
-                record["codec"], tuple(map(Measurement.from_dict, record["points"]))
+                record["codec"],
+                tuple(map(Measurement.from_dict, record["points"])),
+                record.get("branch_by"),
             )
             for record in json.loads(Path(path).read_text("utf-8"))
         ]
