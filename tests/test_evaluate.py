@@ -1,6 +1,7 @@
 """The comparison of codecs: its verdict, its page, and the command that makes it."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -16,10 +17,11 @@ import pytest
 from PIL import Image
 from sklearn.decomposition import PCA
 
+from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.cli import main
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import ImageSplit, load_digits
-from sklearn_dae.evaluation import Measurement, RateDistortionCurve
+from sklearn_dae.evaluation import Measurement, RateDistortionCurve, evaluate
 from sklearn_dae.evaluation._contenders import (
     TARGET,
     VALUES,
@@ -27,6 +29,7 @@ from sklearn_dae.evaluation._contenders import (
     lossless_trials,
     trial_at_rate,
 )
+from sklearn_dae.evaluation._experiment import _Tasks
 from sklearn_dae.evaluation._findings import (
     Cost,
     break_even,
@@ -102,6 +105,25 @@ def test_costs_are_compared_at_round_qualities_that_we_have():
     assert last.best.psnr == 24
     assert last.ratio == pytest.approx(
         last.ours.bytes_per_image / (30 * 2**0.4), rel=1e-6
+    )
+
+
+def test_the_model_that_counts_is_that_of_the_branch_that_is_taken():
+    small = [measurement(4, 12, 20.5, 500), measurement(4, 2, 15, 500)]
+    large = [measurement(8, 5, 19, 9000), measurement(8, 10, 29, 9000)]
+    curve = RateDistortionCurve("autoencoder", (*small, *large), branch_by="values")
+    # The small one has 20 dB for about 11 bytes, the large one for 5 to 6.
+    (cost,) = (standing.ours for standing in standings([curve]) if standing.psnr == 20)
+    assert cost.model_bytes == 9000
+    assert 5 < cost.bytes_per_image < 6
+
+
+def measurement(n_values, rate, psnr, model_bytes):
+    return Measurement(
+        "autoencoder",
+        {"values": n_values},
+        *(1000, 64, 1000 * rate, model_bytes),
+        mse=10 ** (-psnr / 10),
     )
 
 
@@ -327,6 +349,33 @@ def test_an_interrupted_run_goes_on_where_it_was(digits_file, tmp_path):
     assert times <= {point["encode_seconds"] for point in record["lossy"]}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to groups are POSIX's")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupted_training_is_not_taken_for_finished(digits_file, tmp_path, jobs):
+    report = tmp_path / "report.html"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "sklearn_dae", "evaluate", digits_file),
+            *("--max-iter", "1000000", "--n-components", "4", "8", "--jobs", jobs),
+            *("--report", str(report)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith("Training"):
+            time.sleep(3)  # Processes start; a network of that many steps takes hours.
+            # As a terminal does: all processes are told.
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert list(Path(f"{report}.unfinished").rglob("output.pkl")) == []
+
+
 def test_tasks_kept_where_others_can_write_are_not_loaded(
     digits_file, tmp_path, capsys
 ):
@@ -375,6 +424,50 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(
     bands = np.array_split(pixels, 10)
     assert all((band < 128).mean() > 0.001 for band in bands)
     assert np.median(pixels) > 240
+
+
+# Many trials.
+
+TINY = {"hidden_layer_sizes": (10,), "max_iter": 3}
+
+
+def numbers(evaluation):
+    """All that was measured but times."""
+    record = evaluation.to_dict()
+    return [
+        {name: value for name, value in point.items() if not name.endswith("seconds")}
+        for point in [*record["lossy"], *record["lossless"]]
+    ]
+
+
+def test_jobs_change_no_result_and_the_largest_networks_are_first(some_digits):
+    lines = []
+    options = {"n_components": [2, 4, 8], "parameters": TINY, "n_qualities": 2}
+    alone = evaluate(some_digits, **options)
+    together = evaluate(some_digits, **options, n_jobs=2, say=lines.append)
+    assert numbers(alone) == numbers(together)
+    told = [re.search(r"64-10-\d+|\d values", line).group() for line in lines[:6]]
+    assert told == ["64-10-8", "64-10-4", "8 values", "4 values", "64-10-2", "2 values"]
+
+
+def test_what_is_trained_is_not_trained_again(some_digits, tmp_path):
+    networks = {
+        n_values: DeepAutoencoderCompressor(n_values, random_state=0, **TINY)
+        for n_values in (2, 4, 8)
+    }
+
+    def train(*sizes):
+        memory = joblib.Memory(tmp_path, verbose=0)
+        tasks = _Tasks(memory, some_digits, 2, lambda line: None)
+        return tasks.train({n_values: networks[n_values] for n_values in sizes})
+
+    before = train(4)
+    trained = train(2, 4, 8)
+    assert list(trained) == [2, 4, 8]
+    assert [each.transformer.n_components for each in trained.values()] == [2, 4, 8]
+    assert trained[4].seconds == before[4].seconds
+    again = train(2, 4, 8)
+    assert [again[n].seconds for n in again] == [trained[n].seconds for n in trained]
 
 
 # Single trials.
