@@ -1,5 +1,6 @@
 """The comparison of codecs: its verdict, its page, and the command that makes it."""
 
+import itertools
 import json
 import os
 import re
@@ -21,7 +22,13 @@ from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.cli import main
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import ImageSplit, load_digits
-from sklearn_dae.evaluation import Measurement, RateDistortionCurve, evaluate
+from sklearn_dae.evaluation import (
+    Measurement,
+    RateDistortionCurve,
+    _experiment,
+    evaluate,
+    write_report,
+)
 from sklearn_dae.evaluation._contenders import (
     TARGET,
     VALUES,
@@ -158,6 +165,13 @@ def test_the_verdict_follows_the_numbers(rates, n_images, expected):
         assert "this set has 10" in words
 
 
+def test_qualities_that_nobody_else_has_are_no_part_of_the_verdict():
+    ours = curve_of("autoencoder", [5, 10], [20, 30], 100_000)
+    other = curve_of("JPEG", [10, 14], [20, 24])
+    words = verdict(standings([ours, other]), 10**6)
+    assert words.startswith("Yes: at equal quality the autoencoder takes 47 to 50% of")
+
+
 def test_without_measurements_there_is_no_verdict():
     nothing = standings([RateDistortionCurve("autoencoder", ())])
     assert "nothing to compare" in verdict(nothing, 10)
@@ -180,6 +194,7 @@ def test_the_lossless_verdict_names_the_smallest():
 def test_numbers_are_written_for_people():
     assert humane_bytes(999) == "999 bytes"
     assert humane_bytes(1_234_567) == "1.23 MB"
+    assert humane_bytes(999_700) == "1 MB"
     assert round_up(0) == 0
     assert round_up(7) == 7
     assert round_up(12_345) == 13_000
@@ -468,6 +483,76 @@ def test_what_is_trained_is_not_trained_again(some_digits, tmp_path):
     assert trained[4].seconds == before[4].seconds
     again = train(2, 4, 8)
     assert [again[n].seconds for n in again] == [trained[n].seconds for n in trained]
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let the trials fail that a function says."""
+
+    def let_fail(fails):
+        def some_fail(trial, split, shown):
+            if not fails(trial):
+                return carry_out(trial, split, shown)
+            error = ValueError("cannot <do> it")
+            shape = split.test.shape
+            return Outcome(
+                Measurement.failed(trial.contender, trial.setting, shape, error)
+            )
+
+        monkeypatch.setattr(_experiment, "carry_out", some_fail)
+
+    return let_fail
+
+
+QUICKEST = {"n_components": [2, 4], "parameters": TINY, "n_qualities": 2}
+
+
+@pytest.mark.parametrize(
+    ("codec", "verdict_start", "has_archive"),
+    [
+        ("autoencoder", "The autoencoder could not be measured", False),
+        ("PCA", "Only for more images than these: at equal quality", True),
+        ("all but the autoencoder", "No other codec reaches the qualities", True),
+    ],
+)
+def test_a_page_is_written_whoever_fails(
+    some_digits, failing, tmp_path, codec, verdict_start, has_archive
+):
+    def fails(trial):
+        if codec == "all but the autoencoder":
+            return trial.setting and trial.contender != "autoencoder"
+        return trial.contender == codec
+
+    failing(fails)
+    evaluation = evaluate(some_digits, **QUICKEST)
+    assert evaluation.verdict.startswith(verdict_start)
+    assert bool(evaluation.file_bytes) == has_archive
+    write_report(evaluation, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "cannot &lt;do&gt; it" in text
+    # Nobody else's archive is called the autoencoder's.
+    assert ("bytes" in Page(text).sections) == has_archive
+    shown = re.sub(r"data:\S+|<svg.*?</svg>", "", text, flags=re.DOTALL)
+    assert not re.search(r"\b(nan|inf)\b", shown)
+
+
+def test_where_all_with_loss_fail_the_reasons_are_told(some_digits, failing):
+    failing(lambda trial: bool(trial.setting))
+    with pytest.raises(ValueError, match=r"measured\. autoencoder: ValueError: cannot"):
+        evaluate(some_digits, **QUICKEST)
+
+
+def test_an_archive_is_left_out_that_cannot_be_made(some_digits, failing):
+    n_done = itertools.count()
+    failing(lambda trial: trial.contender == "autoencoder" and next(n_done) == 4)
+    evaluation = evaluate(some_digits, **QUICKEST)
+    assert evaluation.matched[0].measurement.error
+    assert evaluation.file_bytes == {}
+
+
+def test_a_curve_of_one_point_is_refused_before_the_work(some_digits):
+    with pytest.raises(ValueError, match="n_qualities == 1"):
+        evaluate(some_digits, n_qualities=1)
 
 
 # Single trials.

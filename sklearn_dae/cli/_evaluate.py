@@ -104,7 +104,7 @@ def add_command(commands: Any) -> None:
         "--qualities",
         type=positive_integer,
         metavar="N",
-        help="points of each rate-distortion curve (default: 6)",
+        help="points of each rate-distortion curve, at least 2 (default: 6)",
     )
     parser.add_argument(
         "--random-state", type=whole_number, metavar="N", help="seed (default: 0)"

@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_dae._validation import check_integer
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit
 from sklearn_dae.evaluation._contenders import (
@@ -102,8 +103,24 @@ def evaluate(
     Raises
     ------
     ValueError
-        If nothing can be learned from the images.
+        If nothing can be learned from the images, there are fewer than two qualities,
+        or no codec with loss could be measured.
+
+    Examples
+    --------
+    >>> from sklearn_dae.datasets import ImageSplit, load_digits
+    >>> from sklearn_dae.evaluation import evaluate
+    >>> X = load_digits().data
+    >>> split = ImageSplit(X[:100], X[100:130], (8, 8), "some digits")
+    >>> evaluation = evaluate(
+    ...     split, n_components=[4], parameters={"max_iter": 5}, n_qualities=2
+    ... )
+    >>> [curve.codec for curve in evaluation.curves][:3]
+    ['autoencoder', 'PCA', 'JPEG']
+    >>> evaluation.lossless_verdict.startswith("Without loss, the pixel model takes")
+    True
     """
+    check_integer("n_qualities", n_qualities, 2)
     _check_images(split)
     begin = time.perf_counter()
     tasks = _Tasks(joblib.Memory(cache, verbose=0), split, n_jobs, say or _silence)
@@ -125,10 +142,14 @@ def evaluate(
     outcomes = tasks.carry_out([*lossy, *lossless], shown)
     curves = list(_curves(outcomes[: len(lossy)]))
 
+    _check_measured(curves)
+
     rate = _rate_to_show(curves[0])
     at_rate = [trial_at_rate(split, autoencoders, curve, rate) for curve in curves]
     trials = [trial for trial in at_rate if trial is not None]
     matched = tasks.carry_out(trials, shown)
+    first = matched[0].measurement
+    is_restored = first.codec == AUTOENCODER and first.error is None
     return Evaluation(
         split=split,
         shown=shown,
@@ -136,7 +157,7 @@ def evaluate(
         curves=curves,
         lossless=[outcome.measurement for outcome in outcomes[len(lossy) :]],
         matched=matched,
-        file_bytes=tasks.archive_parts(trials[0]),
+        file_bytes=tasks.archive_parts(trials[0]) if is_restored else {},
         settings={
             "n_components": values,
             "n_qualities": n_qualities,
@@ -269,6 +290,13 @@ def _rate_to_show(curve: RateDistortionCurve) -> float:
     if not points:
         return 1.0
     return points[2 * (len(points) - 1) // 3].bytes_per_image
+
+
+def _check_measured(curves: Sequence[RateDistortionCurve]) -> None:
+    """Refuse to go on with nothing."""
+    if not any(len(curve) for curve in curves):
+        reasons = [f"{curve.codec}: {curve.points[0].error}" for curve in curves]
+        raise ValueError(f"No codec could be measured. {'; '.join(reasons)}")
 
 
 def _in_words(outcome: Outcome) -> str:

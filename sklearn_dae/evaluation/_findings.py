@@ -74,9 +74,9 @@ class Standing:
 
     @property
     def ratio(self) -> float:
-        """Bytes of the autoencoder over those of the best other codec."""
+        """Bytes of the autoencoder over those of the best other codec, if any."""
         best = self.best
-        return self.ours.bytes_per_image / best.bytes_per_image if best else 0.0
+        return self.ours.bytes_per_image / best.bytes_per_image if best else math.nan
 
     @property
     def break_even(self) -> float:
@@ -182,7 +182,13 @@ def verdict(found: Sequence[Standing], n_images: int) -> str:
         The verdict.
     """
     if not found:
-        return "The autoencoder could not be measured, so there is nothing to compare."
+        return (
+            "The autoencoder could not be measured at any round quality, so there is "
+            "nothing to compare."
+        )
+    found = [standing for standing in found if standing.best]
+    if not found:
+        return "No other codec reaches the qualities of the autoencoder."
     wins = [standing for standing in found if standing.ratio < 1 - _NEGLIGIBLE]
     if not wins:
         return _no(found)
@@ -192,8 +198,6 @@ def verdict(found: Sequence[Standing], n_images: int) -> str:
     where = ""
     if len(wins) < len(found):
         where = f" {_qualities(wins)}" + f", but not {_qualities(_rest(found, wins))}"
-    if not rival:
-        return "No other codec reaches the qualities of the autoencoder."
     head = "Yes" if len(wins) == len(found) else "In part"
     if n_images < min(standing.break_even for standing in wins):
         head = "Only for more images than these"
@@ -308,7 +312,8 @@ def humane_bytes(number: float) -> str:
     '11.5 MB'
     """
     for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
+        # Three digits of 999.5 are 1000.
+        if number < 999.5 or unit == "GB":
             break
         number /= 1000
     return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.3g} {unit}"

@@ -101,6 +101,7 @@ def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
         **_bytes(evaluation),
         plot_broad=_plot(evaluation, 8.6, 5.2),
         plot_narrow=_plot(evaluation, 4.4, 5.2),
+        n_branches=len(evaluation.curves[0].branches),
         bd_rows=_bd_rows(evaluation.curves),
         bars=_bars(evaluation.lossless),
         percentile_rows=_percentile_rows(evaluation.matched),
@@ -228,7 +229,8 @@ def _pictures(evaluation: Evaluation) -> dict[str, Any]:
                 ),
             }
         )
-    measured = [outcome.measurement for outcome in evaluation.matched]
+    points = [outcome.measurement for outcome in evaluation.matched]
+    measured = [point for point in points if point.error is None]
     width = min(split.shape[1], _MOST_SHOWN)
     return {
         "originals": _strip(
@@ -238,7 +240,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, Any]:
         "worst": worst,
         "strip_width": len(evaluation.shown) * max(_ENLARGED, width),
         "worst_width": N_WORST * max(_ENLARGED, width),
-        "matched_rate": measured[0].bytes_per_image,
+        "matched_rate": measured[0].bytes_per_image if measured else math.nan,
         "has_ssim": any(point.ssim is not None for point in measured),
         "has_ms_ssim": any(point.ms_ssim is not None for point in measured),
     }
@@ -291,7 +293,7 @@ def _bytes(evaluation: Evaluation) -> dict[str, Any]:
             "each": f"{_number(n_bytes / n_test)} an image",
         }
         for (name, n_bytes), color in zip(
-            evaluation.file_bytes.items(), _PART_COLORS, strict=True
+            evaluation.file_bytes.items(), _PART_COLORS, strict=False
         )
     ]
     failures = "; ".join(
