@@ -53,6 +53,22 @@ def bd_rate(
     ----------
     Bjøntegaard, G. (2001). Calculation of average PSNR differences between RD-curves.
     ITU-T VCEG-M33.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import Measurement, RateDistortionCurve, bd_rate
+    >>> large, small = (
+    ...     RateDistortionCurve(
+    ...         name,
+    ...         tuple(
+    ...             Measurement(name, {}, 1, 64, factor * n_bytes, mse=mse)
+    ...             for n_bytes, mse in ((1, 0.1), (3, 0.01), (9, 0.001))
+    ...         ),
+    ...     )
+    ...     for name, factor in (("large", 2), ("small", 1))
+    ... )
+    >>> print(f"{bd_rate(large, small):.1f}%")
+    -50.0%
     """
     check_choice("method", method, _METHODS)
     difference = _mean_difference(

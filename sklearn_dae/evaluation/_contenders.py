@@ -43,6 +43,9 @@ _MOST_ROWS = 2000
 #: the way to nothing the rate goes to infinity.
 _LEAST_ADDED = 0.06
 
+#: PSNR of rounding to bytes, which nothing need surpass.
+_FINEST = 59.0
+
 #: Decibels above the mean image where curves begin, and how many PCA goes on beyond the
 #: autoencoder.
 _ABOVE_MEAN, _BEYOND = 3.0, 4.0
@@ -148,11 +151,12 @@ def _below_limit(lowest: float, limit: float, n_qualities: int) -> np.ndarray:
 
     The error is that of the transformer and what quantising adds. Each bit of a value
     divides the latter by four, so steps of its logarithm cost about as many bytes each.
+    Where the limit is no better than the lowest, there is one.
     """
-    error = 10 ** (-limit / 10)
+    error = 10 ** (-min(limit, _FINEST) / 10)
     least = _LEAST_ADDED * error
     most = max(10 ** (-lowest / 10) - error, least)
-    return -10 * np.log10(error + np.geomspace(most, least, n_qualities))
+    return np.unique(-10 * np.log10(error + np.geomspace(most, least, n_qualities)))
 
 
 def _autoencoder_trial(

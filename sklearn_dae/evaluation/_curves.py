@@ -142,7 +142,7 @@ def lower_convex_hull(curve: RateDistortionCurve) -> RateDistortionCurve:
     """Keep the points that no mixture of two others beats.
 
     Coding some images with one setting and the others with a second one reaches any
-    point between the two in the plane of rate and squared error.
+    point between the two in the plane of rate and squared error, whatever the branches.
 
     Parameters
     ----------
@@ -153,6 +153,20 @@ def lower_convex_hull(curve: RateDistortionCurve) -> RateDistortionCurve:
     -------
     RateDistortionCurve
         Those on the lower convex hull.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     lower_convex_hull,
+    ... )
+    >>> points = [
+    ...     Measurement("codec", {}, 1, 64, n_bytes, mse=mse)
+    ...     for n_bytes, mse in ((1, 0.1), (3, 0.09), (5, 0.02))
+    ... ]
+    >>> lower_convex_hull(RateDistortionCurve("codec", tuple(points))).bytes_per_image
+    array([1., 5.])
     """
     hull: list[Measurement] = []
     for point in front(curve):
@@ -213,7 +227,7 @@ def bytes_at_psnr(curve: RateDistortionCurve, psnr: float) -> float | None:
 
 
 def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float | None:
-    """Quality for some bytes an image: the inverse of `bytes_at_psnr`.
+    """Quality for some bytes an image, interpolated as in `bytes_at_psnr`.
 
     Parameters
     ----------
@@ -230,10 +244,11 @@ def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float |
     """
     if not bytes_per_image > 0:
         return None
+    less = -math.log(bytes_per_image)
     branches = turned(log_rates(curve))
-    if not any(rates[0] <= -math.log(bytes_per_image) for rates, _ in branches):
+    if not any(rates[0] <= less for rates, _ in branches):
         return None
-    quality = -float(least(branches, -math.log(bytes_per_image)))
+    quality = -float(least(branches, less))
     return quality if math.isfinite(quality) else None
 
 
@@ -248,7 +263,7 @@ def log_rates(curve: RateDistortionCurve) -> Branches:
         points = [point for point in front(branch) if not point.is_lossless]
         if points:
             qualities = np.array([point.psnr for point in points])
-            rates = np.log([point.bytes_per_image for point in points])
+            rates = np.array([math.log(point.bytes_per_image) for point in points])
             branches.append((qualities, rates))
     return branches
 
@@ -308,6 +323,17 @@ def matched_quality(
     -------
     dict of float to dict of str to float or None
         For each quality and codec the bytes; None where it was not measured.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     matched_quality,
+    ... )
+    >>> point = Measurement("codec", {}, n_images=10, n_pixels=64, n_bytes=40, mse=0.01)
+    >>> matched_quality([RateDistortionCurve("codec", (point,))], [20, 30])
+    {20: {'codec': 4.0}, 30: {'codec': None}}
     """
     return {
         psnr: {curve.codec: bytes_at_psnr(curve, psnr) for curve in curves}

@@ -141,7 +141,6 @@ def evaluate(
     lossless = list(lossless_trials(split))
     outcomes = tasks.carry_out([*lossy, *lossless], shown)
     curves = list(_curves(outcomes[: len(lossy)]))
-
     _check_measured(curves)
 
     rate = _rate_to_show(curves[0])

@@ -126,6 +126,22 @@ def read_json(path: str | os.PathLike[str]) -> list[RateDistortionCurve]:
 
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     read_json,
+    ...     write_json,
+    ... )
+    >>> point = Measurement("codec", {"quality": 1}, 10, 64, n_bytes=40, mse=0.01)
+    >>> curve = RateDistortionCurve("codec", (point,))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json([curve], f"{folder}/curves.json")
+    ...     read_json(f"{folder}/curves.json") == [curve]
+    True
     """
     try:
         return [
