@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 
 import bjontegaard
 import numpy as np
@@ -220,6 +221,75 @@ def test_points_that_others_beat_do_not_bend_the_curve():
     assert bytes_at_psnr(curve, 15) == pytest.approx(2)
 
 
+def branched(**branches):
+    """A curve of branches that are called by their names."""
+    points = [
+        replace(point, setting={"branch": name})
+        for name, (rates, psnrs) in branches.items()
+        for point in curve_of(rates, psnrs).points
+    ]
+    return RateDistortionCurve("codec", tuple(points), branch_by="branch")
+
+
+def test_nothing_is_interpolated_between_branches():
+    curve = branched(small=([1, 2, 9], [10, 15, 16]), large=([4, 8], [15.9, 25.9]))
+    # The end of the small one is no part of the way to the large one.
+    assert bytes_at_psnr(curve, 20.9) == pytest.approx(4 * 2**0.5)
+    assert psnr_at_bytes(curve, 4 * 2**0.5) == pytest.approx(20.9)
+    # The large one has nothing below 4 bytes.
+    assert bytes_at_psnr(curve, 15.8) == pytest.approx(4)
+    assert bytes_at_psnr(curve, 15.1) < 4
+    assert bytes_at_psnr(curve, 10) == pytest.approx(1)
+    assert psnr_at_bytes(curve, 1) == pytest.approx(10)
+    assert bytes_at_psnr(curve, 9.9) is None
+    assert bytes_at_psnr(curve, 26) is None
+    for rate in (0, 0.9, 9.1):
+        assert psnr_at_bytes(curve, rate) is None
+
+
+def test_differences_are_those_of_the_best_branch():
+    reference = curve_of([2, 4, 8, 16], [10, 20, 30, 40])
+    small, large = ([1, 2], [10, 20]), ([2.0001, 8], [20, 40])
+    assert bd_rate(reference, branched(a=small, b=large)) == pytest.approx(-50, abs=0.1)
+    assert bd_psnr(reference, branched(a=small, b=large)) == pytest.approx(10, abs=0.1)
+    # A third branch that is worse throughout changes nothing.
+    worse = branched(a=small, b=large, c=([3, 30], [10, 40]))
+    assert bd_rate(reference, worse) == pytest.approx(-50, abs=0.1)
+
+
+def test_interpolated_bytes_are_those_that_the_codec_takes_when_asked(digits):
+    training, test = digits
+    codecs = {n: TransformCodec(PCA(n).fit(training)) for n in (4, 20)}
+
+    def points(n_values, qualities):
+        curve = rate_distortion_curve(
+            codecs[n_values],
+            test,
+            param_name="target_psnr",
+            param_range=np.asarray(qualities) + 20 * np.log10(255 / 16),
+            X_train=training,
+        )
+        return [replace(point, setting={"values": n_values}) for point in curve]
+
+    # Of four values nobody gets more than 14.3 dB.
+    coarse = [*points(4, [11, 12.5, 13.6, 14.2]), *points(20, [11, 13, 15, 17, 19])]
+    asked = points(20, [14, 14.5, 16, 18])
+    curve = RateDistortionCurve("PCA", tuple(coarse), branch_by="values")
+    for point in asked:
+        taken = bytes_at_psnr(curve, point.psnr)
+        assert taken == pytest.approx(point.bytes_per_image, rel=0.02)
+
+
+def test_equal_points_and_a_single_one_are_read():
+    curve = curve_of([4, 4, 4], [20, 20, 10])
+    assert bytes_at_psnr(curve, 20) == pytest.approx(4)
+    assert psnr_at_bytes(curve, 4) == pytest.approx(20)
+    assert bytes_at_psnr(curve, 15) is None
+    nearly = [0.01, np.nextafter(0.01, 0)]
+    points = [Measurement("a", {}, 1, 1, n, mse=mse) for n, mse in enumerate(nearly, 1)]
+    assert bytes_at_psnr(RateDistortionCurve("a", tuple(points)), 20) == 1
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 50), st.floats(0, 40)), min_size=1, max_size=12)
 )
@@ -278,11 +348,12 @@ def test_curves_that_do_not_overlap_have_no_difference():
 
 def test_curves_go_to_files_and_back(pca_curve, tmp_path):
     failed = Measurement.failed("broken", {"quality": 1}, (3, 4), ValueError("no"))
-    curves = [pca_curve, RateDistortionCurve("broken", (failed,))]
+    curves = [pca_curve, RateDistortionCurve("broken", (failed,), "quality")]
     write_json(curves, tmp_path / "curves.json")
     again = read_json(tmp_path / "curves.json")
     assert list(again[0]) == list(pca_curve)
     assert again[1].points[0].error == "ValueError: no"
+    assert [curve.branch_by for curve in again] == [None, "quality"]
     write_csv(curves, tmp_path / "curves.csv")
     with open(tmp_path / "curves.csv", newline="") as file:
         rows = list(csv.DictReader(file))

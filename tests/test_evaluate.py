@@ -1,6 +1,7 @@
 """The comparison of codecs: its verdict, its page, and the command that makes it."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -16,17 +17,26 @@ import pytest
 from PIL import Image
 from sklearn.decomposition import PCA
 
+from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.cli import main
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import ImageSplit, load_digits
-from sklearn_dae.evaluation import Measurement, RateDistortionCurve
+from sklearn_dae.evaluation import (
+    Measurement,
+    RateDistortionCurve,
+    _experiment,
+    evaluate,
+    write_report,
+)
 from sklearn_dae.evaluation._contenders import (
     TARGET,
     VALUES,
     Trial,
+    _below_limit,
     lossless_trials,
     trial_at_rate,
 )
+from sklearn_dae.evaluation._experiment import _Tasks
 from sklearn_dae.evaluation._findings import (
     Cost,
     break_even,
@@ -105,6 +115,25 @@ def test_costs_are_compared_at_round_qualities_that_we_have():
     )
 
 
+def test_the_model_that_counts_is_that_of_the_branch_that_is_taken():
+    small = [measurement(4, 12, 20.5, 500), measurement(4, 2, 15, 500)]
+    large = [measurement(8, 5, 19, 9000), measurement(8, 10, 29, 9000)]
+    curve = RateDistortionCurve("autoencoder", (*small, *large), branch_by="values")
+    # The small one has 20 dB for about 11 bytes, the large one for 5 to 6.
+    (cost,) = (standing.ours for standing in standings([curve]) if standing.psnr == 20)
+    assert cost.model_bytes == 9000
+    assert 5 < cost.bytes_per_image < 6
+
+
+def measurement(n_values, rate, psnr, model_bytes):
+    return Measurement(
+        "autoencoder",
+        {"values": n_values},
+        *(1000, 64, 1000 * rate, model_bytes),
+        mse=10 ** (-psnr / 10),
+    )
+
+
 def test_round_qualities_are_few():
     assert round_qualities(np.array([])) == []
     assert round_qualities(np.array([20.2, 22.1])) == [20.5, 21, 21.5, 22]
@@ -136,6 +165,13 @@ def test_the_verdict_follows_the_numbers(rates, n_images, expected):
         assert "this set has 10" in words
 
 
+def test_qualities_that_nobody_else_has_are_no_part_of_the_verdict():
+    ours = curve_of("autoencoder", [5, 10], [20, 30], 100_000)
+    other = curve_of("JPEG", [10, 14], [20, 24])
+    words = verdict(standings([ours, other]), 10**6)
+    assert words.startswith("Yes: at equal quality the autoencoder takes 47 to 50% of")
+
+
 def test_without_measurements_there_is_no_verdict():
     nothing = standings([RateDistortionCurve("autoencoder", ())])
     assert "nothing to compare" in verdict(nothing, 10)
@@ -158,6 +194,7 @@ def test_the_lossless_verdict_names_the_smallest():
 def test_numbers_are_written_for_people():
     assert humane_bytes(999) == "999 bytes"
     assert humane_bytes(1_234_567) == "1.23 MB"
+    assert humane_bytes(999_700) == "1 MB"
     assert round_up(0) == 0
     assert round_up(7) == 7
     assert round_up(12_345) == 13_000
@@ -327,6 +364,33 @@ def test_an_interrupted_run_goes_on_where_it_was(digits_file, tmp_path):
     assert times <= {point["encode_seconds"] for point in record["lossy"]}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to groups are POSIX's")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupted_training_is_not_taken_for_finished(digits_file, tmp_path, jobs):
+    report = tmp_path / "report.html"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "sklearn_dae", "evaluate", digits_file),
+            *("--max-iter", "1000000", "--n-components", "4", "8", "--jobs", jobs),
+            *("--report", str(report)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith("Training"):
+            time.sleep(3)  # Processes start; a network of that many steps takes hours.
+            # As a terminal does: all processes are told.
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert list(Path(f"{report}.unfinished").rglob("output.pkl")) == []
+
+
 def test_tasks_kept_where_others_can_write_are_not_loaded(
     digits_file, tmp_path, capsys
 ):
@@ -377,6 +441,127 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(
     assert np.median(pixels) > 240
 
 
+# Many trials.
+
+TINY = {"hidden_layer_sizes": (10,), "max_iter": 3}
+
+
+def numbers(evaluation):
+    """All that was measured but times."""
+    record = evaluation.to_dict()
+    return [
+        {name: value for name, value in point.items() if not name.endswith("seconds")}
+        for point in [*record["lossy"], *record["lossless"]]
+    ]
+
+
+def test_jobs_change_no_result_and_the_largest_networks_are_first(some_digits):
+    lines = []
+    options = {"n_components": [2, 4, 8], "parameters": TINY, "n_qualities": 2}
+    alone = evaluate(some_digits, **options)
+    together = evaluate(some_digits, **options, n_jobs=2, say=lines.append)
+    assert numbers(alone) == numbers(together)
+    told = [re.search(r"64-10-\d+|\d values", line).group() for line in lines[:6]]
+    assert told == ["64-10-8", "64-10-4", "8 values", "4 values", "64-10-2", "2 values"]
+
+
+def test_what_is_trained_is_not_trained_again(some_digits, tmp_path):
+    networks = {
+        n_values: DeepAutoencoderCompressor(n_values, random_state=0, **TINY)
+        for n_values in (2, 4, 8)
+    }
+
+    def train(*sizes):
+        memory = joblib.Memory(tmp_path, verbose=0)
+        tasks = _Tasks(memory, some_digits, 2, lambda line: None)
+        return tasks.train({n_values: networks[n_values] for n_values in sizes})
+
+    before = train(4)
+    trained = train(2, 4, 8)
+    assert list(trained) == [2, 4, 8]
+    assert [each.transformer.n_components for each in trained.values()] == [2, 4, 8]
+    assert trained[4].seconds == before[4].seconds
+    again = train(2, 4, 8)
+    assert [again[n].seconds for n in again] == [trained[n].seconds for n in trained]
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let the trials fail that a function says."""
+
+    def let_fail(fails):
+        def some_fail(trial, split, shown):
+            if not fails(trial):
+                return carry_out(trial, split, shown)
+            error = ValueError("cannot <do> it")
+            shape = split.test.shape
+            return Outcome(
+                Measurement.failed(trial.contender, trial.setting, shape, error)
+            )
+
+        monkeypatch.setattr(_experiment, "carry_out", some_fail)
+
+    return let_fail
+
+
+QUICKEST = {"n_components": [2, 4], "parameters": TINY, "n_qualities": 2}
+
+
+@pytest.mark.parametrize(
+    ("codec", "verdict_start", "has_archive"),
+    [
+        ("autoencoder", "The autoencoder could not be measured", False),
+        ("PCA", "Only for more images than these: at equal quality", True),
+        ("all but the autoencoder", "No other codec reaches the qualities", True),
+    ],
+)
+def test_a_page_is_written_whoever_fails(
+    some_digits, failing, tmp_path, codec, verdict_start, has_archive
+):
+    def fails(trial):
+        if codec == "all but the autoencoder":
+            return trial.setting and trial.contender != "autoencoder"
+        return trial.contender == codec
+
+    failing(fails)
+    evaluation = evaluate(some_digits, **QUICKEST)
+    assert evaluation.verdict.startswith(verdict_start)
+    assert bool(evaluation.file_bytes) == has_archive
+    write_report(evaluation, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "cannot &lt;do&gt; it" in text
+    # Nobody else's archive is called the autoencoder's.
+    assert ("bytes" in Page(text).sections) == has_archive
+    shown = re.sub(r"data:\S+|<svg.*?</svg>", "", text, flags=re.DOTALL)
+    assert not re.search(r"\b(nan|inf)\b", shown)
+
+
+def test_where_all_with_loss_fail_the_reasons_are_told(some_digits, failing):
+    failing(lambda trial: bool(trial.setting))
+    with pytest.raises(ValueError, match=r"measured\. autoencoder: ValueError: cannot"):
+        evaluate(some_digits, **QUICKEST)
+
+
+def test_an_archive_is_left_out_that_cannot_be_made(some_digits, failing):
+    lossless_seen = []
+
+    def fails(trial):
+        # What comes behind the lossless trials is the one at the rate to show.
+        if not trial.setting:
+            lossless_seen.append(trial)
+        return lossless_seen and trial.contender == "autoencoder"
+
+    failing(fails)
+    evaluation = evaluate(some_digits, **QUICKEST)
+    assert evaluation.matched[0].measurement.error
+    assert evaluation.file_bytes == {}
+
+
+def test_a_curve_of_one_point_is_refused_before_the_work(some_digits):
+    with pytest.raises(ValueError, match="n_qualities == 1"):
+        evaluate(some_digits, n_qualities=1)
+
+
 # Single trials.
 
 
@@ -410,6 +595,17 @@ def test_an_outcome_shows_what_was_asked_for_and_the_worst(some_digits):
     assert errors[outcome.worst_rows[0]] == errors.max()
     assert list(errors[outcome.worst_rows]) == sorted(errors)[:-6:-1]
     np.testing.assert_array_equal(outcome.worst, restored[outcome.worst_rows])
+
+
+def test_qualities_are_closer_where_the_rate_rises_fast():
+    qualities = _below_limit(12.0, 24.0, 6)
+    added = 10 ** (-qualities / 10) - 10**-2.4
+    np.testing.assert_allclose(added[1:] / added[:-1], added[1] / added[0])
+    assert qualities[0] == pytest.approx(12)
+    assert 23.7 < qualities[-1] < 24
+    # A transformer that is worse than that, or makes no error.
+    assert _below_limit(12.0, 11.0, 6) == pytest.approx([10.75], abs=0.01)
+    assert 58 < _below_limit(12.0, np.inf, 6)[-1] < 59
 
 
 def test_pca_has_the_components_that_a_quality_needs(some_digits):

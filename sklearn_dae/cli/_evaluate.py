@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from sklearn_dae.archive import atomic_writer
 from sklearn_dae.cli._messages import counted, image_size, naming
 from sklearn_dae.cli._options import (
@@ -102,7 +104,7 @@ def add_command(commands: Any) -> None:
         "--qualities",
         type=positive_integer,
         metavar="N",
-        help="points of each rate-distortion curve (default: 6)",
+        help="points of each rate-distortion curve, at least 2 (default: 6)",
     )
     parser.add_argument(
         "--random-state", type=whole_number, metavar="N", help="seed (default: 0)"
@@ -111,8 +113,8 @@ def add_command(commands: Any) -> None:
         "--jobs",
         type=positive_integer,
         metavar="N",
-        help="codecs that are measured at the same time (default: as many as there "
-        "are processors); 1 gives times of an idle machine",
+        help="networks that are trained, and codecs that are measured, at the same "
+        "time (default: as many as there are cores); 1 gives times of an idle machine",
     )
 
 
@@ -141,7 +143,7 @@ def _run(arguments: argparse.Namespace) -> int:
         for name in ("hidden_layer_sizes", "max_iter")
         if getattr(arguments, name) is not None
     }
-    n_jobs = arguments.jobs or os.cpu_count() or 1
+    n_jobs = arguments.jobs or joblib.cpu_count()
     cache = _folder_for_tasks(arguments.report)
     try:
         evaluation = evaluate(

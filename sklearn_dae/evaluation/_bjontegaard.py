@@ -5,16 +5,18 @@ decibels.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from scipy.integrate import trapezoid
 from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 
 from sklearn_dae._validation import check_choice
-from sklearn_dae.evaluation._curves import log_rates
+from sklearn_dae.evaluation._curves import Branches, least, log_rates, turned
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 
-#: Fewest points that a curve is drawn through.
-_FEWEST_POINTS = {"akima": 2, "cubic": 4, "pchip": 2}
+#: Where curves are read, for a mean over their length.
+_N_ABSCISSAS = 2001
 
 
 def bd_rate(
@@ -39,7 +41,8 @@ def bd_rate(
     -------
     float
         In per cent: -50 means half of the bytes. The mean is that of the logarithm of
-        the rate, over the qualities that both curves have.
+        the rate, over the qualities that both curves have. Of a curve with several
+        branches the one with the fewest bytes counts at each quality.
 
     Raises
     ------
@@ -50,11 +53,28 @@ def bd_rate(
     ----------
     Bjøntegaard, G. (2001). Calculation of average PSNR differences between RD-curves.
     ITU-T VCEG-M33.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import Measurement, RateDistortionCurve, bd_rate
+    >>> large, small = (
+    ...     RateDistortionCurve(
+    ...         name,
+    ...         tuple(
+    ...             Measurement(name, {}, 1, 64, factor * n_bytes, mse=mse)
+    ...             for n_bytes, mse in ((1, 0.1), (3, 0.01), (9, 0.001))
+    ...         ),
+    ...     )
+    ...     for name, factor in (("large", 2), ("small", 1))
+    ... )
+    >>> print(f"{bd_rate(large, small):.1f}%")
+    -50.0%
     """
-    check_choice("method", method, _FEWEST_POINTS)
-    points = [log_rates(each) for each in (reference, curve)]
-    theirs, ours = (_mean(x, y, points, method, axis=0) for x, y in points)
-    return float(100 * np.expm1(ours - theirs))
+    check_choice("method", method, _METHODS)
+    difference = _mean_difference(
+        log_rates(reference), log_rates(curve), method, "qualities"
+    )
+    return float(100 * np.expm1(difference))
 
 
 def bd_psnr(
@@ -83,42 +103,45 @@ def bd_psnr(
     ValueError
         If the curves have no rate in common, or too few points.
     """
-    check_choice("method", method, _FEWEST_POINTS)
-    points = [log_rates(each) for each in (reference, curve)]
-    theirs, ours = (_mean(y, x, points, method, axis=1) for x, y in points)
-    return float(ours - theirs)
+    check_choice("method", method, _METHODS)
+    return -_mean_difference(
+        turned(log_rates(reference)), turned(log_rates(curve)), method, "rates"
+    )
 
 
-def _mean(
-    x: np.ndarray,
-    y: np.ndarray,
-    curves: list[tuple[np.ndarray, np.ndarray]],
-    method: str,
-    axis: int,
+def _mean_difference(
+    reference: Branches, curve: Branches, method: str, abscissas: str
 ) -> float:
-    """Mean of y over the x that all curves have."""
-    for curve in curves:
-        if len(curve[axis]) < _FEWEST_POINTS[method]:
+    """Mean of the second less the first over the abscissas that both have."""
+    fewest, through = _METHODS[method]
+    curves = []
+    for branches in (reference, curve):
+        long = [branch for branch in branches if len(branch[0]) >= fewest]
+        if not long:
+            most = max((len(x) for x, _ in branches), default=0)
             raise ValueError(
-                f"A curve has {len(curve[axis])} points with loss; method={method!r} "
-                f"needs {_FEWEST_POINTS[method]}."
+                f"A curve has {most} points with loss; method={method!r} needs "
+                f"{fewest}."
             )
-    low = max(float(curve[axis][0]) for curve in curves)
-    high = min(float(curve[axis][-1]) for curve in curves)
+        curves.append(long)
+    low = max(min(x[0] for x, _ in branches) for branches in curves)
+    high = min(max(x[-1] for x, _ in branches) for branches in curves)
     if low >= high:
-        what = ("qualities", "rates")[axis]
         raise ValueError(
-            f"The curves have no {what} in common; measure settings that overlap."
+            f"The curves have no {abscissas} in common; measure settings that overlap."
         )
-    return _integral(x, y, method)(low, high) / (high - low)
+    at = np.linspace(low, high, _N_ABSCISSAS)
+    theirs, ours = (least(branches, at, through) for branches in curves)
+    return float(trapezoid(ours - theirs, at) / (high - low))
 
 
-def _integral(
-    x: np.ndarray, y: np.ndarray, method: str
-) -> Callable[[float, float], float]:
-    if method == "cubic":
-        antiderivative = np.polynomial.Polynomial.fit(x, y, 3).integ()
-        return lambda low, high: antiderivative(high) - antiderivative(low)
-    kind = Akima1DInterpolator if method == "akima" else PchipInterpolator
-    polynomials = kind(x, y)
-    return lambda low, high: float(polynomials.integrate(low, high))
+def _cubic(x: np.ndarray, y: np.ndarray) -> np.polynomial.Polynomial:
+    return np.polynomial.Polynomial.fit(x, y, 3)
+
+
+#: Fewest points that a curve is drawn through, and what is drawn.
+_METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "akima": (2, Akima1DInterpolator),
+    "cubic": (4, _cubic),
+    "pchip": (2, PchipInterpolator),
+}

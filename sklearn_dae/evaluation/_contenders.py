@@ -39,9 +39,12 @@ VALUES, TARGET = "values", "PSNR in training"
 #: Images on which qualities are chosen; the codecs are fitted on all.
 _MOST_ROWS = 2000
 
-#: How far below its limit a transformer is asked to come, in decibels: on the way to
-#: the limit the rate goes to infinity.
-_MARGIN = 0.25
+#: Smallest error that quantising may add to that of an autoencoder, as a fraction: on
+#: the way to nothing the rate goes to infinity.
+_LEAST_ADDED = 0.06
+
+#: PSNR of rounding to bytes, which nothing need surpass.
+_FINEST = 59.0
 
 #: Decibels above the mean image where curves begin, and how many PCA goes on beyond the
 #: autoencoder.
@@ -130,21 +133,30 @@ def lossy_trials(
     """
     sample = _sample(split.training)
     lowest = _of_mean(sample, split.pixel_range) + _ABOVE_MEAN
-
-    def qualities(highest: float) -> np.ndarray:
-        return np.linspace(min(lowest, highest), highest, n_qualities)
-
     highest = lowest
     for n_values, autoencoder in autoencoders.items():
-        limit = _limit(autoencoder.transformer, sample, split.pixel_range) - _MARGIN
-        highest = max(highest, limit)
-        for quality in qualities(limit):
+        limit = _limit(autoencoder.transformer, sample, split.pixel_range)
+        for quality in _below_limit(lowest, limit, n_qualities):
+            highest = max(highest, quality)
             yield _autoencoder_trial(split, autoencoders, n_values, quality)
-    for quality in qualities(highest + _BEYOND):
+    for quality in np.linspace(lowest, highest + _BEYOND, n_qualities):
         yield _pca_trial(split, quality)
     for name, (_, _, first, last) in _FORMATS.items():
         for value in np.linspace(first, last, n_qualities):
             yield _format_trial(split, name, value)
+
+
+def _below_limit(lowest: float, limit: float, n_qualities: int) -> np.ndarray:
+    """Qualities of a transformer, the closer to each other the nearer to its limit.
+
+    The error is that of the transformer and what quantising adds. Each bit of a value
+    divides the latter by four, so steps of its logarithm cost about as many bytes each.
+    Where the limit is no better than the lowest, there is one.
+    """
+    error = 10 ** (-min(limit, _FINEST) / 10)
+    least = _LEAST_ADDED * error
+    most = max(10 ** (-lowest / 10) - error, least)
+    return np.unique(-10 * np.log10(error + np.geomspace(most, least, n_qualities)))
 
 
 def _autoencoder_trial(

@@ -4,11 +4,13 @@ In: a codec and its settings, or curves. Out: curves, and rates and qualities be
 their points.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import joblib
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 from sklearn.base import clone
 
 from sklearn_dae.codecs import Codec
@@ -131,7 +133,7 @@ def front(curve: RateDistortionCurve) -> list[Measurement]:
     """
     best: list[Measurement] = []
     for point in curve:
-        if not best or point.mse < best[-1].mse:
+        if not best or point.psnr > best[-1].psnr:
             best.append(point)
     return best
 
@@ -140,7 +142,7 @@ def lower_convex_hull(curve: RateDistortionCurve) -> RateDistortionCurve:
     """Keep the points that no mixture of two others beats.
 
     Coding some images with one setting and the others with a second one reaches any
-    point between the two in the plane of rate and squared error.
+    point between the two in the plane of rate and squared error, whatever the branches.
 
     Parameters
     ----------
@@ -151,6 +153,20 @@ def lower_convex_hull(curve: RateDistortionCurve) -> RateDistortionCurve:
     -------
     RateDistortionCurve
         Those on the lower convex hull.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     lower_convex_hull,
+    ... )
+    >>> points = [
+    ...     Measurement("codec", {}, 1, 64, n_bytes, mse=mse)
+    ...     for n_bytes, mse in ((1, 0.1), (3, 0.09), (5, 0.02))
+    ... ]
+    >>> lower_convex_hull(RateDistortionCurve("codec", tuple(points))).bytes_per_image
+    array([1., 5.])
     """
     hull: list[Measurement] = []
     for point in front(curve):
@@ -180,17 +196,38 @@ def bytes_at_psnr(curve: RateDistortionCurve, psnr: float) -> float | None:
     Returns
     -------
     float or None
-        Interpolated between the two points around it, the logarithm of the bytes being
-        linear in decibels; None outside of what was measured.
+        Interpolated, the logarithm of the bytes being a monotone piecewise cubic of
+        decibels; of a curve with several branches the fewest that one of them takes
+        for at least this quality. None outside of what was measured.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     bytes_at_psnr,
+    ... )
+    >>> points = [
+    ...     Measurement("codec", {"values": n_values}, 1, 64, n_bytes, mse=mse)
+    ...     for n_values, n_bytes, mse in ((4, 1, 0.1), (4, 4, 0.01), (8, 8, 0.003))
+    ... ]
+    >>> curve = RateDistortionCurve("codec", tuple(points), branch_by="values")
+    >>> for psnr in (15, 21):
+    ...     print(f"{bytes_at_psnr(curve, psnr):.1f}")
+    2.0
+    8.0
+    >>> print(bytes_at_psnr(curve, 9))
+    None
     """
-    qualities, logs = log_rates(curve)
-    if not len(qualities) or not qualities[0] <= psnr <= qualities[-1]:
+    branches = log_rates(curve)
+    if not any(qualities[0] <= psnr for qualities, _ in branches):
         return None
-    return float(np.exp(np.interp(psnr, qualities, logs)))
+    log_rate = float(least(branches, psnr))
+    return math.exp(log_rate) if math.isfinite(log_rate) else None
 
 
 def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float | None:
-    """Quality for some bytes an image: the inverse of `bytes_at_psnr`.
+    """Quality for some bytes an image, interpolated as in `bytes_at_psnr`.
 
     Parameters
     ----------
@@ -205,23 +242,68 @@ def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float |
     float or None
         In decibels; None outside of what was measured.
     """
-    qualities, logs = log_rates(curve)
-    rate = np.log(bytes_per_image)
-    if not len(qualities) or not logs[0] <= rate <= logs[-1]:
+    if not bytes_per_image > 0:
         return None
-    return float(np.interp(rate, logs, qualities))
+    less = -math.log(bytes_per_image)
+    branches = turned(log_rates(curve))
+    if not any(rates[0] <= less for rates, _ in branches):
+        return None
+    quality = -float(least(branches, less))
+    return quality if math.isfinite(quality) else None
 
 
-def log_rates(curve: RateDistortionCurve) -> tuple[np.ndarray, np.ndarray]:
-    """Qualities in decibels, and the logarithms of rates, of the best points with loss.
+#: Abscissas, rising, and ordinates of each branch of a curve, rising too.
+Branches = Sequence[tuple[np.ndarray, np.ndarray]]
 
-    Both rise.
+
+def log_rates(curve: RateDistortionCurve) -> Branches:
+    """Qualities in decibels, and logarithms of rates, of the best points with loss."""
+    branches = []
+    for branch in curve.branches:
+        points = [point for point in front(branch) if not point.is_lossless]
+        if points:
+            qualities = np.array([point.psnr for point in points])
+            rates = np.array([math.log(point.bytes_per_image) for point in points])
+            branches.append((qualities, rates))
+    return branches
+
+
+def turned(branches: Branches) -> Branches:
+    """Minus the rate and minus the quality, so that again less is better."""
+    return [(-rates[::-1], -qualities[::-1]) for qualities, rates in branches]
+
+
+def least(
+    branches: Branches,
+    x: np.ndarray | float,
+    through: Callable[..., Any] = PchipInterpolator,
+) -> np.ndarray:
+    """Read the lowest branch at some abscissas.
+
+    Parameters
+    ----------
+    branches : list of tuple of (ndarray, ndarray)
+        What `log_rates` returned.
+
+    x : ndarray or float
+        The abscissas.
+
+    through : callable, default=PchipInterpolator
+        Takes the points of a branch, at least two, and returns the function that goes
+        through them.
+
+    Returns
+    -------
+    ndarray
+        A branch counts at its first point before that, since it has nothing less; and
+        nowhere behind its last one. Infinite where no branch goes.
     """
-    points = [point for point in front(curve) if not point.is_lossless]
-    return (
-        np.array([point.psnr for point in points]),
-        np.log([point.bytes_per_image for point in points]),
-    )
+    lowest = np.full(np.shape(x), np.inf)
+    for at, y in branches:
+        within = np.clip(x, at[0], at[-1])
+        ordinates = through(at, y)(within) if len(at) > 1 else y[0]
+        lowest = np.where(x <= at[-1], np.minimum(lowest, ordinates), lowest)
+    return lowest
 
 
 def matched_quality(
@@ -241,6 +323,17 @@ def matched_quality(
     -------
     dict of float to dict of str to float or None
         For each quality and codec the bytes; None where it was not measured.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     matched_quality,
+    ... )
+    >>> point = Measurement("codec", {}, n_images=10, n_pixels=64, n_bytes=40, mse=0.01)
+    >>> matched_quality([RateDistortionCurve("codec", (point,))], [20, 30])
+    {20: {'codec': 4.0}, 30: {'codec': None}}
     """
     return {
         psnr: {curve.codec: bytes_at_psnr(curve, psnr) for curve in curves}

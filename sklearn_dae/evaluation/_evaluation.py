@@ -44,7 +44,7 @@ class Evaluation:
 
     file_bytes : dict of str to int
         The parts of an archive that holds the test images as the autoencoder restores
-        them in ``matched``.
+        them in ``matched``; empty if it could not.
 
     settings : dict of str to object
         What was asked for.

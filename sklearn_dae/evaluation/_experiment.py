@@ -9,6 +9,7 @@ import itertools
 import os
 import platform
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +17,12 @@ import joblib
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_dae._validation import check_integer
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit
 from sklearn_dae.evaluation._contenders import (
+    AUTOENCODER,
+    VALUES,
     TrainedAutoencoder,
     Trial,
     lossless_trials,
@@ -80,8 +84,8 @@ def evaluate(
         Seed of the autoencoders, and of the choice of images that are shown.
 
     n_jobs : int, default=None
-        Processes that measure codecs at the same time, as in joblib. Times are then
-        those of a busy machine.
+        Processes that train autoencoders, and then measure codecs, at the same time, as
+        in joblib. They share the cores; times are then those of a busy machine.
 
     cache : path-like, default=None
         A folder where finished tasks are kept, so that the next call with the same
@@ -99,20 +103,36 @@ def evaluate(
     Raises
     ------
     ValueError
-        If nothing can be learned from the images.
+        If nothing can be learned from the images, there are fewer than two qualities,
+        or no codec with loss could be measured.
+
+    Examples
+    --------
+    >>> from sklearn_dae.datasets import ImageSplit, load_digits
+    >>> from sklearn_dae.evaluation import evaluate
+    >>> X = load_digits().data
+    >>> split = ImageSplit(X[:100], X[100:130], (8, 8), "some digits")
+    >>> evaluation = evaluate(
+    ...     split, n_components=[4], parameters={"max_iter": 5}, n_qualities=2
+    ... )
+    >>> [curve.codec for curve in evaluation.curves][:3]
+    ['autoencoder', 'PCA', 'JPEG']
+    >>> evaluation.lossless_verdict.startswith("Without loss, the pixel model takes")
+    True
     """
+    check_integer("n_qualities", n_qualities, 2)
     _check_images(split)
     begin = time.perf_counter()
     tasks = _Tasks(joblib.Memory(cache, verbose=0), split, n_jobs, say or _silence)
     values = list(n_components or _default_sizes(split.n_pixels))
-    autoencoders = {
-        n_values: tasks.train(
-            DeepAutoencoderCompressor(
+    autoencoders = tasks.train(
+        {
+            n_values: DeepAutoencoderCompressor(
                 n_values, random_state=random_state, **dict(parameters or {})
             )
-        )
-        for n_values in values
-    }
+            for n_values in values
+        }
+    )
     rng = np.random.default_rng(random_state)
     n_shown = min(_N_SHOWN, len(split.test))
     shown = np.sort(rng.choice(len(split.test), n_shown, replace=False))
@@ -121,11 +141,14 @@ def evaluate(
     lossless = list(lossless_trials(split))
     outcomes = tasks.carry_out([*lossy, *lossless], shown)
     curves = list(_curves(outcomes[: len(lossy)]))
+    _check_measured(curves)
 
     rate = _rate_to_show(curves[0])
     at_rate = [trial_at_rate(split, autoencoders, curve, rate) for curve in curves]
     trials = [trial for trial in at_rate if trial is not None]
     matched = tasks.carry_out(trials, shown)
+    first = matched[0].measurement
+    is_restored = first.codec == AUTOENCODER and first.error is None
     return Evaluation(
         split=split,
         shown=shown,
@@ -133,7 +156,7 @@ def evaluate(
         curves=curves,
         lossless=[outcome.measurement for outcome in outcomes[len(lossy) :]],
         matched=matched,
-        file_bytes=tasks.archive_parts(trials[0]),
+        file_bytes=tasks.archive_parts(trials[0]) if is_restored else {},
         settings={
             "n_components": values,
             "n_qualities": n_qualities,
@@ -166,13 +189,45 @@ class _Tasks:
         self._n_jobs = n_jobs
         self._say = say
 
-    def train(self, autoencoder: DeepAutoencoderCompressor) -> TrainedAutoencoder:
+    def train(
+        self, autoencoders: Mapping[int, DeepAutoencoderCompressor]
+    ) -> dict[int, TrainedAutoencoder]:
+        """Train autoencoders, as many at a time as there are jobs.
+
+        They share the cores. The largest go first, and those that are left when there
+        are fewer than jobs have more cores each.
+        """
         X = self._split.training
-        layout = autoencoder.layout_for(X.shape[1])
-        self._say(f"Training the autoencoder {layout} on {len(X):,} images")
-        fitted, seconds = self._fit(autoencoder, X, self._versions)
-        self._say(f"  {seconds:.0f} s")
-        return TrainedAutoencoder(fitted, seconds)
+        done: list[int] = []
+        missing: list[int] = []
+        for n_values in sorted(autoencoders, reverse=True):
+            arguments = autoencoders[n_values], X, self._versions
+            known = self._fit.check_call_in_cache(*arguments)
+            (done if known else missing).append(n_values)
+        n_jobs = joblib.effective_n_jobs(self._n_jobs)
+        groups = [missing[at : at + n_jobs] for at in range(0, len(missing), n_jobs)]
+        trained: dict[int, TrainedAutoencoder] = {}
+        for group in [*([n_values] for n_values in done), *groups]:
+            trained |= self._train_together({n: autoencoders[n] for n in group})
+        return {n_values: trained[n_values] for n_values in autoencoders}
+
+    def _train_together(
+        self, autoencoders: Mapping[int, DeepAutoencoderCompressor]
+    ) -> dict[int, TrainedAutoencoder]:
+        X = self._split.training
+        for autoencoder in autoencoders.values():
+            layout = autoencoder.layout_for(X.shape[1])
+            self._say(f"Training the autoencoder {layout} on {len(X):,} images")
+        parallel = joblib.Parallel(len(autoencoders), return_as="generator")
+        fits = parallel(
+            joblib.delayed(self._fit)(autoencoder, X, self._versions)
+            for autoencoder in autoencoders.values()
+        )
+        trained = {}
+        for n_values, (fitted, seconds) in zip(autoencoders, fits, strict=True):
+            self._say(f"  {n_values} values: {seconds:.0f} s")
+            trained[n_values] = TrainedAutoencoder(fitted, seconds)
+        return trained
 
     def carry_out(self, trials: Sequence[Trial], shown: np.ndarray) -> list[Outcome]:
         """Carry out trials, several at a time, and tell of each."""
@@ -196,10 +251,15 @@ class _Tasks:
 
 
 def _fit(
-    estimator: Any, X: np.ndarray, versions: Mapping[str, str]
-) -> tuple[Any, float]:
+    autoencoder: DeepAutoencoderCompressor, X: np.ndarray, versions: Mapping[str, str]
+) -> tuple[DeepAutoencoderCompressor, float]:
     begin = time.perf_counter()
-    fitted = clone(estimator).fit(X)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
+        fitted = clone(autoencoder).fit(X)
+    if fitted.message_.startswith("STOP: interrupted"):
+        # It keeps what it has; kept on disk, that would be taken for finished.
+        raise KeyboardInterrupt
     return fitted, time.perf_counter() - begin
 
 
@@ -218,7 +278,9 @@ def _archive_parts(
 def _curves(outcomes: Sequence[Outcome]) -> Iterator[RateDistortionCurve]:
     points = [outcome.measurement for outcome in outcomes]
     for name, group in itertools.groupby(points, key=lambda point: point.codec):
-        yield RateDistortionCurve(name, tuple(group))
+        # Each autoencoder makes a curve, the best of which counts.
+        branch_by = VALUES if name == AUTOENCODER else None
+        yield RateDistortionCurve(name, tuple(group), branch_by)
 
 
 def _rate_to_show(curve: RateDistortionCurve) -> float:
@@ -227,6 +289,13 @@ def _rate_to_show(curve: RateDistortionCurve) -> float:
     if not points:
         return 1.0
     return points[2 * (len(points) - 1) // 3].bytes_per_image
+
+
+def _check_measured(curves: Sequence[RateDistortionCurve]) -> None:
+    """Refuse to go on with nothing."""
+    if not any(len(curve) for curve in curves):
+        reasons = [f"{curve.codec}: {curve.points[0].error}" for curve in curves]
+        raise ValueError(f"No codec could be measured. {'; '.join(reasons)}")
 
 
 def _in_words(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_dae.evaluation._curves import bytes_at_psnr
+from sklearn_dae.evaluation._curves import bytes_at_psnr, front
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 
 #: A difference of bytes that nobody would choose a codec for, as a fraction.
@@ -74,9 +74,9 @@ class Standing:
 
     @property
     def ratio(self) -> float:
-        """Bytes of the autoencoder over those of the best other codec."""
+        """Bytes of the autoencoder over those of the best other codec, if any."""
         best = self.best
-        return self.ours.bytes_per_image / best.bytes_per_image if best else 0.0
+        return self.ours.bytes_per_image / best.bytes_per_image if best else math.nan
 
     @property
     def break_even(self) -> float:
@@ -86,17 +86,18 @@ class Standing:
 
 def cost_at(curve: RateDistortionCurve, psnr: float) -> Cost | None:
     """What a codec takes for at least some quality; None where it has none so good."""
-    points = [point for point in curve if point.psnr >= psnr]
+    costs = filter(None, (_branch_cost(branch, psnr) for branch in curve.branches))
+    return min(costs, key=lambda cost: cost.bytes_per_image, default=None)
+
+
+def _branch_cost(branch: RateDistortionCurve, psnr: float) -> Cost | None:
+    points = [point for point in front(branch) if point.psnr >= psnr]
     if not points:
         return None
-    model_bytes = min(points, key=lambda point: point.psnr).model_bytes
-    n_bytes = bytes_at_psnr(curve, psnr)
-    if n_bytes is not None:
-        return Cost(curve.codec, n_bytes, model_bytes, psnr)
-    cheapest = min(points, key=lambda point: point.n_bytes)
-    return Cost(
-        curve.codec, cheapest.bytes_per_image, cheapest.model_bytes, cheapest.psnr
-    )
+    n_bytes = bytes_at_psnr(branch, psnr)
+    if n_bytes is None:
+        return _cost(points[0])
+    return Cost(branch.codec, n_bytes, points[0].model_bytes, psnr)
 
 
 def break_even(ours: Cost, others: Iterable[Cost]) -> float:
@@ -181,7 +182,13 @@ def verdict(found: Sequence[Standing], n_images: int) -> str:
         The verdict.
     """
     if not found:
-        return "The autoencoder could not be measured, so there is nothing to compare."
+        return (
+            "The autoencoder could not be measured at any round quality, so there is "
+            "nothing to compare."
+        )
+    found = [standing for standing in found if standing.best]
+    if not found:
+        return "No other codec reaches the qualities of the autoencoder."
     wins = [standing for standing in found if standing.ratio < 1 - _NEGLIGIBLE]
     if not wins:
         return _no(found)
@@ -191,8 +198,6 @@ def verdict(found: Sequence[Standing], n_images: int) -> str:
     where = ""
     if len(wins) < len(found):
         where = f" {_qualities(wins)}" + f", but not {_qualities(_rest(found, wins))}"
-    if not rival:
-        return "No other codec reaches the qualities of the autoencoder."
     head = "Yes" if len(wins) == len(found) else "In part"
     if n_images < min(standing.break_even for standing in wins):
         head = "Only for more images than these"
@@ -307,7 +312,8 @@ def humane_bytes(number: float) -> str:
     '11.5 MB'
     """
     for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
+        # Three digits of 999.5 are 1000.
+        if number < 999.5 or unit == "GB":
             break
         number /= 1000
     return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.3g} {unit}"

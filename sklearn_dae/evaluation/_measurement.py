@@ -5,7 +5,7 @@ Records hold numbers and text only, so that they go to JSON and back unchanged.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -163,10 +163,26 @@ class RateDistortionCurve:
 
     points : tuple of Measurement
         The measurements, in any order, failed ones among them.
+
+    branch_by : str or None, default=None
+        A setting that makes curves of its own, such as the size of a network: nothing
+        is interpolated between points that differ in it.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import Measurement, RateDistortionCurve
+    >>> points = [
+    ...     Measurement("codec", {"quality": 1}, 100, 64, n_bytes=400, mse=0.01),
+    ...     Measurement("codec", {"quality": 9}, 100, 64, n_bytes=900, mse=0.001),
+    ... ]
+    >>> curve = RateDistortionCurve("codec", tuple(points))
+    >>> curve.bytes_per_image, curve.psnr
+    (array([4., 9.]), array([20., 30.]))
     """
 
     codec: str
     points: tuple[Measurement, ...]
+    branch_by: str | None = None
 
     def __iter__(self) -> Iterator[Measurement]:
         """Go through what could be measured, from the fewest bytes on."""
@@ -175,6 +191,19 @@ class RateDistortionCurve:
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @property
+    def branches(self) -> list[Self]:
+        """The curves of which this one takes the best, without points that failed."""
+        if self.branch_by is None:
+            return [replace(self, points=tuple(self))]
+        branches: dict[Any, list[Measurement]] = {}
+        for point in self:
+            branches.setdefault(point.setting.get(self.branch_by), []).append(point)
+        return [
+            replace(self, points=tuple(points), branch_by=None)
+            for points in branches.values()
+        ]
 
     @property
     def bytes_per_image(self) -> np.ndarray:

@@ -10,9 +10,11 @@ import math
 import os
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 
 from sklearn_dae.archive import atomic_writer
@@ -99,6 +101,7 @@ def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
         **_bytes(evaluation),
         plot_broad=_plot(evaluation, 8.6, 5.2),
         plot_narrow=_plot(evaluation, 4.4, 5.2),
+        n_branches=len(evaluation.curves[0].branches),
         bd_rows=_bd_rows(evaluation.curves),
         bars=_bars(evaluation.lossless),
         percentile_rows=_percentile_rows(evaluation.matched),
@@ -106,7 +109,7 @@ def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
         all_rows=_all_rows(evaluation),
         command=command,
         n_jobs=n_jobs,
-        cores=os.cpu_count(),
+        cores=joblib.cpu_count(),
         percent=lambda ratio: f"{ratio:.0%}",
         count=_count,
     )
@@ -227,7 +230,8 @@ def _pictures(evaluation: Evaluation) -> dict[str, Any]:
                 ),
             }
         )
-    measured = [outcome.measurement for outcome in evaluation.matched]
+    points = [outcome.measurement for outcome in evaluation.matched]
+    measured = [point for point in points if point.error is None]
     width = min(split.shape[1], _MOST_SHOWN)
     return {
         "originals": _strip(
@@ -237,7 +241,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, Any]:
         "worst": worst,
         "strip_width": len(evaluation.shown) * max(_ENLARGED, width),
         "worst_width": N_WORST * max(_ENLARGED, width),
-        "matched_rate": measured[0].bytes_per_image,
+        "matched_rate": measured[0].bytes_per_image if measured else math.nan,
         "has_ssim": any(point.ssim is not None for point in measured),
         "has_ms_ssim": any(point.ms_ssim is not None for point in measured),
     }
@@ -290,7 +294,7 @@ def _bytes(evaluation: Evaluation) -> dict[str, Any]:
             "each": f"{_number(n_bytes / n_test)} an image",
         }
         for (name, n_bytes), color in zip(
-            evaluation.file_bytes.items(), _PART_COLORS, strict=True
+            evaluation.file_bytes.items(), _PART_COLORS, strict=False
         )
     ]
     failures = "; ".join(
@@ -444,9 +448,14 @@ def _of_interest(curves: Sequence[RateDistortionCurve]) -> list[RateDistortionCu
     """Leave out what others beat, and qualities far above those of the autoencoder."""
     highest = max(curves[0].psnr, default=math.inf) + _FAR_ABOVE
     return [
-        RateDistortionCurve(
-            curve.codec,
-            tuple(point for point in front(curve) if point.psnr <= highest),
+        replace(
+            curve,
+            points=tuple(
+                point
+                for branch in curve.branches
+                for point in front(branch)
+                if point.psnr <= highest
+            ),
         )
         for curve in curves
     ]

@@ -209,12 +209,20 @@ class RateDistortionDisplay:
 
     def _draw_curve(self, curve: RateDistortionCurve, style: dict[str, Any]) -> None:
         """Draw what has loss as a curve, and the best that has none as a line."""
-        lossy = [point for point in curve if not point.is_lossless]
+        segments = [
+            [(point.bytes_per_image, point.psnr) for point in branch if point.mse > 0]
+            for branch in curve.branches
+        ]
+        # What is no number interrupts the line.
+        corners = [
+            corner
+            for segment in filter(None, segments)
+            for corner in [*segment, (np.nan, np.nan)]
+        ][:-1]
         exact = [point for point in curve if point.is_lossless]
-        if lossy:
+        if corners:
             (self.lines_[curve.codec],) = self.ax_.plot(
-                [point.bytes_per_image for point in lossy],
-                [point.psnr for point in lossy],
+                *zip(*corners, strict=True),
                 label=curve.codec,
                 markersize=5,
                 linewidth=1.6,
@@ -233,6 +241,7 @@ class RateDistortionDisplay:
         ax = self.ax_
         lines = [*self.lines_.values(), *self.lossless_lines_.values()]
         rates = np.concatenate([line.get_xdata() for line in lines])
+        rates = rates[np.isfinite(rates)]
         logs = np.log10([rates.min(), rates.max()])
         room = _ROOM_FOR_LABELS * max(np.ptp(logs), 0.3)
         ax.set_xscale("log")
@@ -257,7 +266,8 @@ class RateDistortionDisplay:
         texts: list[tuple[str, list[Place], dict[str, Any]]] = []
         for name, line in self.lines_.items():
             points = line.get_xydata()
-            places = [*after(*points[-1]), *before(*points[0])]
+            best = points[np.nanargmax(points[:, 1])]
+            places = [*after(*best), *before(*points[0])]
             texts.append((name, places, {"color": ink(line.get_color())}))
         for names, lowest, highest in self._lossless_groups():
             places = _along(self.ax_, lowest, highest)

@@ -96,7 +96,11 @@ def write_json(
         If the file cannot be written, or is there already.
     """
     records = [
-        {"codec": curve.codec, "points": [point.to_dict() for point in curve.points]}
+        {
+            "codec": curve.codec,
+            "points": [point.to_dict() for point in curve.points],
+            "branch_by": curve.branch_by,
+        }
         for curve in curves
     ]
     _write(json.dumps(records, indent=1, allow_nan=False) + "\n", path, overwrite)
@@ -122,11 +126,29 @@ def read_json(path: str | os.PathLike[str]) -> list[RateDistortionCurve]:
 
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     read_json,
+    ...     write_json,
+    ... )
+    >>> point = Measurement("codec", {"quality": 1}, 10, 64, n_bytes=40, mse=0.01)
+    >>> curve = RateDistortionCurve("codec", (point,))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json([curve], f"{folder}/curves.json")
+    ...     read_json(f"{folder}/curves.json") == [curve]
+    True
     """
     try:
         return [
             RateDistortionCurve(
-                record["codec"], tuple(map(Measurement.from_dict, record["points"]))
+                record["codec"],
+                tuple(map(Measurement.from_dict, record["points"])),
+                record.get("branch_by"),
             )
             for record in json.loads(Path(path).read_text("utf-8"))
         ]
