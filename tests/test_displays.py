@@ -309,6 +309,19 @@ def test_curves_are_drawn_from_the_fewest_bytes_on():
     assert display.ax_.get_ylabel() == "PSNR (dB)"
 
 
+def test_no_line_leads_from_one_branch_to_another():
+    points = [
+        Measurement("nets", {"n": n}, 1, 64, n_bytes=rate, mse=10 ** (-psnr / 10))
+        for n, rate, psnr in ((4, 1, 10), (4, 5, 16), (8, 2, 9), (8, 8, 25))
+    ]
+    nets = RateDistortionCurve("nets", tuple(points), branch_by="n")
+    display = RateDistortionDisplay([nets]).plot()
+    line = display.lines_["nets"]
+    np.testing.assert_array_equal(line.get_xdata(), [1, 5, np.nan, 2, 8])
+    np.testing.assert_allclose(line.get_ydata(), [10, 16, np.nan, 9, 25])
+    assert display.labels_["nets"].xy == pytest.approx((8, 25))
+
+
 def test_curves_differ_in_colour_and_marker():
     curves = [curve(str(index), (index + 1, 20), (index + 2, 30)) for index in range(9)]
     lines = RateDistortionDisplay(curves).plot().lines_.values()
