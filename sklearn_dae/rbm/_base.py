@@ -44,9 +44,9 @@ class Workspace:
     """Arrays that one mini-batch update works in, made once a sweep.
 
     The rows of both phases of contrastive divergence stand in one array, the data
-    above the model's samples, so that both gradient products are one. The hidden
-    units have an array for each lane, as threads that write side by side into the
-    same rows slow each other down.
+    above the model's samples, so that both gradient products are one. Each lane has
+    an array of its own for its hidden units, as threads that write side by side into
+    the same rows slow each other down.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Workspace:
     ) -> None:
         n_both = n_rows + n_chains
         self.visible = np.empty((n_both, n_visible), dtype)
-        self.lanes = lanes_if_worth(n_hidden, n_both * n_hidden * n_visible)
-        self.hidden = [
-            np.empty((n_both, units.stop - units.start), dtype) for units in self.lanes
+        self.lanes = [
+            (units, np.empty((n_both, units.stop - units.start), dtype))
+            for units in lanes_if_worth(n_hidden, n_both * n_hidden * n_visible)
         ]
         self.samples = np.empty((n_chains, n_hidden), dtype)
         # For the weights, the hidden and the visible biases.
@@ -191,8 +191,8 @@ class BaseRBM(
 
             # A hidden unit needs nobody else's weights to respond, to be drawn and
             # to learn, so all is done in one go: threads meet once only.
-            def go_along(lane: int) -> None:
-                units, hidden = workspace.lanes[lane], workspace.hidden[lane]
+            def go_along(lane: tuple[slice, np.ndarray]) -> None:
+                units, hidden = lane
                 means = hidden[part]
                 np.matmul(visible[part], self.components_[units].T, out=means)
                 means += self.intercept_hidden_[units]
@@ -207,7 +207,7 @@ class BaseRBM(
                     for which in (0, 1):
                         self._move(which, steps[which], units, momentum)
 
-            map_in_lanes(go_along, list(range(len(workspace.lanes))))
+            map_in_lanes(go_along, workspace.lanes)
 
         if is_sparse(X):
             visible[data] = dense(X[rows])
