@@ -5,11 +5,13 @@ which no real ones are: a Gaussian takes the most bits of all with its variance,
 codecs may come out below, and what they cannot exploit may bring them above.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import dctn
+
+from sklearn_dae.blocks import RowBlocks
 
 #: Sides of blocks at most: those that image formats transform.
 _SIDES = (8, 16, 32, 64)
@@ -18,7 +20,7 @@ _SIDES = (8, 16, 32, 64)
 _ERROR = 0.1
 
 #: Numbers that are worked on at once.
-_BLOCK_NUMBERS = 2**19
+BLOCK_NUMBERS = 2**19
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _variances_by_pixels(
 ) -> np.ndarray:
     # Differences from an image are exactly 0 where images are equal.
     origin = X[known[0]].astype(float)
-    total = sum((images - origin).sum(axis=0) for images in _images(X, known))
+    total = sum((images - origin).sum(axis=0) for images in some_at_a_time(X, known))
     mean = origin + total / len(known)
     axes = np.linalg.eigh(_scatter(X, known, mean))[1]
     return (_scatter(X, new, mean) @ axes * axes).sum(axis=0) / len(new)
@@ -120,7 +122,7 @@ def _variances_by_pixels(
 def _scatter(X: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Products of pixels, summed over images."""
     total = np.zeros((X.shape[1], X.shape[1]))
-    for images in _images(X, rows):
+    for images in some_at_a_time(X, rows):
         images -= mean
         total += images.T @ images
     return total
@@ -132,7 +134,7 @@ def _variances_by_images(
     products = np.zeros((len(known), len(known)))
     cross_products = np.zeros((len(new), len(known)))
     square = 0.0
-    width = max(1, _BLOCK_NUMBERS // len(known))
+    width = max(1, BLOCK_NUMBERS // len(known))
     for start in range(0, X.shape[1], width):
         ours, theirs = (
             X[rows, start : start + width].astype(float) for rows in (known, new)
@@ -164,7 +166,7 @@ def _bits_by_cosines(
     # Near zero, little is lost in the difference of mean square and squared mean.
     offset = float(X[rows[0], 0])
     n_blocks, total, squares = 0, 0.0, np.zeros(height * width)
-    for images in _images(X, rows):
+    for images in some_at_a_time(X, rows):
         blocks = _blocks((images - offset).reshape(-1, *shape), height, width)
         cosines = dctn(blocks, axes=(1, 2), norm="ortho").reshape(len(blocks), -1)
         n_blocks += len(blocks)
@@ -192,8 +194,16 @@ def _blocks(images: np.ndarray, height: int, width: int) -> np.ndarray:
     return parts.transpose(0, 1, 3, 2, 4).reshape(-1, height, width)
 
 
-def _images(X: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the rows as floats, some at a time."""
-    n_rows = max(1, _BLOCK_NUMBERS // X.shape[1])
-    for start in range(0, len(rows), n_rows):
-        yield X[rows[start : start + n_rows]].astype(float)
+def _as_floats(images: np.ndarray) -> np.ndarray:
+    """Copy images, in double precision."""
+    return images.astype(float)
+
+
+def some_at_a_time(
+    X: np.ndarray,
+    rows: np.ndarray | None = None,
+    convert: Callable[[np.ndarray], np.ndarray] = _as_floats,
+) -> RowBlocks:
+    """Return images, all or some of them, in blocks that take little memory."""
+    n_rows = max(1, BLOCK_NUMBERS // X.shape[1])
+    return RowBlocks(X, rows=rows, convert=convert, block_rows=n_rows)

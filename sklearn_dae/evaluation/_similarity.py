@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_dae._validation import check_real
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
-from sklearn_dae.evaluation._forecast import forecast
+from sklearn_dae.evaluation._forecast import BLOCK_NUMBERS, forecast, some_at_a_time
 from sklearn_dae.evaluation._measurement import decibels
 
 #: Pairs of images whose correlations show how these spread, at least and at most, and
@@ -21,9 +21,6 @@ _FEWEST_PAIRS, _MOST_PAIRS, _PAIR_NUMBERS = 100, 2000, 2**26
 #: Images of each half of the set that entropies and the forecast look at, at most; and
 #: of images that have more pixels than this, how many.
 _MOST_IMAGES, _LARGE, _MOST_LARGE_IMAGES = 10_000, 1_000, 1_000
-
-#: Numbers that are worked on at once.
-_BLOCK_NUMBERS = 2**19
 
 #: Values of a pixel whose frequencies are counted.
 _N_LEVELS = 256
@@ -284,13 +281,11 @@ def _halves(
 
 def _mean_correlation(X: np.ndarray) -> tuple[float | None, np.ndarray]:
     """Mean over all pairs of images that are not blank, and which these images are."""
-    total, is_varied = np.zeros(X.shape[1]), np.zeros(len(X), bool)
-    n_rows = max(1, _BLOCK_NUMBERS // X.shape[1])
-    for start in range(0, len(X), n_rows):
-        standardized = _standardize(X[start : start + n_rows])
-        is_varied[start : start + n_rows] = standardized.any(axis=1)
+    total, is_varied = np.zeros(X.shape[1]), []
+    for standardized in some_at_a_time(X, convert=_standardize):
+        is_varied.append(standardized.any(axis=1))
         total += standardized.sum(axis=0)
-    varied = np.flatnonzero(is_varied)
+    varied = np.flatnonzero(np.concatenate(is_varied))
     if len(varied) < 2:
         return None, varied
     # Each image correlates by 1 with itself, which is no pair.
@@ -320,14 +315,14 @@ def _quartiles(
     pairs = rng.choice(n_all, min(n_drawn, n_all), replace=False)
     first, second = np.divmod(pairs, n_others)
     second += second >= first
-    n_rows = max(1, _BLOCK_NUMBERS // X.shape[1])
-    correlations = np.empty(len(pairs))
-    for start in range(0, len(pairs), n_rows):
-        part = slice(start, start + n_rows)
-        products = _standardize(X[varied[first[part]]])
-        products *= _standardize(X[varied[second[part]]])
-        correlations[part] = products.sum(axis=1)
-    low, middle, high = np.quantile(correlations, (0.25, 0.5, 0.75))
+    images, partners = (
+        some_at_a_time(X, varied[which], _standardize) for which in (first, second)
+    )
+    correlations = [
+        (ours * theirs).sum(axis=1)
+        for ours, theirs in zip(images, partners, strict=True)
+    ]
+    low, middle, high = np.quantile(np.concatenate(correlations), (0.25, 0.5, 0.75))
     return float(low), float(middle), float(high)
 
 
@@ -337,7 +332,7 @@ def _entropies(
     """Bits a pixel of new images, without and with knowledge of its place."""
     # One image does not tell how much images differ.
     weights = _PRIOR_WEIGHTS if len(known) > 1 else np.ones(1)
-    width = max(1, _BLOCK_NUMBERS // max(len(known), _N_LEVELS))
+    width = max(1, BLOCK_NUMBERS // max(len(known), _N_LEVELS))
     scale = (_N_LEVELS - 1) / ((high - low) or 1.0)
 
     def counts(rows: np.ndarray) -> Iterator[np.ndarray]:
