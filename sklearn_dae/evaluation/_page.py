@@ -285,6 +285,11 @@ def _bytes(evaluation: Evaluation) -> dict[str, Any]:
     """The parts of an archive, and what pixels take as they are."""
     total = sum(evaluation.file_bytes.values())
     n_test = len(evaluation.split.test)
+    colored = (
+        zip(evaluation.file_bytes.items(), _PART_COLORS, strict=True)
+        if evaluation.file_bytes
+        else ()
+    )
     parts = [
         {
             "name": name,
@@ -293,9 +298,7 @@ def _bytes(evaluation: Evaluation) -> dict[str, Any]:
             "color": color,
             "each": f"{_number(n_bytes / n_test)} an image",
         }
-        for (name, n_bytes), color in zip(
-            evaluation.file_bytes.items(), _PART_COLORS, strict=False
-        )
+        for (name, n_bytes), color in colored
     ]
     failures = "; ".join(
         f"{point.codec} ({point.error})" for point in evaluation.lossless if point.error

@@ -210,7 +210,11 @@ class RateDistortionDisplay:
     def _draw_curve(self, curve: RateDistortionCurve, style: dict[str, Any]) -> None:
         """Draw what has loss as a curve, and the best that has none as a line."""
         segments = [
-            [(point.bytes_per_image, point.psnr) for point in branch if point.mse > 0]
+            [
+                (point.bytes_per_image, point.psnr)
+                for point in branch
+                if not point.is_lossless
+            ]
             for branch in curve.branches
         ]
         # What is no number interrupts the line.
