@@ -102,6 +102,22 @@ def bd_psnr(
     ------
     ValueError
         If the curves have no rate in common, or too few points.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import Measurement, RateDistortionCurve, bd_psnr
+    >>> poor, good = (
+    ...     RateDistortionCurve(
+    ...         name,
+    ...         tuple(
+    ...             Measurement(name, {}, 1, 64, n_bytes, mse=factor * mse)
+    ...             for n_bytes, mse in ((1, 0.1), (3, 0.01), (9, 0.001))
+    ...         ),
+    ...     )
+    ...     for name, factor in (("poor", 2), ("good", 1))
+    ... )
+    >>> print(f"{bd_psnr(poor, good):.2f} dB")
+    3.01 dB
     """
     check_choice("method", method, _METHODS)
     return -_mean_difference(

@@ -113,6 +113,17 @@ def compare(
     Comparison
         A row for each method, then one for Huffman coding if the pixels are whole
         numbers of at most 16 bits.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_dae.evaluation import compare
+    >>> training, test = np.split(load_digits().data, [1437])
+    >>> methods = {"PCA": PCA(16).fit(training)}
+    >>> comparison = compare(methods, training, test, (0, 16))
+    >>> [(row.method, row.n_values) for row in comparison.rows]
+    [('PCA', 16), ('Huffman', 64)]
     """
     comparison = Comparison()
     low, high = pixel_range

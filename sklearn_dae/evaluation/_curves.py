@@ -241,6 +241,21 @@ def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float |
     -------
     float or None
         In decibels; None outside of what was measured.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     psnr_at_bytes,
+    ... )
+    >>> points = [
+    ...     Measurement("codec", {}, 1, 64, n_bytes, mse=mse)
+    ...     for n_bytes, mse in ((1, 0.1), (4, 0.01))
+    ... ]
+    >>> curve = RateDistortionCurve("codec", tuple(points))
+    >>> print(f"{psnr_at_bytes(curve, 2):.1f} dB")
+    15.0 dB
     """
     if not bytes_per_image > 0:
         return None
@@ -358,6 +373,17 @@ def matched_rate(
     -------
     dict of float to dict of str to float or None
         For each rate and codec the decibels; None where it was not measured.
+
+    Examples
+    --------
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     matched_rate,
+    ... )
+    >>> point = Measurement("codec", {}, n_images=10, n_pixels=64, n_bytes=40, mse=0.01)
+    >>> matched_rate([RateDistortionCurve("codec", (point,))], [4, 5])
+    {4: {'codec': 20.0}, 5: {'codec': None}}
     """
     return {
         rate: {curve.codec: psnr_at_bytes(curve, rate) for curve in curves}

@@ -86,6 +86,25 @@ def write_report(
 
     OSError
         If the page cannot be written, or is there already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_dae.datasets import ImageSplit, load_digits
+    >>> from sklearn_dae.evaluation import evaluate, write_report
+    >>> X = load_digits().data
+    >>> evaluation = evaluate(
+    ...     ImageSplit(X[:100], X[100:130], (8, 8), "some digits"),
+    ...     n_components=[4],
+    ...     parameters={"max_iter": 5},
+    ...     n_qualities=2,
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = Path(folder, "report.html")
+    ...     write_report(evaluation, page)
+    ...     "some digits" in page.read_text()
+    True
     """
     page = _render(evaluation, command, n_jobs)
     with atomic_writer(path, overwrite=overwrite) as file:

@@ -59,6 +59,22 @@ def write_csv(
     ------
     OSError
         If the file cannot be written, or is there already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_dae.evaluation import (
+    ...     Measurement,
+    ...     RateDistortionCurve,
+    ...     write_csv,
+    ... )
+    >>> point = Measurement("codec", {"quality": 1}, 10, 64, n_bytes=40, mse=0.01)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "curves.csv")
+    ...     write_csv([RateDistortionCurve("codec", (point,))], path)
+    ...     print(path.read_text().splitlines()[1][:25])
+    codec,quality=1,10,64,40,
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
