@@ -263,6 +263,13 @@ def test_the_command_compares_all_codecs(evaluated):
     points = [*record["lossy"], *record["lossless"]]
     assert [point["error"] for point in points if point["error"]] == []
     assert all(point["mse"] == 0 for point in record["lossless"])
+    for standing in record["equal_quality"]:
+        ours, *others = standing["costs"]
+        least = min(other["bytes_per_image"] for other in others)
+        assert ours["codec"] == "autoencoder"
+        assert standing["ratio"] == pytest.approx(ours["bytes_per_image"] / least)
+    rates = {entry["codec"]: entry["rate"] for entry in record["bjontegaard"]}
+    assert set(rates) == lossy - {"autoencoder"}
     assert (record["n_training"], record["n_test"]) == (150, 50)
     assert record["verdict"] in output
     assert record["lossless_verdict"] in output

@@ -1,14 +1,16 @@
 """All that is known after codecs were compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from sklearn_dae.datasets import ImageSplit
 from sklearn_dae.evaluation._findings import (
+    Difference,
     Standing,
+    differences,
     lossless_verdict,
     standings,
     verdict,
@@ -78,6 +80,11 @@ class Evaluation:
         return standings(self.curves)
 
     @property
+    def differences(self) -> list[Difference]:
+        """Bjøntegaard's differences between the autoencoder and each other codec."""
+        return differences(self.curves)
+
+    @property
     def verdict(self) -> str:
         """Whether the autoencoder is worth having, in a sentence or two."""
         return verdict(self.standings, self.n_images)
@@ -99,6 +106,8 @@ class Evaluation:
             "pixel_range": list(split.pixel_range),
             "verdict": self.verdict,
             "lossless_verdict": self.lossless_verdict,
+            "equal_quality": [standing.to_dict() for standing in self.standings],
+            "bjontegaard": [asdict(difference) for difference in self.differences],
             "similarity": self.similarity.to_dict(),
             "lossy": [
                 point.to_dict() for curve in self.curves for point in curve.points

@@ -7,10 +7,12 @@ verdict that anybody understands.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from sklearn_dae.evaluation._bjontegaard import bd_psnr, bd_rate
 from sklearn_dae.evaluation._curves import bytes_at_psnr, front
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 
@@ -82,6 +84,55 @@ class Standing:
     def break_even(self) -> float:
         """Images from which on the autoencoder is smaller, model and all."""
         return break_even(self.ours, self.others)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers, ready for JSON; where there is none, None."""
+        return {
+            "psnr": self.psnr,
+            "costs": [asdict(cost) for cost in (self.ours, *self.others)],
+            "ratio": _finite(self.ratio),
+            "break_even": _finite(self.break_even),
+        }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The autoencoder less another codec, over all that both have.
+
+    Parameters
+    ----------
+    codec : str
+        The other.
+
+    rate : float or None
+        Bytes at equal quality, in per cent: `bd_rate`. None if no quality is common.
+
+    psnr : float or None
+        Decibels at equal bytes: `bd_psnr`. None if no rate is common.
+    """
+
+    codec: str
+    rate: float | None
+    psnr: float | None
+
+
+def differences(curves: Sequence[RateDistortionCurve]) -> list[Difference]:
+    """Compare the first curve, the autoencoder's, with each other."""
+    ours, *others = curves
+    found = []
+    for other in others:
+        numbers: list[float | None] = []
+        for difference in (bd_rate, bd_psnr):
+            try:
+                numbers.append(difference(other, ours))
+            except ValueError:
+                numbers.append(None)
+        found.append(Difference(other.codec, *numbers))
+    return found
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def cost_at(curve: RateDistortionCurve, psnr: float) -> Cost | None:

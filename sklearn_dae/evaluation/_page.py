@@ -18,11 +18,15 @@ import joblib
 import numpy as np
 
 from sklearn_dae.archive import atomic_writer
-from sklearn_dae.evaluation._bjontegaard import bd_psnr, bd_rate
 from sklearn_dae.evaluation._contenders import AUTOENCODER
 from sklearn_dae.evaluation._curves import front
 from sklearn_dae.evaluation._evaluation import Evaluation
-from sklearn_dae.evaluation._findings import Standing, humane_bytes, round_up
+from sklearn_dae.evaluation._findings import (
+    Difference,
+    Standing,
+    humane_bytes,
+    round_up,
+)
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 from sklearn_dae.evaluation._outcome import N_WORST, Outcome
 from sklearn_dae.evaluation._rate_distortion_display import RateDistortionDisplay
@@ -121,7 +125,7 @@ def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
         plot_broad=_plot(evaluation, 8.6, 5.2),
         plot_narrow=_plot(evaluation, 4.4, 5.2),
         n_branches=len(evaluation.curves[0].branches),
-        bd_rows=_bd_rows(evaluation.curves),
+        bd_rows=_bd_rows(evaluation.differences),
         bars=_bars(evaluation.lossless),
         percentile_rows=_percentile_rows(evaluation.matched),
         time_rows=_time_rows(evaluation),
@@ -205,22 +209,22 @@ def _quality_table(
     return {"standings": standings, "quality_rows": rows}
 
 
-def _bd_rows(curves: Sequence[RateDistortionCurve]) -> list[dict[str, str]]:
+def _bd_rows(differences: Sequence[Difference]) -> list[dict[str, str]]:
     """What the autoencoder saves against each other codec."""
-    ours, *others = curves
-    rows = []
-    for other in others:
-        row = {"codec": other.codec}
-        for name, difference, unit in (
-            ("rate", bd_rate, "%"),
-            ("psnr", bd_psnr, " dB"),
-        ):
-            try:
-                row[name] = f"{difference(other, ours):+.1f}{unit}".replace("-", _MINUS)
-            except ValueError:
-                row[name] = "nothing in common"
-        rows.append(row)
-    return rows
+    return [
+        {
+            "codec": difference.codec,
+            "rate": _difference(difference.rate, "%"),
+            "psnr": _difference(difference.psnr, " dB"),
+        }
+        for difference in differences
+    ]
+
+
+def _difference(number: float | None, unit: str) -> str:
+    if number is None:
+        return "nothing in common"
+    return f"{number:+.1f}{unit}".replace("-", _MINUS)
 
 
 def _pictures(evaluation: Evaluation) -> dict[str, Any]:
