@@ -1,6 +1,7 @@
 """Fixtures shared by the tests."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,16 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_digits
+
+# Started in the background, or by nohup, pytest ignores these signals, and so would the
+# commands that tests send them to. What is handled here is not ignored there.
+for name, handler in (
+    ("SIGINT", signal.default_int_handler),
+    ("SIGHUP", lambda *_: None),
+):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -828,7 +828,10 @@ def test_interruption_leaves_nothing(here):
         assert process.stderr.readline() == "begun\n"
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        try:
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()  # had it not heeded the signal
     assert process.returncode == 130
     assert output == ""
     assert errors == "sklearn-dae: interrupted\n"
