@@ -222,8 +222,7 @@ def bytes_at_psnr(curve: RateDistortionCurve, psnr: float) -> float | None:
     branches = log_rates(curve)
     if not any(qualities[0] <= psnr for qualities, _ in branches):
         return None
-    log_rate = float(least(branches, psnr))
-    return math.exp(log_rate) if math.isfinite(log_rate) else None
+    return finite(math.exp(least(branches, psnr)))
 
 
 def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float | None:
@@ -263,8 +262,12 @@ def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float |
     branches = turned(log_rates(curve))
     if not any(rates[0] <= less for rates, _ in branches):
         return None
-    quality = -float(least(branches, less))
-    return quality if math.isfinite(quality) else None
+    return finite(-float(least(branches, less)))
+
+
+def finite(number: float) -> float | None:
+    """Return the number, or None for NaN and infinity, where there is none."""
+    return number if math.isfinite(number) else None
 
 
 #: Abscissas, rising, and ordinates of each branch of a curve, rising too.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_dae.evaluation._bjontegaard import bd_psnr, bd_rate
-from sklearn_dae.evaluation._curves import bytes_at_psnr, front
+from sklearn_dae.evaluation._curves import bytes_at_psnr, finite, front
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 
 #: A difference of bytes that nobody would choose a codec for, as a fraction.
@@ -90,8 +90,8 @@ class Standing:
         return {
             "psnr": self.psnr,
             "costs": [asdict(cost) for cost in (self.ours, *self.others)],
-            "ratio": _finite(self.ratio),
-            "break_even": _finite(self.break_even),
+            "ratio": finite(self.ratio),
+            "break_even": finite(self.break_even),
         }
 
 
@@ -129,10 +129,6 @@ def differences(curves: Sequence[RateDistortionCurve]) -> list[Difference]:
                 numbers.append(None)
         found.append(Difference(other.codec, *numbers))
     return found
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None
 
 
 def cost_at(curve: RateDistortionCurve, psnr: float) -> Cost | None:
