@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from sklearn_dae.archive import load_model, open_archive, save_model, write_arch
 from sklearn_dae.cli import main
 from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen_numbers
+from sklearn_dae.cli._signals import Terminated, raising_terminated
 from sklearn_dae.cli._summary import break_even
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import ImageSet, load_images, read_idx
@@ -874,8 +875,9 @@ def test_signals_leave_nothing_half_written(here, trained, many, output, name):
         while not temporary_files() and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(signal.Signals[name])
-        assert process.communicate(timeout=60)[0] == b""
-    assert process.returncode == 128 + signal.Signals[name]
+        printed, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.Signals[name], errors.decode()
+    assert printed == b""
     assert everything() == before
 
 
@@ -894,6 +896,43 @@ def test_a_signal_is_handled_while_a_command_runs_only(archive, capsys):
     # Threads other than the main one cannot handle signals.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(run, "inspect", "x.dae").result()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_second_signal_does_not_interrupt_the_clearing_up():
+    steps = []
+
+    def command():
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            with suppress(OSError):
+                try:
+                    raise OSError
+                finally:
+                    signal.raise_signal(signal.SIGTERM)
+                    steps.append("cleared up")
+
+    with raising_terminated(), pytest.raises(Terminated) as raised:
+        command()
+    assert raised.value.status == 128 + signal.SIGHUP
+    assert steps == ["cleared up"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_whose_exception_was_dropped_can_be_sent_again(monkeypatch):
+    class Finalized:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
+    with raising_terminated():
+        Finalized()
+        assert len(dropped) == 1
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGTERM)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ what was written in part goes, and what was there before stays.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +56,11 @@ def raising_terminated() -> Iterator[None]:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    # Impatience must not interrupt the clearing up.
-    for other in _SIGNALS:
-        if signal.getsignal(other) is _terminate:
-            signal.signal(other, signal.SIG_IGN)
+    # Impatience must not interrupt the clearing up. But where Python has dropped the
+    # exception, as it does with those raised in finalizers, another one is needed.
+    handled = sys.exception()
+    while handled is not None:
+        if isinstance(handled, Terminated):
+            return
+        handled = handled.__context__
     raise Terminated(number)
