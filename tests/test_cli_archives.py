@@ -31,6 +31,8 @@ from sklearn_dae.cli._summary import break_even
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import ImageSet, load_images, read_idx
 
+posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+
 #: A network that is trained in no time.
 QUICK = ["--max-iter", "2", "--hidden-layer-sizes", "8", "--n-components", "3"]
 
@@ -853,7 +855,7 @@ def many(trained, tmp_path_factory):
     return folder
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@posix_signals
 @pytest.mark.parametrize(
     ("output", "name"),
     [
@@ -881,7 +883,7 @@ def test_signals_leave_nothing_half_written(here, trained, many, output, name):
     assert everything() == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@posix_signals
 def test_a_signal_is_handled_while_a_command_runs_only(archive, capsys):
     def ignore(number, frame):
         pass
@@ -898,7 +900,7 @@ def test_a_signal_is_handled_while_a_command_runs_only(archive, capsys):
         pool.submit(run, "inspect", "x.dae").result()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@posix_signals
 def test_a_second_signal_does_not_interrupt_the_clearing_up():
     steps = []
 
@@ -920,7 +922,7 @@ def test_a_second_signal_does_not_interrupt_the_clearing_up():
     assert steps == ["cleared up"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@posix_signals
 def test_a_signal_whose_exception_was_dropped_can_be_sent_again(monkeypatch):
     class Finalized:
         def __del__(self):
