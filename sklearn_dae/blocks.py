@@ -17,7 +17,7 @@ from sklearn_dae._threads import lanes, map_in_lanes
 
 #: Rows in one block. Large enough that matrix products run at full speed,
 #: small enough that the activations of a block stay near the processor.
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 640
 
 
 class RowBlocks:
@@ -34,8 +34,8 @@ class RowBlocks:
     convert : callable, default=None
         Applied to every block as it is read, for example to scale pixels.
 
-    block_rows : int, default=1024
-        Rows in a block; the last one may be shorter.
+    block_rows : int, default=640
+        Most rows in a block; those of a lane are as long as each other, or by one row.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class RowBlocks:
     >>> from sklearn_dae.blocks import RowBlocks
     >>> blocks = RowBlocks(np.arange(10).reshape(5, 2), block_rows=2)
     >>> [len(block) for block in blocks]
-    [2, 2, 1]
+    [1, 2, 2]
     >>> count, total = blocks.sum(lambda block: (len(block), block.sum(axis=0)))
     >>> count, total
     (5, array([20, 25]))
@@ -84,10 +84,13 @@ class RowBlocks:
 
     def _blocks(self, lane: slice) -> Iterator[tuple[int, np.ndarray]]:
         """Go along a lane: the number of each block's first row, and the block."""
-        for start in range(lane.start, lane.stop, self.block_rows):
-            part = slice(start, min(start + self.block_rows, lane.stop))
+        n_rows = lane.stop - lane.start
+        n_blocks = -(-n_rows // self.block_rows)
+        for k in range(n_blocks):
+            start, stop = (n_rows * end // n_blocks for end in (k, k + 1))
+            part = slice(lane.start + start, lane.start + stop)
             block = self.X[part] if self.rows is None else self.X[self.rows[part]]
-            yield start, block if self.convert is None else self.convert(block)
+            yield part.start, block if self.convert is None else self.convert(block)
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Apply a function to the blocks; concatenate what it returns."""
@@ -110,14 +113,29 @@ class RowBlocks:
         that the result does not depend on the number of threads.
         """
 
-        def add(total: tuple, part: tuple) -> tuple:
-            return tuple(map(operator.iadd, total, part))
-
         def go_along(lane: slice) -> tuple:
             parts = (
                 function(start, block) if with_start else function(block)
                 for start, block in self._blocks(lane)
             )
-            return reduce(add, parts)
+            return reduce(_add, parts)
 
-        return reduce(add, map_in_lanes(go_along, lanes(self.n_rows)))
+        return reduce(_add, map_in_lanes(go_along, lanes(self.n_rows)))
+
+    def sum_lanes(
+        self, function: Callable[[Iterator[np.ndarray]], tuple]
+    ) -> tuple[Any, ...]:
+        """Sum ``function(blocks)`` over lanes; it is given all the blocks of a lane.
+
+        For sums over large arrays, which it is cheaper to add to in place.
+        """
+
+        def go_along(lane: slice) -> tuple:
+            return function(block for _, block in self._blocks(lane))
+
+        return reduce(_add, map_in_lanes(go_along, lanes(self.n_rows)))
+
+
+def _add(total: tuple, part: tuple) -> tuple:
+    """Add tuples item by item, arrays in place."""
+    return tuple(map(operator.iadd, total, part))

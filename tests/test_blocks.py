@@ -27,8 +27,8 @@ def test_blocks_hold_the_chosen_rows_in_their_order(data, n, block_rows):
     chosen = X if rows is None else X[rows]
     blocks = RowBlocks(X, rows=rows, block_rows=block_rows)
     sizes = [len(block) for block in blocks]
-    assert sizes[:-1] == [block_rows] * (len(sizes) - 1)
-    assert 1 <= sizes[-1] <= block_rows
+    assert max(sizes) - min(sizes) <= 1 <= min(sizes)
+    assert len(sizes) == -(-len(chosen) // block_rows)
     assert blocks.n_rows == sum(sizes) == len(chosen)
     np.testing.assert_array_equal(np.concatenate(list(blocks)), chosen)
     np.testing.assert_array_equal(blocks.map(lambda block: 2 * block), 2 * chosen)
@@ -53,6 +53,17 @@ def test_no_block_is_larger_than_asked_for_while_summing_and_mapping(X):
 
     assert blocks.sum(note) == (23,)
     assert max(seen) <= 3
+
+
+def test_a_sum_over_lanes_is_given_every_block_once(X):
+    def add_in_place(blocks):
+        gram = np.zeros((4, 4))
+        for block in blocks:
+            gram += block.T @ block
+        return (gram,)
+
+    (gram,) = RowBlocks(X, block_rows=3).sum_lanes(add_in_place)
+    np.testing.assert_allclose(gram, X.T @ X, rtol=1e-5, atol=1e-5)
 
 
 def test_every_row_is_converted_once_and_x_is_left_alone(X):

@@ -14,6 +14,7 @@ from sklearn_dae.training import (
     Preconditioner,
     Problem,
     Progress,
+    _kronecker,
     count_batches,
     minimize_lbfgs,
     minimize_minibatch,
@@ -63,7 +64,11 @@ def _minimize(solver, problem, theta, n, seed=0):
 
 @pytest.mark.parametrize("block_size", [2048, 20])
 @pytest.mark.parametrize("alpha", [0.0, 0.05])
-def test_natural_gradient_solves_with_the_damped_factors(rng, block_size, alpha):
+@pytest.mark.parametrize("lapack_rows", [256, 3])
+def test_natural_gradient_solves_with_the_damped_factors(
+    rng, block_size, alpha, lapack_rows, monkeypatch
+):
+    monkeypatch.setattr(_kronecker, "_LAPACK_ROWS", lapack_rows)
     layout = Layout.autoencoder([25, 12, 5], output="identity", linear_path=True)
     theta = _random_theta(layout, rng)
     X = rng.random((200, 25), dtype=np.float32)
@@ -113,7 +118,11 @@ def test_whitened_coordinates_are_consistent(rng):
     )
 
 
-def test_a_factor_that_is_not_positive_definite_is_damped_more(rng):
+@pytest.mark.parametrize("lapack_rows", [256, 1])
+def test_a_factor_that_is_not_positive_definite_is_damped_more(
+    rng, lapack_rows, monkeypatch
+):
+    monkeypatch.setattr(_kronecker, "_LAPACK_ROWS", lapack_rows)
     layout = Layout.autoencoder([6, 3])
     factors = [
         ([np.ones((n_in + 1,) * 2, np.float32)], [np.ones((n_out,) * 2, np.float32)])

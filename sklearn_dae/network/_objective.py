@@ -11,6 +11,7 @@ units. The loss and its gradient are sums over blocks of rows; the matrix
 products are made in the dtype of the data, sums of losses in double precision.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,8 +101,8 @@ def loss_and_gradient(
     blocks = RowBlocks.of(X)
     n_rows = blocks.n_rows
     penalty, slopes = _sparsity_penalty(theta, blocks, layout, objective)
-    loss, gradient = blocks.sum(
-        lambda x: _block_sums(theta, x, layout, objective.loss, slopes)
+    loss, gradient = blocks.sum_lanes(
+        lambda lane: _sums(theta, lane, layout, objective.loss, slopes)
     )
     gradient /= n_rows
     loss = loss / n_rows + penalty
@@ -163,20 +164,25 @@ def error_and_slope(
     return error, slope
 
 
-def _block_sums(
+def _sums(
     theta: np.ndarray,
-    x: np.ndarray,
+    blocks: Iterator[np.ndarray],
     layout: Layout,
     loss: str,
     slopes: list[np.ndarray | None],
 ) -> tuple[float, np.ndarray]:
-    """Sum of the losses of a block of rows, and its gradient."""
+    """Sum of the losses of the rows of some blocks, and its gradient."""
     gradient = np.empty_like(theta)
     gradients = layout.split(gradient)
-    inputs, delta = forward_pass(theta, x, layout)
-    total = LOSSES[loss](delta, x, layout.layers[-1].unit)
-    for index, signal in backward_pass(theta, inputs, delta, layout, slopes):
-        np.matmul(inputs[index].T, signal, out=gradients[index])
+    total = 0.0
+    for number, x in enumerate(blocks):
+        inputs, delta = forward_pass(theta, x, layout)
+        total += LOSSES[loss](delta, x, layout.layers[-1].unit)
+        for index, signal in backward_pass(theta, inputs, delta, layout, slopes):
+            if number == 0:
+                np.matmul(inputs[index].T, signal, out=gradients[index])
+            else:
+                gradients[index] += inputs[index].T @ signal
     return total, gradient
 
 

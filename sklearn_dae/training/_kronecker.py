@@ -27,14 +27,53 @@ from sklearn_dae.network import Blocks, Layout
 #: Error signals are taken to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
 
+#: Most rows of a matrix that LAPACK inverts in one go.
+_LAPACK_ROWS = 256
+
 
 def _inverse(block: np.ndarray, shift: float) -> np.ndarray:
     """Inverse of a block, of the same shape, after adding the shift to its diagonal."""
     if block.ndim == 1:
         return (1 / (block + shift)).astype(block.dtype)
-    triangle, _ = lapack.spotri(_cholesky(block, shift), lower=0, overwrite_c=1)
-    inverse = triangle + triangle.T
-    np.einsum("ii->i", inverse)[...] *= 0.5
+    while True:
+        damped = block.copy()
+        np.einsum("ii->i", damped)[...] += shift
+        inverse = _inverse_by_halves(damped)
+        if inverse is not None:
+            return inverse
+        shift = _larger(shift, block)
+
+
+def _inverse_by_halves(block: np.ndarray) -> np.ndarray | None:
+    """Inverse of a positive definite matrix, or None if it is not; it is used up.
+
+    A matrix that is large is inverted by halves, since products are made by all cores
+    and SciPy's LAPACK lets only one at work. With P, Q, Q^T, R its quarters, the
+    inverse of R - Q^T P^-1 Q is the last quarter of the inverse.
+    """
+    n = len(block)
+    if n <= _LAPACK_ROWS:
+        root, failed = lapack.spotrf(block.T, lower=0, overwrite_a=1)
+        if failed:
+            return None
+        triangle, _ = lapack.spotri(root, lower=0, overwrite_c=1)
+        inverse = triangle + triangle.T
+        np.einsum("ii->i", inverse)[...] *= 0.5
+        return inverse
+    first, last = slice(n // 2), slice(n // 2, n)
+    start = _inverse_by_halves(block[first, first].copy())
+    if start is None:
+        return None
+    across = multiply(start, block[first, last])
+    end = _inverse_by_halves(block[last, last] - multiply(block[last, first], across))
+    if end is None:
+        return None
+    inverse = np.empty_like(block)
+    inverse[last, last] = end
+    corner = multiply(across, end)
+    np.negative(corner, out=inverse[first, last])
+    np.negative(corner.T, out=inverse[last, first])
+    np.add(start, multiply(corner, across.T), out=inverse[first, first])
     return inverse
 
 
@@ -57,7 +96,12 @@ def _cholesky(block: np.ndarray, shift: float) -> np.ndarray:
         root, failed = lapack.spotrf(damped.T, lower=0, overwrite_a=1)
         if not failed:
             return root
-        shift = max(10 * shift, 1e-6 * float(np.max(np.diag(block))))
+        shift = _larger(shift, block)
+
+
+def _larger(shift: float, block: np.ndarray) -> float:
+    """A larger shift, where single precision needs one."""
+    return max(10 * shift, 1e-6 * float(np.max(np.diag(block))))
 
 
 class Preconditioner:
