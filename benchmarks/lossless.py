@@ -7,7 +7,7 @@ pixels as one file), image formats (all images as one mosaic) and Huffman coding
 model is not counted; printed are its bytes, and for how many images it pays against
 the shortest of the peers. Decoded pixels are compared with the original ones.
 
-Needs the folder named by SKLEARN_DAE_DATA, and Pillow.
+Needs the folder named by SKLEARN_DAE_DATA, Pillow and imagecodecs.
 
     python -m benchmarks.lossless [epochs for MNIST]
 """
@@ -25,6 +25,7 @@ from sklearn_dae.archive import model_to_bytes
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
+    JpegXLCodec,
     PillowCodec,
     TransformCodec,
 )
@@ -42,6 +43,7 @@ PEERS = {
     "PNG": PillowCodec("png"),
     "WebP": PillowCodec("webp", lossless=True),
     "JPEG 2000": PillowCodec("jpeg2000", lossless=True),
+    "JPEG XL": JpegXLCodec(lossless=True),
 }
 
 
