@@ -16,19 +16,19 @@ proportion to their mean eigenvalues.
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 
 import numpy as np
 from scipy.linalg import lapack
 
-from sklearn_dae._threads import multiply, one_blas_thread
+from sklearn_dae._threads import N_LANES, map_in_lanes, multiply
 from sklearn_dae.network import Blocks, Layout
 
 #: Error signals are taken to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
 
 #: Most rows of a matrix that LAPACK inverts in one go.
-_LAPACK_ROWS = 256
+_LAPACK_ROWS = 128
 
 
 def _inverse(block: np.ndarray, shift: float) -> np.ndarray:
@@ -47,9 +47,9 @@ def _inverse(block: np.ndarray, shift: float) -> np.ndarray:
 def _inverse_by_halves(block: np.ndarray) -> np.ndarray | None:
     """Inverse of a positive definite matrix, or None if it is not; it is used up.
 
-    A matrix that is large is inverted by halves, since products are made by all cores
-    and SciPy's LAPACK lets only one at work. With P, Q, Q^T, R its quarters, the
-    inverse of R - Q^T P^-1 Q is the last quarter of the inverse.
+    A large matrix is inverted by halves, mostly by products: while SciPy's LAPACK is at
+    work, all other threads wait. With P, Q, Q^T, R its quarters, the inverse of
+    R - Q^T P^-1 Q is the last quarter of the inverse.
     """
     n = len(block)
     if n <= _LAPACK_ROWS:
@@ -64,16 +64,16 @@ def _inverse_by_halves(block: np.ndarray) -> np.ndarray | None:
     start = _inverse_by_halves(block[first, first].copy())
     if start is None:
         return None
-    across = multiply(start, block[first, last])
-    end = _inverse_by_halves(block[last, last] - multiply(block[last, first], across))
+    across = start @ block[first, last]
+    end = _inverse_by_halves(block[last, last] - block[last, first] @ across)
     if end is None:
         return None
     inverse = np.empty_like(block)
     inverse[last, last] = end
-    corner = multiply(across, end)
+    corner = across @ end
     np.negative(corner, out=inverse[first, last])
     np.negative(corner.T, out=inverse[last, first])
-    np.add(start, multiply(corner, across.T), out=inverse[first, first])
+    np.add(start, corner @ across.T, out=inverse[first, first])
     return inverse
 
 
@@ -170,17 +170,25 @@ class Preconditioner:
     def _for_factors(
         self, function: Callable[[np.ndarray, float], np.ndarray]
     ) -> list[tuple[Blocks, Blocks]]:
-        """Apply a function to the blocks and the shift of each factor."""
-        with one_blas_thread():
-            return [
-                (
-                    [function(block, shift_of_A) for block in A],
-                    [function(block, shift_of_G) for block in G],
-                )
-                for (A, G), (shift_of_A, shift_of_G) in zip(
-                    self._factors, self._shifts, strict=True
-                )
-            ]
+        """Apply a function to the blocks and the shift of each factor, in lanes."""
+        shifted = [
+            (block, shift)
+            for pair, shifts in zip(self._factors, self._shifts, strict=True)
+            for blocks, shift in zip(pair, shifts, strict=True)
+            for block in blocks
+        ]
+        results: list[np.ndarray] = [np.empty(0)] * len(shifted)
+
+        def go_along(lane: list[int]) -> None:
+            for number in lane:
+                results[number] = function(*shifted[number])
+
+        map_in_lanes(go_along, _share_out([block.size for block, _ in shifted]))
+        found = iter(results)
+        return [
+            (list(islice(found, len(A))), list(islice(found, len(G))))
+            for A, G in self._factors
+        ]
 
     def _apply(
         self,
@@ -207,6 +215,17 @@ class Preconditioner:
                 else:
                     multiply(between[:, columns], right(matrix), out=out[:, columns])
         return result
+
+
+def _share_out(sizes: list[int]) -> list[list[int]]:
+    """Give tasks, by their numbers, to lanes: the largest first, to whom has least."""
+    shares: list[list[int]] = [[] for _ in range(min(N_LANES, len(sizes)))]
+    loads = [0] * len(shares)
+    for number in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
+        lane = loads.index(min(loads))
+        shares[lane].append(number)
+        loads[lane] += sizes[number]
+    return shares
 
 
 def _slices(blocks: Blocks) -> Iterator[slice]:

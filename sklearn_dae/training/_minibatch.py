@@ -209,7 +209,7 @@ class KroneckerStep:
             self._renew(theta, batch)
         self._n_steps += 1
         direction = self._preconditioner.natural(gradient)
-        change = rate**2 * float(np.dot(direction, gradient))
+        change = rate**2 * _dot(direction, gradient)
         rate *= min(1.0, math.sqrt(self._max_change * loss / max(change, 1e-30)))
         velocity, momentum = self._velocity, self._momentum
 
@@ -314,6 +314,12 @@ class AdamStep:
 def _spread(n_rows: int, most: int) -> np.ndarray:
     """Return the indices of at most so many rows, evenly spread."""
     return np.linspace(0, n_rows - 1, min(n_rows, most)).astype(int)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> float:
+    """Product of two long vectors, in lanes."""
+    products = map_in_lanes(lambda part: np.dot(a[part], b[part]), lanes(len(a)))
+    return float(sum(products))
 
 
 def _for_slabs(move: Callable[[slice], None], n: int) -> None:
