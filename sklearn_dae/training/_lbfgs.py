@@ -17,7 +17,7 @@ _CURVATURE_ROWS = 10_000
 
 #: Steps that SciPy remembers: in plain coordinates, and in whitened ones, where more
 #: would cost time and gain nothing.
-HISTORY, WHITENED_HISTORY = 10, 5
+HISTORY, WHITENED_HISTORY = 7, 5
 
 
 def minimize_lbfgs(
@@ -58,7 +58,7 @@ def minimize_lbfgs(
 
     history : int, default=None
         Steps that SciPy remembers, each as two double-precision vectors. By default
-        10, in whitened coordinates 5.
+        7, in whitened coordinates 5.
 
     renew_every : int, default=None
         Iterations after which the curvature is measured again, and SciPy starts anew
