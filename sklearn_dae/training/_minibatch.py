@@ -157,10 +157,10 @@ class KroneckerStep:
         Bound of the quadratic model of how much a step changes the loss, as a
         fraction of it; a longer step is shortened to it.
 
-    renew_every : int, default=20
+    renew_every : int, default=25
         Steps between two looks at the curvature.
 
-    decay : float, default=0.5
+    decay : float, default=0.4
         Weight of what was seen before in the average over the looks.
 
     seed : int, default=0
@@ -179,8 +179,8 @@ class KroneckerStep:
         momentum: float = 0.9,
         damping: float = 0.1,
         max_change: float = 0.01,
-        renew_every: int = 20,
-        decay: float = 0.5,
+        renew_every: int = 25,
+        decay: float = 0.4,
         seed: int = 0,
     ) -> None:
         self._velocity = np.zeros(n_parameters, np.float32)
