@@ -1,10 +1,10 @@
 """What curvature costs: a natural-gradient step, and an iteration as rows grow.
 
-784-1000-500-250-30 with a linear path, the default network. First as many steps of
-"kfac" as share a look at the curvature, that look included, over as many gradients of
-the same mini-batch. Then seconds of an epoch of "kfac" and of an iteration of
-"kfac-lbfgs", and the memory each takes beside the rows, for 10,000 to 60,000 rows. The
-images are random; the time is the same.
+784-1000-500-250-30 with a linear path, the default network. First seconds of an epoch
+of "kfac" and of an iteration of "kfac-lbfgs", and the memory each takes beside the rows,
+for 10,000 to 60,000 rows. Then as many steps of "kfac" as share a look at the curvature,
+that look included, over as many gradients of the same mini-batch. The images are random;
+the time is the same.
 
     python -m benchmarks.kronecker
 """
@@ -84,8 +84,7 @@ def fit(connection, solver, n_rows):
 
 def main():
     print(machine())
-    for n_rows in (500, 1000, 2000):
-        step_cost(n_rows)
+    # These first: the peak memory of a process begins with that of its parent.
     context = multiprocessing.get_context("spawn")
     for solver in ("kfac", "kfac-lbfgs"):
         print(f"\n{solver}: rows, seconds an iteration, memory (MiB) and its growth")
@@ -100,6 +99,9 @@ def main():
                 f"{n_rows:6d} {seconds:8.2f} {after:8.0f} {after - before:6.0f}",
                 flush=True,
             )
+    print()
+    for n_rows in (500, 1000, 2000):
+        step_cost(n_rows)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from sklearn_dae.datasets import load_mnist
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 N_EPOCHS, N_TRIAL_EPOCHS = 40, 4
-OUR_EPOCHS = (2, 3, 4, 6, 8, 10, 12, 16, 20, 30)
+OUR_EPOCHS = (2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 30)
 REFINED, ALONE = 10, 0
 
 
