@@ -1,10 +1,10 @@
 """What curvature costs: a natural-gradient step, and an iteration as rows grow.
 
 784-1000-500-250-30 with a linear path, the default network. First seconds of an epoch
-of "kfac" and of an iteration of "kfac-lbfgs", and the memory each takes beside the rows,
-for 10,000 to 60,000 rows. Then as many steps of "kfac" as share a look at the curvature,
-that look included, over as many gradients of the same mini-batch. The images are random;
-the time is the same.
+of "kfac" and of an iteration of "kfac-lbfgs", and the memory each takes beside the
+rows, for 10,000 to 60,000 rows. Then as many steps of "kfac" as share a look at the
+curvature, that look included, over as many gradients of the same mini-batch. The images
+are random; the time is the same.
 
     python -m benchmarks.kronecker
 """
