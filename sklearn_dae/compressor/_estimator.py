@@ -173,7 +173,8 @@ class DeepAutoencoderCompressor(
 
     damping : float or "auto", default="auto"
         Fraction of the mean curvature of a layer that "kfac" and "kfac-lbfgs" add to
-        its curvature. More makes steps shorter and safer. "auto" is 0.03.
+        its curvature. More makes steps shorter and safer. "auto" is 0.1 for "kfac"
+        and 0.03 for "kfac-lbfgs".
 
     early_stopping : bool, default=False
         Whether to keep ``validation_fraction`` of the rows out of the training,

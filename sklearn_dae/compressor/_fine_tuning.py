@@ -32,14 +32,14 @@ class Defaults(NamedTuple):
 #: Ways to fine-tune.
 SOLVERS = {
     "kfac-lbfgs": Defaults(200, damping=0.03),
-    "kfac": Defaults(40, learning_rate=0.2, damping=0.03),
+    "kfac": Defaults(40, learning_rate=0.2, damping=0.1),
     "adam": Defaults(40, learning_rate=1e-3),
     "lbfgs": Defaults(200),
 }
 
-#: Bound of a step of "kfac", as a fraction of the loss and of the rate. Most of a log
-#: loss is the entropy of the pixels, which no network can lower.
-MAX_CHANGE = {"squared_error": 0.05, "log_loss": 0.005}
+#: Bound of a step of "kfac", as a fraction of the loss. Most of a log loss is the
+#: entropy of the pixels, which no network can lower.
+MAX_CHANGE = {"squared_error": 0.01, "log_loss": 0.001}
 
 #: Those whose iterations take all rows.
 FULL_BATCH = ("kfac-lbfgs", "lbfgs")

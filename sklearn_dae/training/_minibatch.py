@@ -150,12 +150,12 @@ class KroneckerStep:
     momentum : float, default=0.9
         Share of the last step in the next one.
 
-    damping : float, default=0.03
+    damping : float, default=0.1
         Fraction of a layer's mean curvature that is added to it.
 
-    max_change : float, default=0.05
-        Times the rate, bound of the quadratic model of how much a step changes the
-        loss, as a fraction of it; a longer step is shortened to it.
+    max_change : float, default=0.01
+        Bound of the quadratic model of how much a step changes the loss, as a
+        fraction of it; a longer step is shortened to it.
 
     renew_every : int, default=25
         Steps between two looks at the curvature.
@@ -177,8 +177,8 @@ class KroneckerStep:
         n_parameters: int,
         *,
         momentum: float = 0.9,
-        damping: float = 0.03,
-        max_change: float = 0.05,
+        damping: float = 0.1,
+        max_change: float = 0.01,
         renew_every: int = 25,
         decay: float = 0.4,
         seed: int = 0,
@@ -210,8 +210,7 @@ class KroneckerStep:
         self._n_steps += 1
         direction = self._preconditioner.natural(gradient)
         change = rate**2 * _dot(direction, gradient)
-        bound = self._max_change * rate * loss
-        rate *= min(1.0, math.sqrt(bound / max(change, 1e-30)))
+        rate *= min(1.0, math.sqrt(self._max_change * loss / max(change, 1e-30)))
         velocity, momentum = self._velocity, self._momentum
 
         def move(part: slice) -> None:
