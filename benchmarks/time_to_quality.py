@@ -39,7 +39,7 @@ OURS = {
     "logistic from RBMs, encoder alone": (
         LOGISTIC | {"alpha": 2e-4, "pretrain_epochs": 2},
         ALONE,
-        (8, 10, 12, 14, 16, 20),
+        (9, 10, 11, 12, 14, 16, 20),
     ),
 }
 
