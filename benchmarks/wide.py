@@ -53,8 +53,8 @@ def main():
         print(
             f"\n{side} x {side}: {dae.layout_}\n"
             f"  foreseen: {cost}\n"
-            f"  took {seconds:.0f} s with PCA, peak memory of the process {peak:,.0f} "
-            f"MiB\n  squared error, training and held out: "
+            f"  took {seconds:.0f} s; peak memory of the process, data and PCA "
+            f"included, {peak:,.0f} MiB\n  squared error, training and held out: "
             f"{error(dae, X):.3f} {error(dae, Z):.3f}, PCA "
             f"{error(pca, X):.3f} {error(pca, Z):.3f}",
             flush=True,
