@@ -209,7 +209,7 @@ def test_loss_curve_is_the_objective(digits):
         {"activation": "tanh", "code_activation": "tanh"},
         {"loss": "squared_error"},
         {"loss": "squared_error", "output_activation": "identity"},
-        {"pretraining": None, "hidden_layer_sizes": (30,)},
+        {"pretraining": None, "hidden_layer_sizes": (30,), "max_iter": 150},
         {"hidden_layer_sizes": ()},
         {"hidden_layer_sizes": [20]},
         {"hidden_layer_sizes": np.array([30, 20, 10])},
