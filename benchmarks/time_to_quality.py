@@ -5,10 +5,11 @@ a rate that falls along a cosine. Its units, cost, batch size, rate, precision, 
 decay and start, its own or our RBMs, are the best of a few, by the error of 10,000
 training images after 4 epochs on the others. The time of the RBMs counts.
 Then ours, with the same hidden layers, train for the fewest epochs that on the same
-split reach that error: the default compressor with the refined codes that `transform`
-returns, and logistic units from RBMs, their time included, by the encoder alone, as
-PyTorch's network does. The test images are looked at once, at the end, and there
-PyTorch's network with refined codes is, too.
+split reach that error, and a hundredth below, by which errors differ from seed to seed:
+the default compressor with the refined codes that `transform` returns, and logistic
+units from RBMs, their time included, by the encoder alone, as PyTorch's network does.
+The test images are looked at once, at the end, and there PyTorch's network with refined
+codes is, too.
 
 Needs MNIST in the folder named by SKLEARN_DAE_DATA, and torch. About half an hour.
 
@@ -32,6 +33,7 @@ from sklearn_dae.datasets import load_mnist
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 N_EPOCHS, N_TRIAL_EPOCHS = 40, 4
 REFINED, ALONE = 10, 0
+MARGIN = 0.01
 
 #: Settings of ours, steps that refine a code, and epochs to try.
 OURS = {
@@ -204,7 +206,7 @@ def main():
             error = our_error(dae, held_out, n_steps)
             print(f"  {n_epochs:2d} epochs {seconds:6.1f} s, {error:.3f}", flush=True)
             needed[name] = n_epochs
-            if error <= goal:
+            if error <= (1 - MARGIN) * goal:
                 break
 
     print("\nAll 60,000 images, error of the test images:")
