@@ -71,6 +71,9 @@ def test_alpha_is_chosen_by_what_pca_leaves(digits):
     assert dae.alpha_ == pytest.approx(left / len(digits), rel=0.01)
     few = DeepAutoencoderCompressor(**settings).fit(digits[::4])
     assert few.alpha_ > 3 * dae.alpha_
+    wide = np.tile(digits, (1, 49))  # 4 x 784 pixels, and as much for PCA to leave
+    wide_alpha = DeepAutoencoderCompressor(**settings).fit(wide).alpha_
+    assert wide_alpha == pytest.approx(2 * 49 * dae.alpha_, rel=0.02)
     assert DeepAutoencoderCompressor(**settings, alpha=0.1).fit(digits).alpha_ == 0.1
     plain = DeepAutoencoderCompressor(**settings, linear_path=False).fit(digits)
     assert plain.alpha_ == 0.0

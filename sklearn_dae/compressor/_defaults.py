@@ -1,5 +1,6 @@
 """What a compressor does where its parameters leave the choice to us."""
 
+import math
 from typing import Any
 
 from sklearn_dae.compressor._fine_tuning import MAX_CHANGE, SOLVERS, Settings
@@ -9,12 +10,13 @@ from sklearn_dae.network import Layout
 
 #: Sizes of the paper's hidden layers, relative to its 784 pixels, and fewest and most
 #: units that they have by default.
-PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
+PAPER_PIXELS = 784
+PAPER_PROPORTIONS = (1000 / PAPER_PIXELS, 500 / PAPER_PIXELS)
 FEWEST_UNITS = (400, 200)
 MOST_UNITS = (2000, 1000)
 
 #: The L2 penalty's weight, in units of the error that PCA leaves, times the values of a
-#: code, over the rows.
+#: code, over the rows; more for images larger than the paper's, which overfit sooner.
 AUTO_ALPHA = 1 / 8
 
 #: Most rows that all together are better than mini-batches of them.
@@ -54,7 +56,9 @@ def choose_alpha(p: Any, pca: PrincipalAxes | None, n_rows: int) -> float:
         return p.alpha
     if pca is None:
         return 0.0
-    return AUTO_ALPHA * len(pca.axes) * pca.residual / n_rows
+    n_components, n_features = pca.axes.shape
+    wideness = max(1.0, math.sqrt(n_features / PAPER_PIXELS))
+    return AUTO_ALPHA * wideness * n_components * pca.residual / n_rows
 
 
 def choose_settings(p: Any, n_rows: int, seed: int) -> Settings:

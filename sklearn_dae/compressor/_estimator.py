@@ -114,7 +114,8 @@ class DeepAutoencoderCompressor(
         Weight of the L2 penalty: ``alpha / 2`` times the squared weights, those of
         the linear path aside, is added to the mean cost of an image. "auto" is an
         eighth of the squared error that PCA leaves, times the values of a code, over
-        the number of rows; without a linear path it is 0.
+        the number of rows; above 784 pixels it grows with the root of their number.
+        Without a linear path it is 0.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
