@@ -8,6 +8,7 @@ from sklearn_dae.datasets._files import (
 from sklearn_dae.datasets._folder import ImageFolder, load_image_folder
 from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._image_set import ImageSet
+from sklearn_dae.datasets._jitter import jitter
 from sklearn_dae.datasets._split import ImageSplit, load_split
 from sklearn_dae.datasets._standard import load_digits, load_mnist
 
@@ -16,6 +17,7 @@ __all__ = [
     "ImageSet",
     "ImageSplit",
     "array_names",
+    "jitter",
     "load_array",
     "load_digits",
     "load_image_folder",
