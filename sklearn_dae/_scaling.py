@@ -64,9 +64,17 @@ class PixelScaler:
         """Map X to [0, 1] in a new array; values outside the range are clipped."""
         scaled = X.astype(np.promote_types(dtype, self._precision))
         scaled -= self.low
-        scaled *= 1.0 / self.span
+        scaled *= self._factor(scaled.dtype)
         np.clip(scaled, 0.0, 1.0, out=scaled)
         return scaled.astype(dtype, copy=False)
+
+    def _factor(self, dtype: np.dtype) -> np.floating:
+        """Find what to multiply by, so that the largest pixel is not just below 1."""
+        low, high = np.array([self.low, self.high], dtype)
+        factor = dtype.type(1.0 / self.span)
+        while 0 < (high - low) * factor < 1:
+            factor = np.nextafter(factor, dtype.type(np.inf))
+        return factor
 
     def from_unit(self, scaled: np.ndarray) -> np.ndarray:
         """Map [0, 1] back to the pixel range, which output beyond it is clipped to.

@@ -33,6 +33,15 @@ def test_round_trip_stays_in_the_range_and_loses_only_rounding(X):
     np.testing.assert_array_equal(X, before)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_white_is_1_and_nothing_else_is_whatever_the_range(dtype):
+    for white in range(1, 256):
+        images = np.array([[0, white - 1, white]], np.uint8)
+        scaled = PixelScaler.from_data(images).to_unit(images, dtype)
+        assert scaled[0, 2] == 1
+        assert scaled[0, 1] < 1
+
+
 @given(images=pixels)
 def test_smallest_pixel_becomes_0_and_largest_1(images):
     darkest, brightest = images.min(), images.max()
