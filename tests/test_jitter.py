@@ -27,6 +27,13 @@ def test_without_skew_and_shift_images_stay_as_they_are(digits, dtype):
     np.testing.assert_allclose(copies, X, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_a_narrow_range_far_from_zero_keeps_its_steps(digits, dtype):
+    X = digits[:20].astype(dtype) + 10**8
+    copies = jitter(X, (8, 8), skew=0, shift=0, random_state=0)
+    np.testing.assert_allclose(copies, X, rtol=0, atol=1e-4)
+
+
 def test_images_move_by_a_fraction_of_their_size():
     shape = (20, 40)
     copies = jitter(spots(400, *shape), shape, skew=0, shift=0.05, random_state=0)

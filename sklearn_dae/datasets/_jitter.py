@@ -83,13 +83,19 @@ def jitter(
     offsets = center - maps @ center + shift * size * rng.standard_normal((len(X), 2))
     low, high = X.min(), X.max()
     copies = np.empty_like(X)
+    precision = np.result_type(X, np.float32)
 
     def go_along(lane: slice) -> None:
         for number in range(lane.start, lane.stop):
-            image = X[number].reshape(height, width).astype(np.float32)
+            image = np.subtract(X[number], low, dtype=precision)
             moved = affine_transform(
-                image, maps[number], offsets[number], order=3, mode="reflect"
+                image.reshape(height, width),
+                maps[number],
+                offsets[number],
+                order=3,
+                mode="reflect",
             )
+            moved += low
             if copies.dtype.kind in "biu":
                 np.rint(moved, out=moved)
             copies[number] = np.clip(moved, low, high).ravel()
