@@ -256,7 +256,7 @@ def test_an_epoch_that_makes_things_worse_is_undone(problem, rng):
 
     n_batches = count_batches(problem.rows.n_rows, 200)
     progress = Progress(theta)
-    minimize_minibatch(
+    outcome = minimize_minibatch(
         problem,
         theta,
         progress,
@@ -267,6 +267,7 @@ def test_an_epoch_that_makes_things_worse_is_undone(problem, rng):
         rng=np.random.default_rng(0),
     )
     assert len(restarts) == 1
+    assert outcome.message == "STOP: all of 3 epochs, 1 of them undone"
     assert n_batches < restarts[0] < 2 * n_batches
     assert_array_equal(progress.best_theta, start)
     assert progress.loss_curve[1] > 1.5 * progress.loss_curve[0]

@@ -27,6 +27,9 @@ from sklearn_dae.network import Blocks, Layout
 #: Error signals are taken to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
 
+#: What stands for them where there are none: all outputs at an end of their range.
+_NO_SIGNAL = 1e-12
+
 #: Most rows of a matrix that LAPACK inverts in one go.
 _LAPACK_ROWS = 128
 
@@ -132,7 +135,7 @@ class Preconditioner:
         self._layout = layout
         self._factors = factors
         signals = [_mean_eigenvalue(G) for _, G in factors]
-        weakest = max(_WEAKEST * max(signals), float(np.finfo(np.float32).tiny))
+        weakest = max(_WEAKEST * max(signals), _NO_SIGNAL)
         self._shifts: list[tuple[float, float]] = []
         for (A, _), signal in zip(factors, signals, strict=True):
             a, g = _mean_eigenvalue(A), max(signal, weakest)

@@ -98,11 +98,12 @@ def minimize_minibatch(
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
     theta = theta.copy()
     best_theta = theta.copy()
-    n_evaluations = 0
+    n_evaluations = n_undone = 0
     try:
         with one_blas_thread():
             start = problem.take(_spread(n_rows, _START_ROWS))
             lowest, _ = start.loss_and_gradient(theta)
+            is_estimate = start.rows.n_rows < n_rows
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)
                 total, n_seen = 0.0, 0
@@ -113,7 +114,12 @@ def minimize_minibatch(
                     n_evaluations += 1
                     total += loss * len(rows)
                     n_seen += len(rows)
+                    if is_estimate and total > _RISE * lowest * n_rows:
+                        # Are these rows harder than those that were looked at?
+                        start_loss, _ = problem.loss_and_gradient(best_theta)
+                        lowest, is_estimate = max(lowest, start_loss), False
                     if total > _RISE * lowest * n_rows:
+                        n_undone += 1
                         theta = best_theta.copy()
                         learning_rate *= 0.5
                         step.start_again()
@@ -124,14 +130,15 @@ def minimize_minibatch(
                 mean = total / n_seen
                 reached = theta.copy()
                 if mean <= lowest:
-                    best_theta, lowest = reached, mean
+                    best_theta, lowest, is_estimate = reached, mean, False
                 stop_reason = progress.update(reached, mean)
                 if stop_reason is not None:
                     return Outcome(stop_reason, n_evaluations, False)
     except KeyboardInterrupt:
         message = f"STOP: interrupted after {progress.n_iter} iterations"
         return Outcome(message, n_evaluations, True)
-    return Outcome(f"STOP: all of {max_iter} epochs", n_evaluations, False)
+    undone = f", {n_undone} of them undone" if n_undone else ""
+    return Outcome(f"STOP: all of {max_iter} epochs{undone}", n_evaluations, False)
 
 
 def count_batches(n_rows: int, batch_size: int) -> int:
@@ -191,7 +198,6 @@ class KroneckerStep:
         self._decay = decay
         self._seed = seed
         self._n_steps = 0
-        self._n_looks = 0
         self._factors: list[tuple[Blocks, Blocks]] = []
         self._preconditioner: Preconditioner
 
@@ -230,7 +236,7 @@ class KroneckerStep:
         seen = batch.take(_spread(batch.rows.n_rows, _CURVATURE_ROWS))
         factors = seen.kronecker_factors(theta, self._seed + self._n_steps)
         if self._factors:
-            keep = min(1 - 1 / (1 + self._n_looks), self._decay)
+            keep = self._decay
             for pair, old_pair in zip(factors, self._factors, strict=True):
                 for blocks, old_blocks in zip(pair, old_pair, strict=True):
                     for block, old in zip(blocks, old_blocks, strict=True):
@@ -238,7 +244,6 @@ class KroneckerStep:
                         old *= keep
                         block += old
         self._factors = factors
-        self._n_looks += 1
         self._preconditioner = Preconditioner(
             factors, batch.layout, self._damping, batch.objective.alpha
         )
