@@ -67,11 +67,15 @@ def fit(connection, solver, n_rows):
         N_COMPONENTS,
         hidden_layer_sizes=HIDDEN,
         solver=solver,
+        alpha=1e-3,  # "auto" would try several
         # Noise teaches nothing; at a higher rate epochs would be undone half-way.
         learning_rate_init=1e-6,
         random_state=0,
     )
-    dae.set_params(max_iter=1).fit(X[:2000])
+    # What a fit of any size takes, code and threads, but none of the network's memory.
+    DeepAutoencoderCompressor(
+        2, hidden_layer_sizes=(4,), solver=solver, max_iter=1, random_state=0
+    ).fit(X[:100, :16])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = []
     for n_iter in (1, 3):
@@ -87,7 +91,7 @@ def main():
     # These first: the peak memory of a process begins with that of its parent.
     context = multiprocessing.get_context("spawn")
     for solver in ("kfac", "kfac-lbfgs"):
-        print(f"\n{solver}: rows, seconds an iteration, memory (MiB) and its growth")
+        print(f"\n{solver}: rows, seconds an iteration, memory (MiB), beside the rows")
         for n_rows in (10_000, 20_000, 40_000, 60_000):
             ours, theirs = context.Pipe()
             process = context.Process(target=fit, args=(theirs, solver, n_rows))
