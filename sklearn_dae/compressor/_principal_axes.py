@@ -44,9 +44,7 @@ def principal_axes(rows: RowBlocks, n_components: int) -> PrincipalAxes:
     randomness. SIAM Review 53, 217-288.
     """
     n_rows = rows.n_rows
-    total, squares = rows.sum(
-        lambda x: (x.sum(axis=0, dtype=np.float64), float(np.vdot(x, x)))
-    )
+    (total,) = rows.sum(lambda x: (x.sum(axis=0, dtype=np.float64),))
     mean = (total / n_rows).astype(np.float32)
     n_features = len(mean)
 
@@ -62,11 +60,16 @@ def principal_axes(rows: RowBlocks, n_components: int) -> PrincipalAxes:
     with one_blas_thread():
         if n_features <= _WIDE:
             covariance = covariance_times(None).astype(np.float64)
+            variance = float(np.trace(covariance))
             first = n_features - n_components
             variances, vectors = eigh(
                 covariance, subset_by_index=(first, n_features - 1)
             )
         else:
+            (squares,) = rows.sum(
+                lambda x: (float(np.square(x - mean).sum(dtype=np.float64)),)
+            )
+            variance = squares / n_rows
             n_directions = min(n_features, n_components + 10)
             start = np.random.default_rng(0).standard_normal(
                 (n_features, n_directions), dtype=np.float32
@@ -78,6 +81,6 @@ def principal_axes(rows: RowBlocks, n_components: int) -> PrincipalAxes:
             first = n_directions - n_components
             variances, turn = eigh(inner, subset_by_index=(first, n_directions - 1))
             vectors = basis @ turn
-    residual = squares / n_rows - float(np.vdot(mean, mean)) - float(variances.sum())
+    residual = variance - float(variances.sum())
     axes = np.ascontiguousarray(vectors[:, ::-1].T, np.float32)
     return PrincipalAxes(mean, axes, max(residual, 0.0))

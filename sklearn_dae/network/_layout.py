@@ -84,8 +84,9 @@ class Layout:
         sizes : list of int
             From the input to the code: ``[784, 1000, 500, 196]``.
 
-        hidden, code, output : {"logistic", "identity", "relu", "tanh"}
-            Units of the hidden layers, of the code and of the output.
+        hidden, code, output : {"logistic", "identity", "relu", "tanh", "clipped"}
+            Units of the hidden layers, of the code and of the output; only this may be
+            "clipped".
 
         linear_path : bool, default=False
             Whether there is one. Without hidden layers it would add nothing, and

@@ -21,7 +21,8 @@ class Progress:
         Iterations in a row without a lower validation loss after which to stop.
 
     tol : float, default=0.0
-        How much lower, relative to the best one, a validation loss must be to count.
+        How much lower than the best one, as a fraction of itself, a validation loss
+        must be to count.
 
     on_iteration : callable, default=None
         Called with this object after each iteration; stops the solver by
