@@ -1,23 +1,16 @@
 """What a compressor does where its parameters leave the choice to us."""
 
-import math
 from typing import Any
 
 from sklearn_dae.compressor._fine_tuning import MAX_CHANGE, SOLVERS, Settings
 from sklearn_dae.compressor._parameters import takes_linear_path
-from sklearn_dae.compressor._principal_axes import PrincipalAxes
 from sklearn_dae.network import Layout
 
 #: Sizes of the paper's hidden layers, relative to its 784 pixels, and fewest and most
 #: units that they have by default.
-PAPER_PIXELS = 784
-PAPER_PROPORTIONS = (1000 / PAPER_PIXELS, 500 / PAPER_PIXELS)
+PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
 FEWEST_UNITS = (400, 200)
 MOST_UNITS = (2000, 1000)
-
-#: The L2 penalty's weight, in units of the error that PCA leaves, times the values of a
-#: code, over the rows; more for images larger than the paper's, which overfit sooner.
-AUTO_ALPHA = 1 / 8
 
 #: Most rows that all together are better than mini-batches of them.
 MOST_FULL_BATCH_ROWS = 300
@@ -50,26 +43,19 @@ def choose_layout(p: Any, n_features: int) -> Layout:
     )
 
 
-def choose_alpha(p: Any, pca: PrincipalAxes | None, n_rows: int) -> float:
-    """Choose the weight of the L2 penalty by what PCA leaves of the rows."""
-    if not isinstance(p.alpha, str):
-        return p.alpha
-    if pca is None:
-        return 0.0
-    n_components, n_features = pca.axes.shape
-    wideness = max(1.0, math.sqrt(n_features / PAPER_PIXELS))
-    return AUTO_ALPHA * wideness * n_components * pca.residual / n_rows
+def choose_solver(p: Any, n_rows: int) -> str:
+    """Choose how to fine-tune on so many rows."""
+    if p.solver != "auto":
+        return p.solver
+    return "kfac-lbfgs" if n_rows <= MOST_FULL_BATCH_ROWS else "kfac"
 
 
-def choose_settings(p: Any, n_rows: int, seed: int) -> Settings:
-    """Fill in how to fine-tune."""
+def choose_settings(p: Any, solver: str, n_rows: int, seed: int) -> Settings:
+    """Fill in how a solver fine-tunes."""
 
     def chosen(value: Any, ours: Any) -> Any:
         return ours if value is None or isinstance(value, str) else value
 
-    solver = p.solver
-    if solver == "auto":
-        solver = "kfac-lbfgs" if n_rows <= MOST_FULL_BATCH_ROWS else "kfac"
     defaults = SOLVERS[solver]
     return Settings(
         solver=solver,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.compressor._principal_axes import PrincipalAxes
 from sklearn_dae.network import Layer, Layout
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
@@ -63,19 +64,20 @@ def unroll(rbms: list[Any], theta: np.ndarray, layout: Layout) -> None:
 
 
 def start_as_pca(theta: np.ndarray, layout: Layout, pca: PrincipalAxes) -> None:
-    """Make the linear path that of PCA; the code and the output see nothing else."""
-    code, output = (
-        (layout.layers[index], layout.split(theta)[index])
-        for index in (layout.encoder[-1], -1)
-    )
-    for layer, parameters in (code, output):
-        parameters[: layer.n_below] = 0
-    layer, parameters = code
-    parameters[layer.n_below : -1] = pca.axes.T
-    parameters[-1] = -(pca.axes @ pca.mean)
-    layer, parameters = output
-    parameters[layer.n_below : -1] = pca.axes
-    parameters[-1] = pca.mean
+    """Make the linear path that of PCA; the code and the output see nothing else.
+
+    Without hidden layers all of the network is linear.
+    """
+    with one_blas_thread():
+        origin = -(pca.axes @ pca.mean)
+    for index, weights, biases in (
+        (layout.encoder[-1], pca.axes.T, origin),
+        (-1, pca.axes, pca.mean),
+    ):
+        parameters = layout.split(theta)[index]
+        parameters[: -1 - len(weights)] = 0
+        parameters[-1 - len(weights) : -1] = weights
+        parameters[-1] = biases
 
 
 def random_parameters(layout: Layout, rng: Any) -> np.ndarray:
