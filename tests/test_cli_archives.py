@@ -900,7 +900,16 @@ def test_a_signal_is_handled_while_a_command_runs_only(archive, capsys):
         pool.submit(run, "inspect", "x.dae").result()
 
 
+@pytest.fixture
+def hangup_ends_a_process():
+    """SIGHUP as it is where pytest is not run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @posix_signals
+@pytest.mark.usefixtures("hangup_ends_a_process")
 def test_a_second_signal_does_not_interrupt_the_clearing_up():
     steps = []
 
