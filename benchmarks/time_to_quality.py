@@ -52,10 +52,10 @@ class Race(NamedTuple):
 RACES = {
     "default, refined codes": Race({}, REFINED, ALONE, (2, 3, 4, 6)),
     "logistic from RBMs, encoders alone": Race(
-        LOGISTIC_FROM_RBMS, ALONE, ALONE, (8, 9, 10, 11, 12, 14, 17, 20)
+        LOGISTIC_FROM_RBMS, ALONE, ALONE, (10, 12, 14, 17, 20, 24)
     ),
     "logistic from RBMs, refined codes of both": Race(
-        LOGISTIC_FROM_RBMS, REFINED, REFINED, (8, 9, 10, 11, 12, 14, 17, 20)
+        LOGISTIC_FROM_RBMS, REFINED, REFINED, (10, 12, 14, 17, 20, 24)
     ),
 }
 
@@ -173,17 +173,14 @@ def best_settings(X, held_out):
     errors = {}
     relu, sigmoid = (nn.ReLU, "squared_error"), (nn.Sigmoid, "log_loss")
     for (unit, loss), batch_size, rate, precision, decay, rbm_epochs in (
-        (relu, 100, 1e-3, "float32", 0.0, 0),
-        (relu, 100, 2e-3, "float32", 0.0, 0),
-        ((nn.ReLU, "log_loss"), 100, 1e-3, "float32", 0.0, 0),
-        (sigmoid, 100, 1e-3, "float32", 0.0, 0),
-        (sigmoid, 100, 1e-3, "float32", 0.01, 5),
+        (relu, 100, 1e-3, "float32", 0.01, 0),
+        (sigmoid, 100, 1e-3, "float32", 0.01, 0),
         (sigmoid, 100, 2e-3, "float32", 0.01, 5),
         (sigmoid, 100, 4e-3, "float32", 0.01, 5),
-        (sigmoid, 100, 2e-3, "float32", 0.0, 5),
-        (sigmoid, 250, 4e-3, "float32", 0.01, 5),
-        (sigmoid, 100, 2e-3, "float32", 0.01, 2),
-        (sigmoid, 100, 2e-3, "bfloat16", 0.01, 5),
+        (sigmoid, 100, 8e-3, "float32", 0.01, 5),
+        (sigmoid, 250, 8e-3, "float32", 0.01, 5),
+        (sigmoid, 100, 4e-3, "float32", 0.0, 5),
+        (sigmoid, 100, 4e-3, "bfloat16", 0.01, 5),
     ):
         settings = {
             "unit": unit,
