@@ -77,6 +77,8 @@ def try_alpha(
         One of 1, 4 and 16; 1 where there are too few rows, or iterations, to tell.
     """
     n_rows = training.n_rows
+    if not _FEWEST_ROWS <= n_rows <= _MOST_ROWS:
+        return 1.0
     order = np.random.default_rng(0).permutation(n_rows)
     held_out, kept = (
         training.take(np.sort(part))
@@ -84,7 +86,7 @@ def try_alpha(
     )
     settings = settings_for(kept.n_rows)
     settings = replace(settings, max_iter=settings.max_iter // _SHARE)
-    if not _FEWEST_ROWS <= n_rows <= _MOST_ROWS or settings.max_iter < _FEWEST_ITER:
+    if settings.max_iter < _FEWEST_ITER:
         return 1.0
     pca = principal_axes(kept, layout.widths[layout.encoder[-1]])
     guess = guess_alpha(pca, kept.n_rows)
