@@ -222,7 +222,7 @@ def main():
     for name, race in RACES.items():
         print(f"\nOurs, {name}:")
         for n_epochs in race.n_epochs:
-            key = len(race.settings), n_epochs
+            key = *race.settings.items(), n_epochs
             if key not in tried:
                 tried[key] = ours(training, n_epochs, race.settings)
             dae, seconds = tried[key]
