@@ -1,9 +1,10 @@
 """Time until a 784-1000-500-250-30 autoencoder of MNIST is as good as PyTorch makes it.
 
 PyTorch trains the network with Adam, 40 epochs on all 60,000 images, on all cores, with
-a rate that falls along a cosine. Its units, cost, batch size, rate, precision, weight
-decay and start, its own or our RBMs, are the best of a few, by the error of 10,000
-training images after 4 epochs on the others. The time of the RBMs counts.
+a rate that falls along a cosine. Its units, cost, batch size, precision, weight decay
+and start, its own or our RBMs, are the best of a few by the error of 10,000 training
+images after 4 epochs on the others; its rate is, too, but after all 40: what is best
+for a short training is too high for a long one. The time of the RBMs counts.
 Then ours, with the same hidden layers, train for the fewest epochs that on the same
 split reach that error, and a hundredth below, by which errors differ from seed to seed:
 the default compressor with the refined codes that `transform` returns, and logistic
@@ -11,7 +12,7 @@ units from RBMs by the encoder alone, as PyTorch's network restores images; the 
 with refined codes, too, against PyTorch's network with refined codes. The test images
 are looked at once, at the end.
 
-Needs MNIST in the folder named by SKLEARN_DAE_DATA, and torch. About forty minutes.
+Needs MNIST in the folder named by SKLEARN_DAE_DATA, and torch. About an hour.
 
     python -m benchmarks.time_to_quality
 """
@@ -34,6 +35,7 @@ from sklearn_dae.datasets import load_mnist
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 N_EPOCHS, N_TRIAL_EPOCHS = 40, 4
+RATES = (1e-3, 2e-3, 4e-3, 8e-3)
 REFINED, ALONE = 10, 0
 MARGIN = 0.01
 
@@ -55,7 +57,7 @@ RACES = {
         LOGISTIC_FROM_RBMS, ALONE, ALONE, (10, 12, 14, 17, 20, 24)
     ),
     "logistic from RBMs, refined codes of both": Race(
-        LOGISTIC_FROM_RBMS, REFINED, REFINED, (10, 12, 14, 17, 20, 24)
+        LOGISTIC_FROM_RBMS, REFINED, REFINED, (17, 24, 32)
     ),
 }
 
@@ -169,16 +171,14 @@ def our_error(dae, X, n_steps):
 
 
 def best_settings(X, held_out):
-    """Choose the peer's settings by a short training."""
+    """Choose the peer's settings, its rate aside, by a short training."""
     errors = {}
     relu, sigmoid = (nn.ReLU, "squared_error"), (nn.Sigmoid, "log_loss")
     for (unit, loss), batch_size, rate, precision, decay, rbm_epochs in (
         (relu, 100, 1e-3, "float32", 0.01, 0),
         (sigmoid, 100, 1e-3, "float32", 0.01, 0),
-        (sigmoid, 100, 2e-3, "float32", 0.01, 5),
         (sigmoid, 100, 4e-3, "float32", 0.01, 5),
-        (sigmoid, 100, 8e-3, "float32", 0.01, 5),
-        (sigmoid, 250, 8e-3, "float32", 0.01, 5),
+        (sigmoid, 250, 4e-3, "float32", 0.01, 5),
         (sigmoid, 100, 4e-3, "float32", 0.0, 5),
         (sigmoid, 100, 4e-3, "bfloat16", 0.01, 5),
     ):
@@ -203,6 +203,23 @@ def best_settings(X, held_out):
     return errors[min(errors)]
 
 
+def best_rate(X, held_out, settings):
+    """Choose the peer's rate by whole trainings; return settings and the errors."""
+    best = None
+    for rate in RATES:
+        tried = settings | {"rate": rate}
+        model, seconds = peer(X, N_EPOCHS, **tried)
+        errors = {n: peer_error(model, held_out, tried, n) for n in (ALONE, REFINED)}
+        print(
+            f"  rate {rate:.0e} {seconds:6.1f} s, error {errors[ALONE]:.3f}, "
+            f"with refined codes {errors[REFINED]:.3f}",
+            flush=True,
+        )
+        if best is None or errors[ALONE] < best[1][ALONE]:
+            best = tried, errors
+    return best
+
+
 def main():
     torch.set_num_threads(os.cpu_count())
     X = load_mnist().data.astype(np.float32) / 255
@@ -211,12 +228,8 @@ def main():
     print(f"{machine()}, PyTorch {torch.__version__}")
     print(f"\nPyTorch, {N_TRIAL_EPOCHS} epochs on 50,000 images:")
     settings = best_settings(training, held_out)
-    model, their_seconds = peer(training, N_EPOCHS, **settings)
-    goals = {n: peer_error(model, held_out, settings, n) for n in (ALONE, REFINED)}
-    print(
-        f"The best, {settings}, {N_EPOCHS} epochs: {their_seconds:.0f} s, error "
-        f"{goals[ALONE]:.3f}, with refined codes {goals[REFINED]:.3f}"
-    )
+    print(f"The best of them, {N_EPOCHS} epochs:")
+    settings, goals = best_rate(training, held_out, settings)
     tried = {}
     needed = {}
     for name, race in RACES.items():
