@@ -1,12 +1,12 @@
 """Held-out error of the default compressor over that of PCA, at many code sizes.
 
-Digits, patches of 16 x 16 pixels of photographs, chest X-rays and MNIST (20,000 and
-60,000 images), the same defaults for all. PCA's reconstructions are clipped to the
-pixel range, as ours are. The X-rays and MNIST need the folder named by
-SKLEARN_DAE_DATA. The whole table takes two hours; name data sets to see a part of it.
+Digits, patches of 16 x 16 pixels of photographs, chest X-rays and MNIST, all images or
+so many, the same defaults for all. PCA's reconstructions are clipped to the pixel
+range, as ours are. The X-rays and MNIST need the folder named by SKLEARN_DAE_DATA. The
+whole table takes two hours; name data sets to see a part of it.
 
     python -m benchmarks.against_pca [digits] [photographs] [xray] [mnist-20000]
-        [mnist-60000]
+        [mnist-60000] [digits-100] [photographs-100] [photographs-300] [xray-300]
 """
 
 import os
@@ -25,17 +25,29 @@ from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_digits, load_mnist
 
 LARGE = (4, 8, 16, 30, 32, 64, 128, 196)
+FEW = (4, 16, 32)
 NAMES = {
     "digits": (2, 4, 8, 16, 32),
     "photographs": (4, 8, 16, 32, 64, 128),
     "xray": LARGE,
     "mnist-20000": LARGE,
     "mnist-60000": LARGE,
+    "digits-100": FEW,
+    "photographs-100": FEW,
+    "photographs-300": FEW,
+    "xray-300": FEW,
 }
 
 
 def load(name):
-    """Training and held-out rows of a data set."""
+    """Rows for training, all or the first so many, and held-out rows."""
+    name, _, n_rows = name.partition("-")
+    training, test = load_whole(name)
+    return training[: int(n_rows) if n_rows else None], test
+
+
+def load_whole(name):
+    """Training and held-out rows, in random order."""
     if name == "digits":
         return train_test_split(load_digits().data, test_size=0.2, random_state=0)
     if name == "photographs":
@@ -51,8 +63,7 @@ def load(name):
         folder = Path(os.environ["SKLEARN_DAE_DATA"])
         with np.load(folder / "xray" / "chest_xray_28.npz") as arrays:
             return [arrays[part].reshape(-1, 784) for part in ("train", "test")]
-    n_rows = int(name.removeprefix("mnist-"))
-    return load_mnist().data[:n_rows], load_mnist("test").data
+    return load_mnist().data, load_mnist("test").data
 
 
 def error(method, X, high):

@@ -93,25 +93,24 @@ def try_alpha(
     start = random_parameters(layout, np.random.RandomState(0))
     start_as_pca(start, layout, pca)
     of_start = _errors(start, held_out, layout, n_refining)
-    best, lowest = 1.0, None
+    best, lowest = 1.0, math.inf
     for multiple in _MULTIPLES:
         tried = Problem(kept, layout, replace(objective, alpha=multiple * guess))
         progress, outcome = fine_tune(tried, start, None, settings, lambda _: False)
         if outcome.interrupted:
             raise KeyboardInterrupt
         errors = _errors(progress.best_theta, held_out, layout, n_refining)
-        if lowest is None or _are_lower(errors, lowest):
-            best, lowest = multiple, errors
-        if _are_lower(errors, of_start, margin=1.0):
+        if errors.mean() < lowest:
+            best, lowest = multiple, errors.mean()
+        if _are_clear(of_start - errors):
             break
     return best
 
 
-def _are_lower(errors: np.ndarray, others: np.ndarray, margin: float = 0.0) -> bool:
-    """Whether errors are lower in the mean, by so many standard errors, and mostly."""
-    gains = others - errors
+def _are_clear(gains: np.ndarray) -> bool:
+    """Whether the mean is above zero by a standard error, and most gains are."""
     standard_error = gains.std() / math.sqrt(len(gains))
-    return bool(gains.mean() > margin * standard_error and np.median(gains) > 0)
+    return bool(gains.mean() > standard_error and np.median(gains) > 0)
 
 
 def _errors(

@@ -1,0 +1,235 @@
+"""The default network: it starts as PCA, and what is chosen for it."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_sample_image
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.image import extract_patches_2d
+from threadpoolctl import threadpool_limits
+
+from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.compressor._principal_axes import principal_axes
+
+
+@pytest.mark.parametrize("n_components", [2, 5, 32])
+def test_it_starts_as_pca(digits, n_components):
+    dae = DeepAutoencoderCompressor(n_components, max_iter=0, random_state=0)
+    dae.fit(digits)
+    assert "with a linear path" in str(dae.layout_)
+    dae.set_params(transform_max_iter=0)
+    pca = PCA(n_components).fit(digits)
+    codes, expected = dae.transform(digits) * 16, pca.transform(digits)
+    signs = np.sign(np.sum(codes * expected, axis=0))
+    assert_allclose(codes, expected * signs, atol=1e-3)
+    restored = np.clip(pca.inverse_transform(expected), 0, 16)
+    assert_allclose(dae.inverse_transform(codes / 16), restored, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_components", [2, 4, 8, 16, 32])
+def test_it_is_never_worse_than_pca(digits_split, n_components):
+    training, test = digits_split
+    dae = DeepAutoencoderCompressor(n_components, random_state=0).fit(training)
+    pca = PCA(n_components).fit(training)
+    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, 16)
+    pca_error = np.square(test - restored).sum(axis=1).mean()
+    assert -dae.score(test) < 0.75 * pca_error
+
+
+def test_principal_axes_of_wide_rows_are_close_to_exact_ones(rng):
+    n_features = 2100
+    scales = 1 / np.arange(1, n_features + 1)
+    X = (rng.standard_normal((400, n_features)) * scales).astype(np.float32) + 3
+    found = principal_axes(RowBlocks(X), 5)
+    pca = PCA(5, svd_solver="full").fit(X.astype(np.float64))
+    assert_allclose(found.mean, pca.mean_, atol=1e-3)
+    assert_allclose(np.abs(found.axes @ pca.components_.T), np.eye(5), atol=0.02)
+    centered = X - pca.mean_
+    left = np.square(centered - centered @ found.axes.T @ found.axes).sum(axis=1).mean()
+    assert found.residual == pytest.approx(left, rel=0.02)
+
+
+def test_alpha_is_chosen_by_what_pca_leaves(digits):
+    settings = {"n_components": 8, "max_iter": 0, "random_state": 0}
+    dae = DeepAutoencoderCompressor(**settings).fit(digits)
+    pca = PCA(8).fit(digits / 16)
+    left = pca.noise_variance_ * (64 - 8)
+    assert dae.alpha_ == pytest.approx(left / len(digits), rel=0.01)
+    few = DeepAutoencoderCompressor(**settings).fit(digits[::4])
+    assert few.alpha_ > 3 * dae.alpha_
+    wide = np.tile(digits, (1, 49))  # 4 x 784 pixels, and as much for PCA to leave
+    wide_alpha = DeepAutoencoderCompressor(**settings).fit(wide).alpha_
+    assert wide_alpha == pytest.approx(2 * 49 * dae.alpha_, rel=0.02)
+    assert DeepAutoencoderCompressor(**settings, alpha=0.1).fit(digits).alpha_ == 0.1
+    plain = DeepAutoencoderCompressor(**settings, linear_path=False).fit(digits)
+    assert plain.alpha_ == 0.0
+
+
+def test_alpha_grows_where_there_is_little_to_learn(digits_split, rng):
+    training, _ = digits_split
+    settings = {"max_iter": 20, "random_state": 0}
+    dae = DeepAutoencoderCompressor(16, **settings).fit(training)
+    guess = DeepAutoencoderCompressor(16, max_iter=0).fit(training).alpha_
+    assert dae.alpha_ == guess
+    # Of normal numbers a network can learn nothing that PCA has not.
+    X = (rng.standard_normal((1000, 64)) / np.arange(1, 65) ** 0.5).astype(np.float32)
+    training, test = X[:700], np.clip(X[700:], X[:700].min(), X[:700].max())
+    dae = DeepAutoencoderCompressor(32, **settings).fit(training)
+    guess = DeepAutoencoderCompressor(32, max_iter=0).fit(training).alpha_
+    assert dae.alpha_ / guess in (4, 16)
+    light = DeepAutoencoderCompressor(32, alpha=guess, **settings).fit(training)
+    assert dae.score(test) > light.score(test)
+    pca = PCA(32).fit(training)
+    restored = pca.inverse_transform(pca.transform(test))
+    assert -dae.score(test) < 1.005 * np.square(restored - test).sum(axis=1).mean()
+
+
+def test_few_patches_of_photographs_are_not_learned_by_heart():
+    patches = extract_patches_2d(
+        load_sample_image("china.jpg")[..., 1], (8, 8), max_patches=1300, random_state=0
+    )
+    training, test = np.split(patches.reshape(-1, 64).astype(np.float32), [100])
+    guess = DeepAutoencoderCompressor(16, max_iter=0).fit(training).alpha_
+    settings = {"max_iter": 40, "random_state": 0}
+    light = DeepAutoencoderCompressor(16, alpha=guess, **settings).fit(training)
+    dae = DeepAutoencoderCompressor(16, **settings).fit(training)
+    assert dae.alpha_ / guess in (4, 16)
+    pca = PCA(16).fit(training)
+    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, 255)
+    error = np.square(test - restored).sum(axis=1).mean()
+    assert -dae.score(test) < error < -light.score(test)
+
+
+def test_too_short_a_fit_keeps_the_guess_and_a_warm_start_its_alpha(digits):
+    dae = DeepAutoencoderCompressor(8, max_iter=2, random_state=0).fit(digits)
+    alpha = dae.alpha_
+    assert alpha == DeepAutoencoderCompressor(8, max_iter=0).fit(digits).alpha_
+    dae.set_params(warm_start=True).fit(digits[:900])
+    assert dae.alpha_ == alpha
+    assert dae.set_params(alpha=0.5).fit(digits).alpha_ == 0.5
+
+
+def test_without_hidden_layers_it_starts_as_pca(digits_split):
+    training, test = digits_split
+    dae = DeepAutoencoderCompressor(
+        8, hidden_layer_sizes=(), max_iter=0, transform_max_iter=0, random_state=0
+    ).fit(training)
+    pca = PCA(8).fit(training)
+    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, 16)
+    assert_allclose(dae.inverse_transform(dae.transform(test)), restored, atol=1e-3)
+    assert dae.alpha_ == 0
+    start = dae.score(test)
+    assert dae.set_params(max_iter=20).fit(training).score(test) > start
+
+
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "kfac", "adam", "lbfgs"])
+@pytest.mark.parametrize("value", [0, 7])
+def test_equal_images_come_back_as_they_are(solver, value):
+    X = np.full((301, 16), value, np.uint8)
+    dae = DeepAutoencoderCompressor(solver=solver, max_iter=3, random_state=0).fit(X)
+    assert dae.score(X) == 0
+
+
+@pytest.mark.parametrize("solver", ["kfac", "adam"])
+def test_rows_in_a_regular_pattern_are_learned(digits, solver):
+    X = digits[:1000].astype(np.float32)
+    mixed = np.empty((2000, 64), np.float32)
+    mixed[::2], mixed[1::2] = 0.1 * X, X  # every other image is easy
+    settings = {"hidden_layer_sizes": (60, 30), "solver": solver, "random_state": 0}
+    start, dae = (
+        DeepAutoencoderCompressor(8, **settings, max_iter=n_iter).fit(mixed)
+        for n_iter in (0, 5)
+    )
+    assert "undone" not in dae.message_
+    assert dae.score(mixed) > 0.95 * start.score(mixed)
+
+
+def test_pca_of_wide_images_does_not_depend_on_threads(rng):
+    X = rng.random((220, 4096), dtype=np.float32)
+    settings = {"hidden_layer_sizes": (20,), "max_iter": 0, "random_state": 0}
+    fits = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            fits.append(DeepAutoencoderCompressor(196, **settings).fit(X))
+    assert_array_equal(fits[0].theta_, fits[1].theta_)
+
+
+@pytest.mark.parametrize("n_features", [784, 2500])
+def test_what_pca_leaves_is_found_where_images_hardly_differ(rng, n_features):
+    noise = 3e-4 * rng.standard_normal((300, n_features))
+    X = (rng.random(n_features) + noise).astype(np.float32)
+    centered = X - X.mean(axis=0, dtype=np.float64)
+    variances = np.linalg.eigvalsh(centered @ centered.T)[::-1] / len(X)
+    residual = principal_axes(RowBlocks(X), 10).residual
+    assert residual == pytest.approx(variances[10:].sum(), rel=0.02)
+
+
+def test_the_solver_follows_the_number_of_rows(digits):
+    settings = {"n_components": 4, "hidden_layer_sizes": (8,), "max_iter": 1}
+    for n_rows, solver in ((300, "kfac-lbfgs"), (301, "kfac")):
+        dae = DeepAutoencoderCompressor(**settings, random_state=0)
+        dae.fit(digits[:n_rows])
+        assert dae.solver_ == solver
+
+
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "kfac", "adam", "lbfgs"])
+def test_every_solver_beats_pca(digits_split, solver):
+    training, test = digits_split
+    settings = {"random_state": 0, "solver": solver}
+    start = DeepAutoencoderCompressor(8, **settings, max_iter=0).fit(training)
+    dae = DeepAutoencoderCompressor(8, **settings, max_iter=40).fit(training)
+    assert dae.n_iter_ == 40
+    assert dae.score(test) > 0.9 * start.score(test)
+
+
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "kfac", "adam", "lbfgs"])
+def test_cost_is_known_before_a_fit(digits, solver):
+    dae = DeepAutoencoderCompressor(8, solver=solver, max_iter=20, random_state=0)
+    cost = dae.fit_cost(digits)
+    assert not hasattr(dae, "theta_")
+    assert cost.n_parameters == dae.layout_for(64).n_parameters
+    assert cost.n_iter == 20
+    assert cost.seconds == 20 * cost.seconds_per_iteration > 0
+    assert cost.memory > 4 * cost.n_parameters
+    assert f"{cost.n_parameters:,} parameters" in str(cost)
+
+
+def test_asking_for_the_cost_draws_nothing_from_a_random_state(digits):
+    random_state = np.random.RandomState(0)
+    dae = DeepAutoencoderCompressor(4, max_iter=1, random_state=random_state)
+    dae.fit_cost(digits[:200])
+    assert random_state.randint(1000) == np.random.RandomState(0).randint(1000)
+
+
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "lbfgs"])
+def test_cost_is_known_where_nothing_is_left_to_improve(solver):
+    dae = DeepAutoencoderCompressor(
+        4, output_activation="relu", solver=solver, random_state=0
+    )
+    assert dae.fit_cost(np.zeros((50, 16))).seconds_per_iteration > 0
+
+
+def test_cost_grows_with_rows_but_its_memory_does_not(digits):
+    dae = DeepAutoencoderCompressor(8, solver="kfac-lbfgs", random_state=0)
+    few, many = (dae.fit_cost(np.tile(digits, (n, 1))) for n in (1, 40))
+    assert many.memory == few.memory
+    assert many.seconds > 3 * few.seconds
+
+
+def test_rbms_may_start_the_hidden_layers_beside_a_linear_path(digits):
+    settings = {
+        "n_components": 4,
+        "hidden_layer_sizes": (20, 10),
+        "activation": "logistic",
+        "pretraining": "rbm",
+        "pretrain_epochs": 2,
+        "random_state": 0,
+    }
+    dae = DeepAutoencoderCompressor(**settings, max_iter=0).fit(digits)
+    assert [len(errors) for errors in dae.pretraining_errors_] == [2, 2]
+    # 64 -> 20 -> 10 -> 4 -> 10 -> 20 -> 64
+    assert_array_equal(dae.coefs_[1], dae.coefs_[4].T)
+    linear = DeepAutoencoderCompressor(4, max_iter=0, random_state=0).fit(digits)
+    assert_allclose(dae.score(digits), linear.score(digits), rtol=1e-5)
+    assert dae.set_params(max_iter=30).fit(digits).score(digits) > linear.score(digits)
