@@ -24,8 +24,11 @@ from sklearn_dae.training import Problem
 #: rows; from so many pixels on, more: larger networks overfit sooner.
 _GUESS, _MANY_PIXELS = 1 / 8, 784
 
-#: Multiples of the guess that are tried, in turn, until one is better than the start.
+#: Multiples of the guess that are tried in turn, until one is clearly better than the
+#: start, and by how many standard errors. Where none is, the heaviest is taken that is
+#: hardly worse than the best: few rows may miss those that overfitting hurts.
 _MULTIPLES = (1, 4, 16)
+_CLEARLY, _HARDLY = 2.0, 1.0
 
 #: Fewest rows that can tell, most rows that leave a doubt, and the fraction held out.
 _FEWEST_ROWS, _MOST_ROWS, _HELD_OUT = 50, 10_000, 0.2
@@ -52,7 +55,8 @@ def try_alpha(
 
     Each multiple is given a short training on some of the rows, always with the same
     random numbers. It is the same multiple, not the same penalty, that all rows need:
-    the guess falls as rows grow.
+    the guess falls as rows grow. In doubt it is the heaviest within a standard error of
+    the best, a rule of Breiman et al. for trees.
 
     Parameters
     ----------
@@ -75,6 +79,11 @@ def try_alpha(
     -------
     float
         One of 1, 4 and 16; 1 where there are too few rows, or iterations, to tell.
+
+    References
+    ----------
+    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and
+    Regression Trees. Wadsworth.
     """
     n_rows = training.n_rows
     if not _FEWEST_ROWS <= n_rows <= _MOST_ROWS:
@@ -93,24 +102,27 @@ def try_alpha(
     start = random_parameters(layout, np.random.RandomState(0))
     start_as_pca(start, layout, pca)
     of_start = _errors(start, held_out, layout, n_refining)
-    best, lowest = 1.0, math.inf
+    errors = []
     for multiple in _MULTIPLES:
         tried = Problem(kept, layout, replace(objective, alpha=multiple * guess))
         progress, outcome = fine_tune(tried, start, None, settings, lambda _: False)
         if outcome.interrupted:
             raise KeyboardInterrupt
-        errors = _errors(progress.best_theta, held_out, layout, n_refining)
-        if errors.mean() < lowest:
-            best, lowest = multiple, errors.mean()
-        if _are_clear(of_start - errors):
-            break
-    return best
+        errors.append(_errors(progress.best_theta, held_out, layout, n_refining))
+        if _is_above_zero(of_start - errors[-1], _CLEARLY):
+            return multiple
+    best = min(errors, key=np.mean)
+    return max(
+        multiple
+        for multiple, of_this in zip(_MULTIPLES, errors, strict=True)
+        if not _is_above_zero(of_this - best, _HARDLY)
+    )
 
 
-def _are_clear(gains: np.ndarray) -> bool:
-    """Whether the mean is above zero by a standard error, and most gains are."""
-    standard_error = gains.std() / math.sqrt(len(gains))
-    return bool(gains.mean() > standard_error and np.median(gains) > 0)
+def _is_above_zero(numbers: np.ndarray, n_standard_errors: float) -> bool:
+    """Whether the mean is, by more than so many of its standard errors."""
+    standard_error = numbers.std() / math.sqrt(len(numbers))
+    return bool(numbers.mean() > n_standard_errors * standard_error)
 
 
 def _errors(
