@@ -118,9 +118,9 @@ class DeepAutoencoderCompressor(
         eighth of the squared error that PCA leaves, times the values of a code, over
         the number of rows; above 784 pixels it grows with the root of their number.
         From 50 to 10,000 rows and from 12 iterations on, that is tried on a fifth of
-        the rows, held out of a training of a quarter of the iterations; where it makes
-        them no better than PCA does, 4 and 16 times as much is tried, too. Without a
-        linear path "auto" is 0.
+        the rows, held out of a training of a quarter of the iterations; where it does
+        not make them clearly better than PCA, 4 and 16 times as much is tried, too.
+        Without a linear path "auto" is 0.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
