@@ -47,7 +47,7 @@ def load(name):
 
 
 def load_whole(name):
-    """Training and held-out rows, in random order."""
+    """Training and held-out rows of a whole data set."""
     if name == "digits":
         return train_test_split(load_digits().data, test_size=0.2, random_state=0)
     if name == "photographs":

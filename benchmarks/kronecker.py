@@ -65,8 +65,8 @@ def fit(connection, solver, n_rows):
     rng = np.random.default_rng(0)
     X = np.empty((n_rows, 784), np.uint8)
     basis = rng.dirichlet(np.ones(20), 784).astype(np.float32).T
-    for part in np.array_split(X, 10):  # so as to take little memory beside X
-        part[...] = 255 * rng.random((len(part), 20), dtype=np.float32) @ basis
+    for start in range(0, n_rows, 1000):  # so as to take little memory beside X
+        X[start : start + 1000] = 255 * rng.random((1000, 20), dtype=np.float32) @ basis
     dae = DeepAutoencoderCompressor(
         N_COMPONENTS,
         hidden_layer_sizes=HIDDEN,
