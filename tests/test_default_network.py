@@ -13,6 +13,13 @@ from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._principal_axes import principal_axes
 
 
+def error_of_pca(n_components, training, test, high):
+    """Mean squared error of test images by PCA, clipped to the pixel range."""
+    pca = PCA(n_components).fit(training)
+    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, high)
+    return np.square(test - restored).sum(axis=1).mean()
+
+
 @pytest.mark.parametrize("n_components", [2, 5, 32])
 def test_it_starts_as_pca(digits, n_components):
     dae = DeepAutoencoderCompressor(n_components, max_iter=0, random_state=0)
@@ -31,10 +38,7 @@ def test_it_starts_as_pca(digits, n_components):
 def test_it_is_never_worse_than_pca(digits_split, n_components):
     training, test = digits_split
     dae = DeepAutoencoderCompressor(n_components, random_state=0).fit(training)
-    pca = PCA(n_components).fit(training)
-    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, 16)
-    pca_error = np.square(test - restored).sum(axis=1).mean()
-    assert -dae.score(test) < 0.75 * pca_error
+    assert -dae.score(test) < 0.75 * error_of_pca(n_components, training, test, 16)
 
 
 def test_principal_axes_of_wide_rows_are_close_to_exact_ones(rng):
@@ -96,9 +100,7 @@ def test_few_patches_of_a_photograph_are_not_learned_by_heart(n_rows, n_componen
     settings = {"max_iter": 40, "random_state": 0}
     light = DeepAutoencoderCompressor(n_components, alpha=guess, **settings)
     dae = DeepAutoencoderCompressor(n_components, **settings).fit(training)
-    pca = PCA(n_components).fit(training)
-    restored = np.clip(pca.inverse_transform(pca.transform(test)), 0, 255)
-    error = np.square(test - restored).sum(axis=1).mean()
+    error = error_of_pca(n_components, training, test, 255)
     assert -dae.score(test) < error < -light.fit(training).score(test)
 
 
