@@ -9,7 +9,7 @@ a sum, so the converted data never exist all at once.
 import operator
 from collections.abc import Callable, Iterator
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from sklearn_dae._threads import lanes, map_in_lanes
 #: Rows in one block. Large enough that matrix products run at full speed,
 #: small enough that the activations of a block stay near the processor.
 BLOCK_ROWS = 640
+
+
+Result = TypeVar("Result")
 
 
 class RowBlocks:
@@ -122,18 +125,18 @@ class RowBlocks:
 
         return reduce(_add, map_in_lanes(go_along, lanes(self.n_rows)))
 
-    def sum_lanes(
-        self, function: Callable[[Iterator[np.ndarray]], tuple]
-    ) -> tuple[Any, ...]:
-        """Sum ``function(blocks)`` over lanes; it is given all the blocks of a lane.
+    def map_lanes(
+        self, function: Callable[[Iterator[np.ndarray]], Result]
+    ) -> list[Result]:
+        """Apply a function to lanes; it is given all the blocks of one.
 
         For sums over large arrays, which it is cheaper to add to in place.
         """
 
-        def go_along(lane: slice) -> tuple:
+        def go_along(lane: slice) -> Result:
             return function(block for _, block in self._blocks(lane))
 
-        return reduce(_add, map_in_lanes(go_along, lanes(self.n_rows)))
+        return map_in_lanes(go_along, lanes(self.n_rows))
 
 
 def _add(total: tuple, part: tuple) -> tuple:

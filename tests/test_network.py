@@ -139,6 +139,21 @@ def test_penalties_add_what_their_formulas_say(rng):
     assert_allclose(with_sparsity - plain, 0.5 * divergence.sum())
 
 
+def test_weights_are_what_neither_biases_nor_the_linear_path_are():
+    layout = Layout.autoencoder([6, 5, 2], code="identity", linear_path=True)
+    expected = np.zeros(layout.n_parameters, bool)
+    for layer, parameters in zip(layout.layers, layout.split(expected), strict=True):
+        parameters[: layer.n_below] = True
+    assert 0 < expected.sum() < len(expected)
+    for width in (1, 7, 1000):
+        found = np.zeros_like(expected)
+        for start in range(0, len(found), width):
+            for part in layout.weights_within(slice(start, start + width)):
+                assert start <= part.start < part.stop <= start + width
+                found[part] = True
+        assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("hidden", UNITS)
 def test_float32_agrees_with_float64(rng, hidden):
     layout = Layout.autoencoder([20, 30, 5], hidden=hidden)

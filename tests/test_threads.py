@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sklearn_dae._threads import (
     N_LANES,
     lanes,
     map_in_lanes,
+    map_slabs,
     multiply,
     one_blas_thread,
 )
@@ -154,6 +156,21 @@ def test_error_state_of_numpy_holds_in_every_lane():
     with np.errstate(over="ignore"):
         results = map_in_lanes(lambda x: np.float32(x) * np.float32(1e38), [100.0] * 2)
     assert np.isinf(results).all()
+
+
+def test_ufuncs_have_small_buffers_in_lanes_and_nowhere_else():
+    before = np.getbufsize()
+    assert set(map_in_lanes(lambda _: np.getbufsize(), [0, 1])) == {512}
+    assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("n", [1, 1000, 1_000_003])
+def test_slabs_cover_everything_once_in_order(n):
+    parts = map_slabs(lambda slab: slab, n)
+    assert parts[0].start == 0
+    assert parts[-1].stop == n
+    assert all(a.stop == b.start for a, b in pairwise(parts))
+    assert all(part.start < part.stop for part in parts)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

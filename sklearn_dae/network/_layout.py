@@ -1,5 +1,6 @@
 """Where each layer lives in the flat parameter vector."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -130,6 +131,16 @@ class Layout:
             views.append(theta[start:stop].reshape(layer.n_in + 1, layer.n_out))
             start = stop
         return views
+
+    def weights_within(self, part: slice) -> Iterator[slice]:
+        """Find the weights in a part of the vector; biases and linear path are none."""
+        start = 0
+        for layer in self.layers:
+            first = max(part.start, start)
+            last = min(part.stop, start + layer.n_below * layer.n_out)
+            if first < last:
+                yield slice(first, last)
+            start += layer.n_parameters
 
     def __str__(self) -> str:
         sizes = "-".join(str(n) for n in (self.layers[0].n_in, *self.widths))

@@ -34,7 +34,7 @@ def log_loss(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
     z *= 0.5
     z += 0.5
     z -= x
-    return float(terms.sum(dtype=np.float64))
+    return _total(terms.sum(axis=1))
 
 
 def squared_error(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
@@ -45,20 +45,25 @@ def squared_error(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float
     that it has a slope back.
     """
     if unit == "clipped":
-        below, above = x <= 0, x >= 1
         z -= x
-        np.maximum(z, 0, out=z, where=below)
-        np.minimum(z, 0, out=z, where=above)
-        loss = float(np.square(z).sum(dtype=np.float64))
+        counts = (z >= 0) | (x > 0)
+        counts &= (z <= 0) | (x < 1)
+        z *= counts
+        loss = _total(np.einsum("ij,ij->i", z, z))
         z *= 2
         return loss
     UNITS[unit].activate(z)
     output = z.copy()
     z -= x
-    loss = float(np.square(z).sum(dtype=np.float64))
+    loss = _total(np.einsum("ij,ij->i", z, z))
     z *= 2
     UNITS[unit].backpropagate(output, z)
     return loss
+
+
+def _total(losses: np.ndarray) -> float:
+    """Add up the losses of rows in double precision."""
+    return float(losses.sum(dtype=np.float64))
 
 
 def sampled_log_loss(z: np.ndarray, unit: str, rng: np.random.Generator) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_dae._threads import map_slabs
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network._backward import backward_pass
 from sklearn_dae.network._forward import forward, forward_pass
@@ -101,14 +102,27 @@ def loss_and_gradient(
     blocks = RowBlocks.of(X)
     n_rows = blocks.n_rows
     penalty, slopes = _sparsity_penalty(theta, blocks, layout, objective)
-    loss, gradient = blocks.sum_lanes(
+    sums = blocks.map_lanes(
         lambda lane: _sums(theta, lane, layout, objective.loss, slopes)
     )
-    gradient /= n_rows
-    loss = loss / n_rows + penalty
-    if objective.alpha:
-        loss += _add_l2_penalty(theta, gradient, layout, objective.alpha)
-    return loss, gradient
+    loss = sum(total for total, _ in sums) / n_rows
+    gradient, *others = (gradient for _, gradient in sums)
+    alpha = objective.alpha
+
+    def put_together(slab: slice) -> float:
+        """Make a slab of the gradient of the lanes'; return its squared weights."""
+        for other in others:
+            gradient[slab] += other[slab]
+        gradient[slab] /= n_rows
+        squares = 0.0
+        if alpha:
+            for part in layout.weights_within(slab):
+                gradient[part] += alpha * theta[part]
+                squares += float(theta[part] @ theta[part])
+        return squares
+
+    squares = sum(map_slabs(put_together, len(gradient)))
+    return loss + penalty + alpha / 2 * squares, gradient
 
 
 def reconstruction_loss(
@@ -184,19 +198,6 @@ def _sums(
             else:
                 gradients[index] += inputs[index].T @ signal
     return total, gradient
-
-
-def _add_l2_penalty(
-    theta: np.ndarray, gradient: np.ndarray, layout: Layout, alpha: float
-) -> float:
-    """Add the gradient of the L2 penalty in place; return the penalty."""
-    penalty = 0.0
-    views = zip(layout.layers, layout.split(theta), layout.split(gradient), strict=True)
-    for layer, parameters, gradients in views:
-        weights = parameters[: layer.n_below]
-        gradients[: layer.n_below] += alpha * weights
-        penalty += 0.5 * alpha * float(np.square(weights).sum(dtype=np.float64))
-    return penalty
 
 
 def _sparsity_penalty(

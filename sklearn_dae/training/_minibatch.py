@@ -5,20 +5,16 @@ cosine from its initial value to zero over the epochs.
 """
 
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from sklearn_dae._threads import lanes, map_in_lanes, one_blas_thread
+from sklearn_dae._threads import lanes, map_in_lanes, map_slabs, one_blas_thread
 from sklearn_dae.network import Blocks
 from sklearn_dae.training._kronecker import Preconditioner
 from sklearn_dae.training._outcome import Outcome
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
-
-#: Parameters that are moved together.
-_SLAB = 32768
 
 #: An epoch whose mean objective is above the lowest before by this factor is undone.
 _RISE = 1.5
@@ -226,7 +222,7 @@ class KroneckerStep:
             v -= d
             theta[part] += v
 
-        _for_slabs(move, len(theta))
+        map_slabs(move, len(theta))
 
     def start_again(self) -> None:
         self._velocity[...] = 0
@@ -310,7 +306,7 @@ class AdamStep:
             g *= rate
             theta[part] -= g
 
-        _for_slabs(move, len(theta))
+        map_slabs(move, len(theta))
 
     def start_again(self) -> None:
         self._mean[...] = 0
@@ -325,13 +321,3 @@ def _dot(a: np.ndarray, b: np.ndarray) -> float:
     """Product of two long vectors, in lanes."""
     products = map_in_lanes(lambda part: np.dot(a[part], b[part]), lanes(len(a)))
     return float(sum(products))
-
-
-def _for_slabs(move: Callable[[slice], None], n: int) -> None:
-    """Call ``move`` for parts of ``range(n)`` that stay in cache, in lanes."""
-
-    def go_along(lane: slice) -> None:
-        for start in range(lane.start, lane.stop, _SLAB):
-            move(slice(start, min(start + _SLAB, lane.stop)))
-
-    map_in_lanes(go_along, lanes(n))
