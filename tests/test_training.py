@@ -271,8 +271,57 @@ def test_an_epoch_that_makes_things_worse_is_undone(problem, rng):
     assert n_batches < restarts[0] < 2 * n_batches
     assert_array_equal(progress.best_theta, start)
     assert progress.loss_curve[1] > 1.5 * progress.loss_curve[0]
-    # The cosine of the third epoch, from half the rate on.
-    assert rates[restarts[0]] == pytest.approx(0.5 * 0.5 * (1 + np.cos(2 * np.pi / 3)))
+    # The rate follows its cosine as if nothing had happened.
+    assert rates[restarts[0]] == pytest.approx(0.5 * (1 + np.cos(2 * np.pi / 3)))
+
+
+def test_an_epoch_that_goes_astray_at_its_end_is_undone_too(problem, rng):
+    theta = _random_theta(LAYOUT, rng)
+    restarts = []
+
+    class Stumbler:
+        """Goes astray in the last step of the first epoch; stays where it is after."""
+
+        n_steps = 0
+
+        def __call__(self, theta, loss, gradient, batch, rate):
+            self.n_steps += 1
+            theta -= 1e-4 * gradient
+            if self.n_steps == n_batches:
+                theta += 100
+
+        def start_again(self):
+            restarts.append(self.n_steps)
+
+    n_batches = count_batches(problem.rows.n_rows, 200)
+    progress = Progress(theta)
+    minimize_minibatch(
+        problem,
+        theta,
+        progress,
+        Stumbler(),
+        max_iter=3,
+        batch_size=200,
+        learning_rate=1.0,
+        rng=np.random.default_rng(0),
+    )
+    assert restarts == [n_batches]
+    assert_allclose(progress.best_theta, theta, atol=0.1)
+    assert progress.loss_curve[2] < 1.01 * progress.loss_curve[0]
+
+
+@pytest.mark.parametrize("make", [AdamStep, KroneckerStep])
+def test_after_going_astray_a_step_is_shorter(problem, rng, make):
+    theta = _random_theta(LAYOUT, rng)
+    loss, gradient = problem.loss_and_gradient(theta)
+    step = make(len(theta))
+    lengths = []
+    for _ in range(2):
+        moved = theta.copy()
+        step(moved, loss, gradient.copy(), problem, 1e-3)
+        lengths.append(np.linalg.norm(moved - theta))
+        step.start_again()
+    assert 0 < lengths[1] < 0.8 * lengths[0]
 
 
 def test_adam_is_that_of_scikit_learn(rng):

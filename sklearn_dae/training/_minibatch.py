@@ -19,6 +19,9 @@ from sklearn_dae.training._progress import Progress
 #: An epoch whose mean objective is above the lowest before by this factor is undone.
 _RISE = 1.5
 
+#: What damping is multiplied by where the curvature has promised too much.
+_MORE_DAMPING = 3.0
+
 #: Most rows that the objective at the start is measured on.
 _START_ROWS = 1000
 
@@ -43,7 +46,7 @@ class Step(Protocol):
         """
 
     def start_again(self) -> None:
-        """Forget the direction of the last steps."""
+        """Forget the last steps, which led astray, and take safer ones from now on."""
 
 
 def minimize_minibatch(
@@ -60,7 +63,8 @@ def minimize_minibatch(
     """Minimise over mini-batches, reporting every epoch to ``progress``.
 
     Where the objective rises instead, the parameters go back to those after the epoch
-    in which it was lowest, or to the start, and the rate is halved from there on.
+    in which it was lowest, or to the start, and steps are safer from there on. If that
+    epoch has left them worse than it was on the whole, they go back to where it began.
 
     Parameters
     ----------
@@ -93,13 +97,14 @@ def minimize_minibatch(
     n_batches = count_batches(n_rows, batch_size)
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
     theta = theta.copy()
-    best_theta = theta.copy()
     n_evaluations = n_undone = 0
     try:
         with one_blas_thread():
             start = problem.take(_spread(n_rows, _START_ROWS))
             lowest, _ = start.loss_and_gradient(theta)
             is_estimate = start.rows.n_rows < n_rows
+            best_theta = theta.copy()
+            before = best_theta, lowest, is_estimate
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)
                 total, n_seen = 0.0, 0
@@ -108,6 +113,8 @@ def minimize_minibatch(
                     batch = problem.take(rows)
                     loss, gradient = batch.loss_and_gradient(theta)
                     n_evaluations += 1
+                    if number == 0:
+                        of_best = loss
                     total += loss * len(rows)
                     n_seen += len(rows)
                     if is_estimate and total > _RISE * lowest * n_rows:
@@ -116,8 +123,10 @@ def minimize_minibatch(
                         lowest, is_estimate = max(lowest, start_loss), False
                     if total > _RISE * lowest * n_rows:
                         n_undone += 1
+                        if of_best > _RISE * lowest:
+                            # The epoch before went astray, unnoticed, at its end.
+                            best_theta, lowest, is_estimate = before
                         theta = best_theta.copy()
-                        learning_rate *= 0.5
                         step.start_again()
                         break
                     done = (epoch + number / n_batches) / max_iter
@@ -126,6 +135,7 @@ def minimize_minibatch(
                 mean = total / n_seen
                 reached = theta.copy()
                 if mean <= lowest:
+                    before = best_theta, lowest, is_estimate
                     best_theta, lowest, is_estimate = reached, mean, False
                 stop_reason = progress.update(reached, mean)
                 if stop_reason is not None:
@@ -226,6 +236,9 @@ class KroneckerStep:
 
     def start_again(self) -> None:
         self._velocity[...] = 0
+        self._factors = []
+        self._n_steps = 0
+        self._damping *= _MORE_DAMPING
 
     def _renew(self, theta: np.ndarray, batch: Problem) -> None:
         """Look at the curvature of a batch, and average it with those before."""
@@ -276,6 +289,7 @@ class AdamStep:
         self._square = np.zeros(n_parameters, np.float32)
         self._betas = beta_1, beta_2
         self._epsilon = epsilon
+        self._caution = 1.0
         self._n_steps = 0
 
     def __call__(
@@ -288,7 +302,8 @@ class AdamStep:
     ) -> None:
         self._n_steps += 1
         beta_1, beta_2 = self._betas
-        rate *= math.sqrt(1 - beta_2**self._n_steps) / (1 - beta_1**self._n_steps)
+        rate *= self._caution * math.sqrt(1 - beta_2**self._n_steps)
+        rate /= 1 - beta_1**self._n_steps
         epsilon = self._epsilon
         mean, square = self._mean, self._square
 
@@ -310,6 +325,7 @@ class AdamStep:
 
     def start_again(self) -> None:
         self._mean[...] = 0
+        self._caution *= 0.5
 
 
 def _spread(n_rows: int, most: int) -> np.ndarray:
