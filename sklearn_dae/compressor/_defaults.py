@@ -12,8 +12,9 @@ PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
 FEWEST_UNITS = (400, 200)
 MOST_UNITS = (2000, 1000)
 
-#: Most rows that all together are better than mini-batches of them.
-MOST_FULL_BATCH_ROWS = 300
+#: Rows in a mini-batch: a tenth of all, but at least these, or half of all if that is
+#: less, and at most those.
+FEWEST_BATCH_ROWS, MOST_BATCH_ROWS = 100, 1000
 
 
 def choose_layout(p: Any, n_features: int) -> Layout:
@@ -43,11 +44,15 @@ def choose_layout(p: Any, n_features: int) -> Layout:
     )
 
 
-def choose_solver(p: Any, n_rows: int) -> str:
-    """Choose how to fine-tune on so many rows."""
-    if p.solver != "auto":
-        return p.solver
-    return "kfac-lbfgs" if n_rows <= MOST_FULL_BATCH_ROWS else "kfac"
+def choose_solver(p: Any) -> str:
+    """Choose how to fine-tune."""
+    return "kfac" if p.solver == "auto" else p.solver
+
+
+def choose_batch_size(n_rows: int) -> int:
+    """Choose the rows in a mini-batch: of few the gradient is noisy, of many rare."""
+    fewest = min(FEWEST_BATCH_ROWS, max(1, n_rows // 2))
+    return min(MOST_BATCH_ROWS, max(fewest, n_rows // 10))
 
 
 def choose_settings(p: Any, solver: str, n_rows: int, seed: int) -> Settings:
@@ -64,7 +69,7 @@ def choose_settings(p: Any, solver: str, n_rows: int, seed: int) -> Settings:
         tol=p.tol,
         n_iter_no_change=p.n_iter_no_change,
         learning_rate=chosen(p.learning_rate_init, defaults.learning_rate),
-        batch_size=chosen(p.batch_size, max(1, min(1000, n_rows // 10))),
+        batch_size=chosen(p.batch_size, choose_batch_size(n_rows)),
         damping=chosen(p.damping, defaults.damping),
         max_change=MAX_CHANGE[p.loss],
         seed=seed,

@@ -117,9 +117,10 @@ class DeepAutoencoderCompressor(
         the linear path aside, is added to the mean cost of an image. "auto" is an
         eighth of the squared error that PCA leaves, times the values of a code, over
         the number of rows; above 784 pixels it grows with the root of their number.
-        From 50 to 10,000 rows and from 12 iterations on, that is tried on a fifth of
-        the rows, held out of a training of a quarter of the iterations; where it does
-        not make them clearly better than PCA, 4 and 16 times as much is tried, too.
+        From 20 to 10,000 rows and from 12 iterations on, that is tried on a fifth of
+        the rows, up to 300 rows on each fifth in turn, held out of a training of a
+        quarter of the iterations; where it does not make them clearly better than PCA,
+        8 and 64 times as much is tried, too.
         Without a linear path "auto" is 0.
 
     sparsity : float, default=0.0
@@ -154,7 +155,7 @@ class DeepAutoencoderCompressor(
         - "adam": Adam on mini-batches.
         - "lbfgs": SciPy's L-BFGS over all rows, in the parameters themselves.
 
-        "auto" is "kfac-lbfgs" up to 300 training rows, "kfac" for more.
+        "auto" is "kfac".
 
     max_iter : int, default=None
         Most iterations of L-BFGS, or epochs of a mini-batch solver. By default 200
@@ -170,8 +171,8 @@ class DeepAutoencoderCompressor(
         below this fraction of the validation loss are no improvement.
 
     batch_size : int or "auto", default="auto"
-        Rows in a mini-batch of fine-tuning. "auto" is 1,000, or a tenth of the
-        rows if that is less.
+        Rows in a mini-batch of fine-tuning. "auto" is a tenth of the rows, but at
+        least 100, or half of them if that is less, and at most 1,000.
 
     learning_rate_init : float or "auto", default="auto"
         Initial learning rate of a mini-batch solver, which falls to zero along half
@@ -539,7 +540,7 @@ class DeepAutoencoderCompressor(
             return self.alpha
         if pca is None or not self.layout_.has_linear_path:
             return 0.0
-        solver = choose_solver(self, training.n_rows)
+        solver = choose_solver(self)
         multiple = try_alpha(
             training,
             self.layout_,
@@ -563,7 +564,7 @@ class DeepAutoencoderCompressor(
         """Set what fine-tuning arrives at; return whether the user interrupted it."""
         problem = self._problem(training)
         seed = rng.randint(np.iinfo(np.int32).max)
-        self.solver_ = choose_solver(self, training.n_rows)
+        self.solver_ = choose_solver(self)
         settings = choose_settings(self, self.solver_, training.n_rows, seed)
         stage = context.subcontext("fine-tune", max_subtasks=settings.max_iter)
         stage.call_on_fit_task_begin(estimator=self, X=training.X)
@@ -674,7 +675,7 @@ class DeepAutoencoderCompressor(
         training, _ = trial._split(X, rng)
         trial.alpha_ = 0.0 if isinstance(trial.alpha, str) else trial.alpha
         theta = random_parameters(trial.layout_, rng)
-        solver = choose_solver(trial, training.n_rows)
+        solver = choose_solver(trial)
         settings = choose_settings(trial, solver, training.n_rows, seed=0)
         return measure_cost(trial._problem(training), theta, settings)
 

@@ -27,11 +27,14 @@ _GUESS, _MANY_PIXELS = 1 / 8, 784
 #: Multiples of the guess that are tried in turn, until one is clearly better than the
 #: start, and by how many standard errors. Where none is, the heaviest is taken that is
 #: hardly worse than the best: few rows may miss those that overfitting hurts.
-_MULTIPLES = (1, 4, 16)
+_MULTIPLES = (1, 8, 64)
 _CLEARLY, _HARDLY = 2.0, 1.0
 
-#: Fewest rows that can tell, most rows that leave a doubt, and the fraction held out.
-_FEWEST_ROWS, _MOST_ROWS, _HELD_OUT = 50, 10_000, 0.2
+#: Fewest rows that can tell, and most that leave a doubt.
+_FEWEST_ROWS, _MOST_ROWS = 20, 10_000
+
+#: Parts that rows are cut into, one of them held out; of few rows each in its turn.
+_PARTS, _FEW_ROWS = 5, 300
 
 #: Iterations of a fit over those of a trial, and fewest of a trial.
 _SHARE, _FEWEST_ITER = 4, 3
@@ -78,7 +81,7 @@ def try_alpha(
     Returns
     -------
     float
-        One of 1, 4 and 16; 1 where there are too few rows, or iterations, to tell.
+        One of 1, 8 and 64; 1 where there are too few rows, or iterations, to tell.
 
     References
     ----------
@@ -88,53 +91,80 @@ def try_alpha(
     n_rows = training.n_rows
     if not _FEWEST_ROWS <= n_rows <= _MOST_ROWS:
         return 1.0
-    order = np.random.default_rng(0).permutation(n_rows)
-    held_out, kept = (
-        training.take(np.sort(part))
-        for part in np.split(order, [round(_HELD_OUT * n_rows)])
-    )
-    settings = settings_for(kept.n_rows)
-    settings = replace(settings, max_iter=settings.max_iter // _SHARE)
-    if settings.max_iter < _FEWEST_ITER:
+    if settings_for(n_rows).max_iter // _SHARE < _FEWEST_ITER:
         return 1.0
-    pca = principal_axes(kept, layout.widths[layout.encoder[-1]])
-    guess = guess_alpha(pca, kept.n_rows)
-    start = random_parameters(layout, np.random.RandomState(0))
-    start_as_pca(start, layout, pca)
-    of_start = _errors(start, held_out, layout, n_refining)
-    errors = []
+    parts = np.array_split(np.random.default_rng(0).permutation(n_rows), _PARTS)
+    folds = [
+        _Fold(training, part, layout, objective, settings_for, n_refining)
+        for part in parts[: _PARTS if n_rows <= _FEW_ROWS else 1]
+    ]
+    of_start = np.concatenate([fold.errors_at_start() for fold in folds])
+    tried = []
     for multiple in _MULTIPLES:
-        tried = Problem(kept, layout, replace(objective, alpha=multiple * guess))
-        progress, outcome = fine_tune(tried, start, None, settings, lambda _: False)
-        if outcome.interrupted:
-            raise KeyboardInterrupt
-        errors.append(_errors(progress.best_theta, held_out, layout, n_refining))
-        if _is_above_zero(of_start - errors[-1], _CLEARLY):
+        errors = np.concatenate([fold.errors(multiple) for fold in folds])
+        if _is_above_zero(of_start - errors, _CLEARLY):
             return multiple
-    best = min(errors, key=np.mean)
+        tried.append(errors)
+    best = min(tried, key=np.mean)
     return max(
         multiple
-        for multiple, of_this in zip(_MULTIPLES, errors, strict=True)
-        if not _is_above_zero(of_this - best, _HARDLY)
+        for multiple, errors in zip(_MULTIPLES, tried, strict=True)
+        if not _is_above_zero(errors - best, _HARDLY)
     )
+
+
+class _Fold:
+    """Rows to train on, and those held out; see `try_alpha` for the parameters."""
+
+    def __init__(
+        self,
+        rows: RowBlocks,
+        held_out: np.ndarray,
+        layout: Layout,
+        objective: Objective,
+        settings_for: Callable[[int], Settings],
+        n_refining: int,
+    ) -> None:
+        self._held_out = rows.take(np.sort(held_out))
+        self._kept = rows.take(np.setdiff1d(np.arange(rows.n_rows), held_out))
+        self._layout, self._objective = layout, objective
+        settings = settings_for(self._kept.n_rows)
+        self._settings = replace(settings, max_iter=settings.max_iter // _SHARE)
+        self._n_refining = n_refining
+        pca = principal_axes(self._kept, layout.widths[layout.encoder[-1]])
+        self._guess = guess_alpha(pca, self._kept.n_rows)
+        self._start = random_parameters(layout, np.random.RandomState(0))
+        start_as_pca(self._start, layout, pca)
+
+    def errors_at_start(self) -> np.ndarray:
+        """Squared error of each row held out, restored as by PCA."""
+        return self._errors(self._start)
+
+    def errors(self, multiple: float) -> np.ndarray:
+        """Squared error of each row held out, after training with a penalty."""
+        objective = replace(self._objective, alpha=multiple * self._guess)
+        problem = Problem(self._kept, self._layout, objective)
+        progress, outcome = fine_tune(
+            problem, self._start, None, self._settings, lambda _: False
+        )
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        return self._errors(progress.best_theta)
+
+    def _errors(self, theta: np.ndarray) -> np.ndarray:
+        layout = self._layout
+
+        def errors(x: np.ndarray) -> np.ndarray:
+            codes = propagate(theta, x, layout, layout.encoder)
+            codes = refine_codes(theta, codes, x, layout, self._n_refining)
+            restored = propagate(theta, codes, layout, layout.decoder)
+            return np.square(restored - x).sum(axis=1, dtype=np.float64)
+
+        with one_blas_thread():
+            return self._held_out.map(errors)
 
 
 def _is_above_zero(numbers: np.ndarray, n_standard_errors: float) -> bool:
     """Whether the mean is, by more than so many of its standard errors."""
     standard_error = numbers.std() / math.sqrt(len(numbers))
     return bool(numbers.mean() > n_standard_errors * standard_error)
-
-
-def _errors(
-    theta: np.ndarray, rows: RowBlocks, layout: Layout, n_iter: int
-) -> np.ndarray:
-    """Squared error of each row, restored from a refined code."""
-
-    def errors(x: np.ndarray) -> np.ndarray:
-        codes = propagate(theta, x, layout, layout.encoder)
-        codes = refine_codes(theta, codes, x, layout, n_iter)
-        restored = propagate(theta, codes, layout, layout.decoder)
-        return np.square(restored - x).sum(axis=1, dtype=np.float64)
-
-    with one_blas_thread():
-        return rows.map(errors)
