@@ -5,7 +5,7 @@ cosine from its initial value to zero over the epochs.
 """
 
 import math
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -47,6 +47,17 @@ class Step(Protocol):
 
     def start_again(self) -> None:
         """Forget the last steps, which led astray, and take safer ones from now on."""
+
+
+class _Place(NamedTuple):
+    """Parameters to go back to, and what the objective was on the way there.
+
+    ``is_estimate`` tells that the latter is of some of the rows.
+    """
+
+    theta: np.ndarray
+    loss: float
+    is_estimate: bool
 
 
 def minimize_minibatch(
@@ -101,32 +112,33 @@ def minimize_minibatch(
     try:
         with one_blas_thread():
             start = problem.take(_spread(n_rows, _START_ROWS))
-            lowest, _ = start.loss_and_gradient(theta)
+            loss, _ = start.loss_and_gradient(theta)
             is_estimate = start.rows.n_rows < n_rows
-            best_theta = theta.copy()
-            before = best_theta, lowest, is_estimate
+            best = before = _Place(theta.copy(), loss, is_estimate)
+            is_at_best = True
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)
-                total, n_seen = 0.0, 0
+                total, n_seen, undone = 0.0, 0, False
                 for number in range(n_batches):
                     rows = np.sort(order[ends[number] : ends[number + 1]])
                     batch = problem.take(rows)
                     loss, gradient = batch.loss_and_gradient(theta)
                     n_evaluations += 1
                     if number == 0:
-                        of_best = loss
+                        first_loss = loss
                     total += loss * len(rows)
                     n_seen += len(rows)
-                    if is_estimate and total > _RISE * lowest * n_rows:
+                    if best.is_estimate and total > _RISE * best.loss * n_rows:
                         # Are these rows harder than those that were looked at?
-                        start_loss, _ = problem.loss_and_gradient(best_theta)
-                        lowest, is_estimate = max(lowest, start_loss), False
-                    if total > _RISE * lowest * n_rows:
+                        start_loss, _ = problem.loss_and_gradient(best.theta)
+                        best = _Place(best.theta, max(best.loss, start_loss), False)
+                    if total > _RISE * best.loss * n_rows:
                         n_undone += 1
-                        if of_best > _RISE * lowest:
+                        if is_at_best and first_loss > _RISE * best.loss:
                             # The epoch before went astray, unnoticed, at its end.
-                            best_theta, lowest, is_estimate = before
-                        theta = best_theta.copy()
+                            best = before
+                        theta = best.theta.copy()
+                        undone = is_at_best = True
                         step.start_again()
                         break
                     done = (epoch + number / n_batches) / max_iter
@@ -134,17 +146,16 @@ def minimize_minibatch(
                     step(theta, loss, gradient, batch, rate)
                 mean = total / n_seen
                 reached = theta.copy()
-                if mean <= lowest:
-                    before = best_theta, lowest, is_estimate
-                    best_theta, lowest, is_estimate = reached, mean, False
+                if not undone and (is_at_best := mean <= best.loss):
+                    before, best = best, _Place(reached, mean, False)
                 stop_reason = progress.update(reached, mean)
                 if stop_reason is not None:
                     return Outcome(stop_reason, n_evaluations, False)
     except KeyboardInterrupt:
         message = f"STOP: interrupted after {progress.n_iter} iterations"
         return Outcome(message, n_evaluations, True)
-    undone = f", {n_undone} of them undone" if n_undone else ""
-    return Outcome(f"STOP: all of {max_iter} epochs{undone}", n_evaluations, False)
+    of_them = f", {n_undone} of them undone" if n_undone else ""
+    return Outcome(f"STOP: all of {max_iter} epochs{of_them}", n_evaluations, False)
 
 
 def count_batches(n_rows: int, batch_size: int) -> int:
