@@ -33,13 +33,13 @@ from benchmarks.against_pca import error
 from benchmarks.rbms import LOGISTIC
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.compressor import _estimator
+from sklearn_dae.compressor._defaults import choose_batch_size
 from sklearn_dae.compressor._fine_tuning import Settings
 from sklearn_dae.datasets import jitter, load_mnist
 from sklearn_dae.datasets._image_set import shape_of_row
 from sklearn_dae.network import LOSSES
 from sklearn_dae.network._backward import backward_pass
 from sklearn_dae.network._forward import forward_pass
-from sklearn_dae.network._objective import _add_l2_penalty
 from sklearn_dae.training import Problem, Step
 
 
@@ -95,8 +95,12 @@ class NoisyProblem(Problem):
 
         loss, gradient = self.rows.sum(sums, with_start=True)
         gradient /= self.rows.n_rows
-        penalty = _add_l2_penalty(theta, gradient, layout, objective.alpha)
-        return loss / self.rows.n_rows + penalty, gradient
+        loss /= self.rows.n_rows
+        for part in layout.weights_within(slice(0, len(theta))):
+            weights = theta[part]
+            gradient[part] += objective.alpha * weights
+            loss += objective.alpha / 2 * float(weights @ weights)
+        return loss, gradient
 
 
 class AveragedStep:
@@ -139,7 +143,7 @@ def fit(
         copies = (jitter(X, shape, random_state=number) for number in range(n_copies))
         dae.set_params(
             max_iter=dae.max_iter // (1 + n_copies),
-            batch_size=min(1000, len(X) // 10),  # that of the images alone
+            batch_size=choose_batch_size(len(X)),  # that of the images alone
         )
         X = np.concatenate([X, *copies])
     steps = []
@@ -173,7 +177,7 @@ def guessed_alpha(n_components, X):
 
 def variants(n_rows):
     """Name each change: of settings, and of what settings do not reach."""
-    batch_size = min(1000, n_rows // 10)
+    batch_size = choose_batch_size(n_rows)
     alpha = 5 / n_rows
     logistic: dict[str, Any] = LOGISTIC | {"alpha": alpha, "pretrain_epochs": 10}
     return {
@@ -181,7 +185,8 @@ def variants(n_rows):
         "no L2 penalty": ({"alpha": 0.0}, {}),
         "a quarter of the guess": ({}, {"times_alpha": 0.25}),
         "four times the guess": ({}, {"times_alpha": 4}),
-        "sixteen times the guess": ({}, {"times_alpha": 16}),
+        "eight times the guess": ({}, {"times_alpha": 8}),
+        "64 times the guess": ({}, {"times_alpha": 64}),
         "half the mini-batch": ({"batch_size": batch_size // 2}, {}),
         "twice the mini-batch": ({"batch_size": batch_size * 2}, {}),
         "early stopping": ({"early_stopping": True}, {}),
