@@ -27,6 +27,7 @@ from sklearn_dae.codecs._exact import (
     to_grid,
     weights_on_grid,
 )
+from sklearn_dae.codecs._guard import error_limit
 from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
 from sklearn_dae.codecs._pixel_model import N_INPUTS, TRUST, count_symbols
 from sklearn_dae.codecs._pixel_training import fit_pixel_model
@@ -377,6 +378,16 @@ def test_strange_rows_of_any_dtype_come_back(dtype, split, rng):
         decoded = codec.decode(codec.encode(rows))
     assert decoded.dtype == dtype
     assert_array_equal(decoded[2], rows[2])
+
+
+def test_images_that_come_back_exactly_do_not_lift_the_limit(rng):
+    errors = rng.lognormal(mean=0.0, sigma=0.5, size=100)
+    usual = error_limit(errors, n_features=64, span=1.0)
+    errors[::2] = 0
+    assert errors.max() <= error_limit(errors, n_features=64, span=1.0) < 50 * usual
+    assert error_limit(0 * errors, n_features=64, span=1.0) == pytest.approx(
+        64 * (4 / 255) ** 2
+    )
 
 
 def test_without_fallback_strange_images_are_as_good_as_they_get(split, rng):

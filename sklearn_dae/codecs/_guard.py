@@ -30,9 +30,13 @@ def error_limit(errors: np.ndarray, n_features: int, span: float) -> float:
     span : float
         Width of their range.
     """
-    logarithms = np.log(np.maximum(errors, np.finfo(np.float64).tiny))
-    usual = np.exp(logarithms.mean() + _DEVIATIONS * logarithms.std())
     unseen = n_features * (_UNSEEN_ERROR * span) ** 2
+    # Smaller ones, some of them zero, tell nothing of how large others may be.
+    errors = errors[errors > unseen / _OVERFITTING]
+    if not errors.size:
+        return unseen
+    logarithms = np.log(errors)
+    usual = np.exp(logarithms.mean() + _DEVIATIONS * logarithms.std())
     return max(_OVERFITTING * float(usual), float(errors.max()), unseen)
 
 
