@@ -2,8 +2,8 @@
 
 Held-out error of the default compressor over that of PCA, and seconds of its fit, with
 the default solver and with "kfac-lbfgs", on so many digits or patches of photographs:
-means over three disjoint sets of images to learn from. All are told the range of pixels,
-which few images may not fill. Takes ten minutes.
+means over three disjoint sets of images to learn from. All are told the range of
+pixels, which few images may not fill. Takes ten minutes.
 
     python -m benchmarks.few_images [digits] [photographs]
 """

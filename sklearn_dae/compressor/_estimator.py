@@ -204,8 +204,9 @@ class DeepAutoencoderCompressor(
         which is some twenty times as fast, and worse.
 
     pixel_range : tuple of (low, high), default=None
-        Range of the pixel values. By default that of the training data. Values
-        outside of it are clipped at transform time.
+        Range of the pixel values. By default that of the training data, which of few
+        images may be too narrow for others. Values outside of it are clipped at
+        transform time.
 
     threshold : float, default=None
         Where between 0 and 1 to cut the output into the two ends of the pixel
