@@ -26,7 +26,9 @@ _GUESS, _MANY_PIXELS = 1 / 8, 784
 
 #: Multiples of the guess that are tried in turn, until one is clearly better than the
 #: start, and by how many standard errors. Where none is, the heaviest is taken that is
-#: hardly worse than the best: few rows may miss those that overfitting hurts.
+#: hardly worse than the best: few rows may miss those that overfitting hurts. Of few
+#: rows each is held out in its turn; as the trainings have rows in common, errors are
+#: more alike than their standard error tells, and it takes one more.
 _MULTIPLES = (1, 8, 64)
 _CLEARLY, _HARDLY = 2.0, 1.0
 
@@ -59,7 +61,7 @@ def try_alpha(
     Each multiple is given a short training on some of the rows, always with the same
     random numbers. It is the same multiple, not the same penalty, that all rows need:
     the guess falls as rows grow. In doubt it is the heaviest within a standard error of
-    the best, a rule of Breiman et al. for trees.
+    the best, of few rows within two, a rule of Breiman et al. for trees.
 
     Parameters
     ----------
@@ -93,23 +95,25 @@ def try_alpha(
         return 1.0
     if settings_for(n_rows).max_iter // _SHARE < _FEWEST_ITER:
         return 1.0
+    is_few = n_rows <= _FEW_ROWS
+    clearly, hardly = _CLEARLY + is_few, _HARDLY + is_few
     parts = np.array_split(np.random.default_rng(0).permutation(n_rows), _PARTS)
     folds = [
         _Fold(training, part, layout, objective, settings_for, n_refining)
-        for part in parts[: _PARTS if n_rows <= _FEW_ROWS else 1]
+        for part in parts[: _PARTS if is_few else 1]
     ]
     of_start = np.concatenate([fold.errors_at_start() for fold in folds])
     tried = []
     for multiple in _MULTIPLES:
         errors = np.concatenate([fold.errors(multiple) for fold in folds])
-        if _is_above_zero(of_start - errors, _CLEARLY):
+        if _is_above_zero(of_start - errors, clearly):
             return multiple
         tried.append(errors)
     best = min(tried, key=np.mean)
     return max(
         multiple
         for multiple, errors in zip(_MULTIPLES, tried, strict=True)
-        if not _is_above_zero(errors - best, _HARDLY)
+        if not _is_above_zero(errors - best, hardly)
     )
 
 
