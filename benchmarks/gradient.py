@@ -27,55 +27,25 @@ NETWORKS = {
 
 
 def products(layout, n_rows, rng):
-    """Return a function that makes the products of one gradient."""
+    """The products of one gradient: what is multiplied, and an array to put it in."""
 
     def random(*shape):
         return rng.random(shape, dtype=np.float32)
 
-    layers = [
-        (
-            random(n_rows, layer.n_in),
-            random(layer.n_in, layer.n_out),
-            random(n_rows, layer.n_out),
-            # To the input of the network nothing is passed back.
-            slice(0, n_passed_back(layout, index)),
-        )
-        for index, layer in enumerate(layout.layers)
+    forward, backward = [], []
+    for index, layer in enumerate(layout.layers):
+        below, above = random(n_rows, layer.n_in), random(n_rows, layer.n_out)
+        weights = random(layer.n_in, layer.n_out)
+        forward.append((below, weights))
+        backward.append((below.T, above))
+        if index > 0:  # Nothing is passed back to the input of the network.
+            is_decoder = index >= layout.n_encoder_layers
+            passed_back = layer.n_in if is_decoder else layer.n_below
+            backward.append((above, weights[:passed_back].T))
+    return [
+        (a, b, np.empty((len(a), b.shape[1]), np.float32))
+        for a, b in (*forward, *backward)
     ]
-    out = [
-        (np.empty_like(above), np.empty_like(weights), np.empty_like(below[:, back]))
-        for below, weights, above, back in layers
-    ]
-
-    def run():
-        for (below, weights, _, _), (activations, _, _) in zip(
-            layers, out, strict=True
-        ):
-            np.matmul(below, weights, out=activations)
-        for (below, weights, above, back), (_, gradient, signal) in zip(
-            reversed(layers), reversed(out), strict=True
-        ):
-            np.matmul(below.T, above, out=gradient)
-            if signal.size:
-                np.matmul(above, weights[back].T, out=signal)
-
-    return run
-
-
-def n_passed_back(layout, index):
-    """Inputs of a layer that an error signal is passed back to."""
-    layer = layout.layers[index]
-    if index == 0:
-        return 0
-    return layer.n_in if index >= layout.n_encoder_layers else layer.n_below
-
-
-def n_flops(layout, n_rows):
-    """Floating-point operations of those products."""
-    return sum(
-        2 * n_rows * (2 * layer.n_in + n_passed_back(layout, index)) * layer.n_out
-        for index, layer in enumerate(layout.layers)
-    )
 
 
 def main():
@@ -97,14 +67,20 @@ def race(layout, objective, n_rows, n_rounds):
     # As in images, some pixels are black and some white.
     X = np.clip(rng.normal(0.3, 0.5, (n_rows, layout.layers[0].n_in)), 0, 1)
     X = X.astype(np.float32)
+    factors = products(layout, n_rows, rng)
+
+    def multiply():
+        for a, b, out in factors:
+            np.matmul(a, b, out=out)
+
     seconds = side_by_side(
         {
             "gradient": lambda: loss_and_gradient(theta, X, layout, objective),
-            "products": products(layout, n_rows, rng),
+            "products": multiply,
         },
         n_rounds,
     )
-    flops = n_flops(layout, n_rows)
+    flops = sum(2 * a.size * b.shape[1] for a, b, _ in factors)
     ours, theirs = (flops / np.median(times) / 1e9 for times in seconds.values())
     ratio = np.median(seconds["products"] / seconds["gradient"])
     print(f"{n_rows:6d}  {ours:7.0f} GFLOP/s  {theirs:7.0f} GFLOP/s  {ratio:12.1%}")

@@ -40,6 +40,7 @@ from sklearn_dae.datasets._image_set import shape_of_row
 from sklearn_dae.network import LOSSES
 from sklearn_dae.network._backward import backward_pass
 from sklearn_dae.network._forward import forward_pass
+from sklearn_dae.network._objective import add_l2_penalty
 from sklearn_dae.training import Problem, Step
 
 
@@ -95,12 +96,9 @@ class NoisyProblem(Problem):
 
         loss, gradient = self.rows.sum(sums, with_start=True)
         gradient /= self.rows.n_rows
-        loss /= self.rows.n_rows
-        for part in layout.weights_within(slice(0, len(theta))):
-            weights = theta[part]
-            gradient[part] += objective.alpha * weights
-            loss += objective.alpha / 2 * float(weights @ weights)
-        return loss, gradient
+        whole = slice(0, len(theta))
+        penalty = add_l2_penalty(theta, gradient, layout, objective.alpha, whole)
+        return loss / self.rows.n_rows + penalty, gradient
 
 
 class AveragedStep:
@@ -186,6 +184,7 @@ def variants(n_rows):
         "a quarter of the guess": ({}, {"times_alpha": 0.25}),
         "four times the guess": ({}, {"times_alpha": 4}),
         "eight times the guess": ({}, {"times_alpha": 8}),
+        "sixteen times the guess": ({}, {"times_alpha": 16}),
         "64 times the guess": ({}, {"times_alpha": 64}),
         "half the mini-batch": ({"batch_size": batch_size // 2}, {}),
         "twice the mini-batch": ({"batch_size": batch_size * 2}, {}),

@@ -19,7 +19,6 @@ from sklearn_dae._threads import lanes, map_in_lanes
 #: small enough that the activations of a block stay near the processor.
 BLOCK_ROWS = 640
 
-
 Result = TypeVar("Result")
 
 
@@ -97,11 +96,7 @@ class RowBlocks:
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Apply a function to the blocks; concatenate what it returns."""
-
-        def go_along(lane: slice) -> list[np.ndarray]:
-            return [function(block) for _, block in self._blocks(lane)]
-
-        parts = map_in_lanes(go_along, lanes(self.n_rows))
+        parts = self.map_lanes(lambda lane: [function(block) for block in lane])
         return np.concatenate([block for part in parts for block in part])
 
     def sum(

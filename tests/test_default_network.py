@@ -86,7 +86,7 @@ def test_alpha_grows_where_there_is_little_to_learn(digits_split, rng):
     pca = PCA(8).fit(training)
     restored = pca.inverse_transform(pca.transform(test))
     error = np.square(restored - test).sum(axis=1).mean()
-    assert -dae.score(test) < 1.01 * error
+    assert -dae.score(test) < 1.005 * error
     assert -light.score(test) > 1.03 * error
 
 
@@ -102,7 +102,7 @@ def test_few_patches_of_a_photograph_are_not_learned_by_heart(n_rows, n_componen
     light = DeepAutoencoderCompressor(n_components, alpha=guess, **settings)
     dae = DeepAutoencoderCompressor(n_components, **settings).fit(training)
     error = error_of_pca(n_components, training, test, 255)
-    assert -dae.score(test) < 1.005 * error
+    assert -dae.score(test) < error
     assert -light.fit(training).score(test) > 1.03 * error
 
 

@@ -238,6 +238,19 @@ def test_an_epoch_takes_every_row_once(rng, n_rows, batch_size, sizes):
     assert np.all(np.diff(rates) < 0)
 
 
+def _take_three_epochs(problem, theta, progress, step):
+    return minimize_minibatch(
+        problem,
+        theta,
+        progress,
+        step,
+        max_iter=3,
+        batch_size=200,
+        learning_rate=1.0,
+        rng=np.random.default_rng(0),
+    )
+
+
 def test_an_epoch_that_makes_things_worse_is_undone(problem, rng):
     theta = _random_theta(LAYOUT, rng)
     start = theta.copy()
@@ -256,16 +269,7 @@ def test_an_epoch_that_makes_things_worse_is_undone(problem, rng):
 
     n_batches = count_batches(problem.rows.n_rows, 200)
     progress = Progress(theta)
-    outcome = minimize_minibatch(
-        problem,
-        theta,
-        progress,
-        Wanderer(),
-        max_iter=3,
-        batch_size=200,
-        learning_rate=1.0,
-        rng=np.random.default_rng(0),
-    )
+    outcome = _take_three_epochs(problem, theta, progress, Wanderer())
     assert len(restarts) == 1
     assert outcome.message == "STOP: all of 3 epochs, 1 of them undone"
     assert n_batches < restarts[0] < 2 * n_batches
@@ -295,16 +299,7 @@ def test_an_epoch_that_goes_astray_at_its_end_is_undone_too(problem, rng):
 
     n_batches = count_batches(problem.rows.n_rows, 200)
     progress = Progress(theta)
-    minimize_minibatch(
-        problem,
-        theta,
-        progress,
-        Stumbler(),
-        max_iter=3,
-        batch_size=200,
-        learning_rate=1.0,
-        rng=np.random.default_rng(0),
-    )
+    _take_three_epochs(problem, theta, progress, Stumbler())
     assert restarts == [n_batches]
     assert_allclose(progress.best_theta, theta, atol=0.1)
     assert progress.loss_curve[2] < 1.01 * progress.loss_curve[0]

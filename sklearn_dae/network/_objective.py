@@ -110,19 +110,14 @@ def loss_and_gradient(
     alpha = objective.alpha
 
     def put_together(slab: slice) -> float:
-        """Make a slab of the gradient of the lanes'; return its squared weights."""
+        """Make a slab of the gradient of the lanes'; return its L2 penalty."""
         for other in others:
             gradient[slab] += other[slab]
         gradient[slab] /= n_rows
-        squares = 0.0
-        if alpha:
-            for part in layout.weights_within(slab):
-                gradient[part] += alpha * theta[part]
-                squares += float(theta[part] @ theta[part])
-        return squares
+        return add_l2_penalty(theta, gradient, layout, alpha, slab) if alpha else 0.0
 
-    squares = sum(map_slabs(put_together, len(gradient)))
-    return loss + penalty + alpha / 2 * squares, gradient
+    penalty += sum(map_slabs(put_together, len(gradient)))
+    return loss + penalty, gradient
 
 
 def reconstruction_loss(
@@ -198,6 +193,18 @@ def _sums(
             else:
                 gradients[index] += inputs[index].T @ signal
     return total, gradient
+
+
+def add_l2_penalty(
+    theta: np.ndarray, gradient: np.ndarray, layout: Layout, alpha: float, slab: slice
+) -> float:
+    """Add the L2 penalty's slope to a slab of the gradient; return the penalty."""
+    squares = 0.0
+    for part in layout.weights_within(slab):
+        weights = theta[part]
+        gradient[part] += alpha * weights
+        squares += float(weights @ weights)
+    return alpha / 2 * squares
 
 
 def _sparsity_penalty(
