@@ -70,24 +70,36 @@ def test_alpha_is_chosen_by_what_pca_leaves(digits):
     assert plain.alpha_ == 0.0
 
 
-def test_alpha_grows_where_there_is_little_to_learn(digits_split, rng):
+def test_it_is_trained_where_there_is_something_to_learn(digits_split):
     training, _ = digits_split
-    settings = {"max_iter": 20, "random_state": 0}
-    dae = DeepAutoencoderCompressor(16, **settings).fit(training)
+    dae = DeepAutoencoderCompressor(16, max_iter=20, random_state=0).fit(training)
     guess = DeepAutoencoderCompressor(16, max_iter=0).fit(training).alpha_
     assert dae.alpha_ == guess
+    assert dae.n_iter_ == 20
+
+
+def test_it_is_left_as_pca_where_there_is_not(rng):
     # Of normal numbers a network can learn nothing that PCA has not.
     X = (rng.standard_normal((600, 64)) / np.arange(1, 65) ** 0.5).astype(np.float32)
     training, test = X[:300], np.clip(X[300:], X[:300].min(), X[:300].max())
+    settings = {"max_iter": 20, "random_state": 0}
     dae = DeepAutoencoderCompressor(8, **settings).fit(training)
-    guess = DeepAutoencoderCompressor(8, max_iter=0).fit(training).alpha_
-    assert dae.alpha_ / guess in (8, 64)
-    light = DeepAutoencoderCompressor(8, alpha=guess, **settings).fit(training)
+    assert dae.alpha_ == np.inf
+    assert dae.n_iter_ == dae.n_evaluations_ == 0
+    assert "left as PCA" in dae.message_
+    start = DeepAutoencoderCompressor(8, max_iter=0, random_state=0).fit(training)
+    assert_array_equal(dae.theta_, start.theta_)
     pca = PCA(8).fit(training)
     restored = pca.inverse_transform(pca.transform(test))
     error = np.square(restored - test).sum(axis=1).mean()
-    assert -dae.score(test) < 1.005 * error
+    assert -dae.score(test) <= error
+    light = DeepAutoencoderCompressor(8, alpha=start.alpha_, **settings).fit(training)
+    assert light.n_iter_ == 20
     assert -light.score(test) > 1.03 * error
+    # Going on does not overrule what the images held out have told; the user may.
+    dae.set_params(warm_start=True).fit(training)
+    assert dae.n_iter_ == 0
+    assert dae.set_params(alpha=start.alpha_).fit(training).n_iter_ == 20
 
 
 @pytest.mark.parametrize(("n_rows", "n_components"), [(60, 4), (300, 16)])

@@ -152,6 +152,14 @@ def test_a_loaded_model_computes_the_same_to_the_last_bit(name, dtype, tmp_path)
     loaded.fit(X)
 
 
+def test_a_network_left_as_pca_can_be_kept():
+    grey = np.full((30, 6), 7.0)  # nothing to learn
+    model = DeepAutoencoderCompressor(1, **SMALL | {"max_iter": 12}).fit(grey)
+    loaded = model_from_bytes(model_to_bytes(model))
+    assert loaded.alpha_ == model.alpha_ == np.inf
+    assert_same(model, loaded)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_equal_models_have_equal_bytes_and_others_another_hash(name):
     data = model_to_bytes(fitted(name))

@@ -279,7 +279,7 @@ KINDS = (
             "layout_": instance(Layout),
             "scaler_": instance(PixelScaler),
             "dtype_in_": dtype,
-            "alpha_": number(),
+            "alpha_": number(finite=False),
             "solver_": TEXT,
             "pretraining_errors_": each(each(number(finite=False))),
             "loss_curve_": each(number(finite=False)),

@@ -42,7 +42,7 @@ from sklearn_dae.compressor._parameters import (
     takes_linear_path,
     takes_rbms,
 )
-from sklearn_dae.compressor._penalty import guess_alpha, try_alpha
+from sklearn_dae.compressor._penalty import choose_alpha
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.compressor._refinement import refine_codes
 from sklearn_dae.network import Layout, Objective, propagate
@@ -120,8 +120,8 @@ class DeepAutoencoderCompressor(
         From 20 to 10,000 rows and from 12 iterations on, that is tried on a fifth of
         the rows, up to 300 rows on each fifth in turn, held out of a training of a
         quarter of the iterations; where it does not make them clearly better than PCA,
-        8 and 64 times as much is tried, too.
-        Without a linear path "auto" is 0.
+        64 times as much is tried, and where that does not either, the network is left
+        as PCA. Without a linear path "auto" is 0.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
@@ -245,7 +245,8 @@ class DeepAutoencoderCompressor(
         without pretraining.
 
     alpha_ : float
-        Weight of the L2 penalty that was used.
+        Weight of the L2 penalty that was used; infinity where "auto" has left the
+        network as PCA.
 
     solver_ : str
         Solver that was used.
@@ -542,14 +543,14 @@ class DeepAutoencoderCompressor(
         if pca is None or not self.layout_.has_linear_path:
             return 0.0
         solver = choose_solver(self)
-        multiple = try_alpha(
+        alpha = choose_alpha(
             training,
+            pca,
             self.layout_,
             self._objective(alpha=0.0),
             lambda n_rows: choose_settings(self, solver, n_rows, seed=0),
             self.transform_max_iter,
         )
-        alpha = multiple * guess_alpha(pca, training.n_rows)
         if self.verbose:
             print(f"[{type(self).__name__}] alpha = {alpha:.3g}")
         return alpha

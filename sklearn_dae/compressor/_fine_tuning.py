@@ -1,5 +1,6 @@
 """Fine-tuning: all parameters of the network at once, on the reconstruction cost."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -40,6 +41,11 @@ SOLVERS = {
 #: Bound of a step of "kfac", as a fraction of the loss. Most of a log loss is the
 #: entropy of the pixels, which no network can lower.
 MAX_CHANGE = {"squared_error": 0.01, "log_loss": 0.001}
+
+#: How a fit with an infinite penalty ends, which "auto" chooses.
+LEFT_AS_PCA = (
+    "STOP: left as PCA, as training made images held out no better; give alpha to train"
+)
 
 #: Those whose iterations take all rows.
 FULL_BATCH = ("kfac-lbfgs", "lbfgs")
@@ -109,6 +115,8 @@ def fine_tune(
     )
     if settings.max_iter == 0:
         return progress, Outcome("STOP: max_iter is 0", 0, False)
+    if math.isinf(problem.objective.alpha):
+        return progress, Outcome(LEFT_AS_PCA, 0, False)
     if settings.solver in FULL_BATCH:
         outcome = minimize_lbfgs(
             problem,

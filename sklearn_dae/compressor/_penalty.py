@@ -2,7 +2,8 @@
 
 How much a network can learn beyond PCA, no statistic of the images tells: where it is
 much, as of handwriting, a light penalty is best, where it is little, as of patches of
-photographs, the same penalty lets it learn single images by heart.
+photographs, the same penalty lets it learn single images by heart, and nothing is
+better than to leave it as PCA.
 """
 
 import math
@@ -24,13 +25,10 @@ from sklearn_dae.training import Problem
 #: rows; from so many pixels on, more: larger networks overfit sooner.
 _GUESS, _MANY_PIXELS = 1 / 8, 784
 
-#: Multiples of the guess that are tried in turn, until one is clearly better than the
-#: start, and by how many standard errors. Where none is, the heaviest is taken that is
-#: hardly worse than the best: few rows may miss those that overfitting hurts. Of few
-#: rows each is held out in its turn; as the trainings have rows in common, errors are
-#: more alike than their standard error tells, and it takes one more.
-_MULTIPLES = (1, 8, 64)
-_CLEARLY, _HARDLY = 2.0, 1.0
+#: Multiples of the guess that are tried in turn, until one is better than the start by
+#: so many standard errors. With the heaviest the network hardly leaves its linear path.
+_MULTIPLES = (1, 64)
+_CLEARLY = 2.0
 
 #: Fewest rows that can tell, and most that leave a doubt.
 _FEWEST_ROWS, _MOST_ROWS = 20, 10_000
@@ -49,24 +47,27 @@ def guess_alpha(pca: PrincipalAxes, n_rows: int) -> float:
     return _GUESS * wideness * n_components * pca.residual / n_rows
 
 
-def try_alpha(
+def choose_alpha(
     training: RowBlocks,
+    pca: PrincipalAxes,
     layout: Layout,
     objective: Objective,
     settings_for: Callable[[int], Settings],
     n_refining: int,
 ) -> float:
-    """Return by what multiple of the guess held-out images are restored best.
+    """Choose the weight of the L2 penalty by what images held out say.
 
-    Each multiple is given a short training on some of the rows, always with the same
-    random numbers. It is the same multiple, not the same penalty, that all rows need:
-    the guess falls as rows grow. In doubt it is the heaviest within a standard error of
-    the best, of few rows within two, a rule of Breiman et al. for trees.
+    The guess, and then a multiple of it, is given a short training on some of the
+    rows, always with the same random numbers. It is the same multiple, not the same
+    penalty, that all rows need: the guess falls as rows grow.
 
     Parameters
     ----------
     training : RowBlocks
         Rows to learn from, and to hold some out of.
+
+    pca : PrincipalAxes
+        Of all rows.
 
     layout : Layout
         Sizes and units of a network with a linear path.
@@ -83,42 +84,31 @@ def try_alpha(
     Returns
     -------
     float
-        One of 1, 8 and 64; 1 where there are too few rows, or iterations, to tell.
-
-    References
-    ----------
-    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and
-    Regression Trees. Wadsworth.
+        The guess, or 64 times as much, whichever first restores rows held out clearly
+        better than the start, thus than PCA. Infinity where neither does; the guess
+        where there are too few rows, or iterations, to tell.
     """
     n_rows = training.n_rows
+    guess = guess_alpha(pca, n_rows)
     if not _FEWEST_ROWS <= n_rows <= _MOST_ROWS:
-        return 1.0
+        return guess
     if settings_for(n_rows).max_iter // _SHARE < _FEWEST_ITER:
-        return 1.0
-    is_few = n_rows <= _FEW_ROWS
-    clearly, hardly = _CLEARLY + is_few, _HARDLY + is_few
+        return guess
     parts = np.array_split(np.random.default_rng(0).permutation(n_rows), _PARTS)
     folds = [
         _Fold(training, part, layout, objective, settings_for, n_refining)
-        for part in parts[: _PARTS if is_few else 1]
+        for part in parts[: _PARTS if n_rows <= _FEW_ROWS else 1]
     ]
     of_start = np.concatenate([fold.errors_at_start() for fold in folds])
-    tried = []
     for multiple in _MULTIPLES:
-        errors = np.concatenate([fold.errors(multiple) for fold in folds])
-        if _is_above_zero(of_start - errors, clearly):
-            return multiple
-        tried.append(errors)
-    best = min(tried, key=np.mean)
-    return max(
-        multiple
-        for multiple, errors in zip(_MULTIPLES, tried, strict=True)
-        if not _is_above_zero(errors - best, hardly)
-    )
+        gains = of_start - np.concatenate([fold.errors(multiple) for fold in folds])
+        if gains.mean() > _CLEARLY * gains.std() / math.sqrt(len(gains)):
+            return multiple * guess
+    return math.inf
 
 
 class _Fold:
-    """Rows to train on, and those held out; see `try_alpha` for the parameters."""
+    """Rows to train on, and those held out; see `choose_alpha` for the parameters."""
 
     def __init__(
         self,
@@ -166,9 +156,3 @@ class _Fold:
 
         with one_blas_thread():
             return self._held_out.map(errors)
-
-
-def _is_above_zero(numbers: np.ndarray, n_standard_errors: float) -> bool:
-    """Whether the mean is, by more than so many of its standard errors."""
-    standard_error = numbers.std() / math.sqrt(len(numbers))
-    return bool(numbers.mean() > n_standard_errors * standard_error)
