@@ -12,10 +12,10 @@ split reach that error, and a hundredth below, by which errors differ from seed 
 - "encoders": logistic units from RBMs, by the encoder alone, as PyTorch's network
   restores images;
 - "refined": the same with refined codes, against PyTorch's network with refined codes;
-- "jittered": "encoders" with three jittered copies of each image, against PyTorch as
+- "jittered": "encoders" with four jittered copies of each image, against PyTorch as
   before, without;
-- "both-jittered": with four copies each, PyTorch for 8 epochs of them, as many steps as
-  40 of the images alone.
+- "both-jittered": with these copies each, PyTorch for 8 epochs, as many steps as over
+  the images alone.
 
 The time of making copies counts. The test images are looked at once, at the end.
 
@@ -80,7 +80,7 @@ RACES = {
     "default": Race({}, REFINED, ALONE, (2, 3, 4, 6)),
     "encoders": Race(LOGISTIC_FROM_RBMS, ALONE, ALONE, (10, 12, 14, 17, 20, 24)),
     "refined": Race(LOGISTIC_FROM_RBMS, REFINED, REFINED, (17, 24, 32)),
-    "jittered": Race(LOGISTIC_JITTERED, ALONE, ALONE, (1, 2, 3, 4), 3),
+    "jittered": Race(LOGISTIC_JITTERED, ALONE, ALONE, (1, 2, 3), 4),
     "both-jittered": Race(LOGISTIC_JITTERED, ALONE, ALONE, (2, 3, 4, 5, 6, 8), 4, 4),
 }
 
