@@ -4,6 +4,7 @@ In: rows of pixels, of any numeric dtype and range. Out: codes of a few values a
 image, and images again from codes.
 """
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from sklearn_dae.compressor._defaults import (
 from sklearn_dae.compressor._fine_tuning import fine_tune
 from sklearn_dae.compressor._initialization import (
     make_rbm,
+    pca_alone,
     random_parameters,
     start_as_pca,
     unroll,
@@ -121,7 +123,7 @@ class DeepAutoencoderCompressor(
         the rows, up to 300 rows on each fifth in turn, held out of a training of a
         quarter of the iterations; where it does not make them clearly better than PCA,
         64 times as much is tried, and where that does not either, the network is left
-        as PCA. Without a linear path "auto" is 0.
+        as PCA, without hidden layers. Without a linear path "auto" is 0.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
@@ -455,7 +457,9 @@ class DeepAutoencoderCompressor(
         check_parameters(self)
         X = validate_data(self, X, dtype="numeric")
         rng = check_random_state(self.random_state)
-        goes_on = self.warm_start and hasattr(self, "theta_")
+        # A network that was left as PCA has no hidden layers to go on with.
+        is_pca = math.isinf(getattr(self, "alpha_", 0.0))
+        goes_on = self.warm_start and hasattr(self, "theta_") and not is_pca
         previous = self.layout_ if goes_on else None
 
         self.scaler_ = self._learn_range(X)
@@ -486,6 +490,9 @@ class DeepAutoencoderCompressor(
                 pca = principal_axes(training, self._n_features_out)
                 start_as_pca(theta, self.layout_, pca)
             self.alpha_ = self._choose_alpha(training, pca)
+            if pca is not None and math.isinf(self.alpha_):
+                self.layout_, theta = pca_alone(self.layout_, pca)
+                self.pretraining_errors_ = []
         interrupted = self._fine_tune(theta, training, validation, rng, context)
         context.call_on_fit_task_end(
             estimator=self, X=X, reconstruction_attributes={"theta_": self.theta_}

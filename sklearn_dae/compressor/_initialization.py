@@ -80,6 +80,18 @@ def start_as_pca(theta: np.ndarray, layout: Layout, pca: PrincipalAxes) -> None:
         parameters[-1] = biases
 
 
+def pca_alone(layout: Layout, pca: PrincipalAxes) -> tuple[Layout, np.ndarray]:
+    """Take the hidden layers from a network; return its layout and PCA for it."""
+    n_components, n_features = pca.axes.shape
+    code, output = layout.layers[layout.encoder[-1]], layout.layers[-1]
+    linear = Layout.autoencoder(
+        [n_features, n_components], code=code.unit, output=output.unit
+    )
+    theta = np.empty(linear.n_parameters, np.float32)
+    start_as_pca(theta, linear, pca)
+    return linear, theta
+
+
 def random_parameters(layout: Layout, rng: Any) -> np.ndarray:
     """Draw weights as Glorot and Bengio (2010), for relu He et al. (2015), advise.
 
