@@ -363,6 +363,14 @@ def test_train_says_what_it_made(here, capsys):
     assert f"{Path('x.daem').stat().st_size:,} bytes) pays" in output
 
 
+def test_train_tells_that_there_is_nothing_to_learn(here, capsys):
+    noise = np.random.default_rng(0).normal(128, 20, (60, 8, 6)).astype(np.uint8)
+    np.save("noise.npy", noise)
+    run("train", "noise.npy", "-o", "x.daem", "--max-iter", 12, "--n-components", 3)
+    assert "Network 48-3-48: left as PCA" in capsys.readouterr().out
+    assert load_model("x.daem").transformer_.n_iter_ == 0
+
+
 def test_same_seed_same_file(here, capsys):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         run("train", "x.npy", "-o", name, "--random-state", seed, *QUICK)

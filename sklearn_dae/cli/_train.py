@@ -1,6 +1,7 @@
 """``sklearn-dae train``: images to a model, for many archives."""
 
 import argparse
+import math
 import os
 import time
 from typing import Any
@@ -54,14 +55,16 @@ def _summary(
     codec: TransformCodec, images: ImageSet, model_bytes: int, seconds: float
 ) -> str:
     network = codec.transformer_
+    trained = f"{network.n_iter_} iterations of {network.solver_}"
+    if math.isinf(network.alpha_):
+        trained = "left as PCA, as training made images held out no better"
     coded = codec.bits_per_sample_ / 8
     pixels = images.data.dtype.itemsize * images.data.shape[1]
     pays = when_it_pays(model_bytes, model_bytes, coded, pixels, lzma_bytes(images))
     return (
         f"learned from {counted(len(images), 'image')} of {image_size(images.shape)} "
         f"in {seconds:.0f} s\n"
-        f"Network {network.layout_}: {network.n_iter_} iterations of "
-        f"{network.solver_}\n"
+        f"Network {network.layout_}: {trained}\n"
         f"On these images: {decibels(codec.psnr_)}, {coded:,.1f} bytes an image\n"
         f"{pays}"
     )
