@@ -3,11 +3,14 @@
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, spline_filter1d
 from sklearn.utils import check_array, check_random_state
 
 from sklearn_dae._threads import lanes, map_in_lanes
 from sklearn_dae._validation import check_integer, check_real
+
+#: Images that are interpolated at a time.
+_BLOCK_ROWS = 256
 
 
 def jitter(
@@ -86,19 +89,30 @@ def jitter(
     precision = np.result_type(X, np.float32)
 
     def go_along(lane: slice) -> None:
-        for number in range(lane.start, lane.stop):
-            image = np.subtract(X[number], low, dtype=precision)
-            moved = affine_transform(
-                image.reshape(height, width),
-                maps[number],
-                offsets[number],
-                order=3,
-                mode="reflect",
-            )
-            moved += low
+        for start in range(lane.start, lane.stop, _BLOCK_ROWS):
+            part = slice(start, min(start + _BLOCK_ROWS, lane.stop))
+            images = np.subtract(X[part], low, dtype=precision)
+            images = images.reshape(-1, height, width)
+            coefficients = images.astype(np.float64)
+            for axis in (1, 2):
+                spline_filter1d(
+                    coefficients, 3, axis, output=coefficients, mode="reflect"
+                )
+            for number, moved in enumerate(images, start):
+                affine_transform(
+                    coefficients[number - start],
+                    maps[number],
+                    offsets[number],
+                    output=moved,
+                    order=3,
+                    mode="reflect",
+                    prefilter=False,
+                )
+            images += low
             if copies.dtype.kind in "biu":
-                np.rint(moved, out=moved)
-            copies[number] = np.clip(moved, low, high).ravel()
+                np.rint(images, out=images)
+            np.clip(images, low, high, out=images)
+            copies[part] = images.reshape(-1, X.shape[1])
 
     map_in_lanes(go_along, lanes(len(X)))
     return copies
