@@ -103,6 +103,16 @@ def test_it_is_left_as_pca_where_there_is_not(rng):
     assert_array_equal(dae.theta_, light.theta_)
 
 
+def test_left_as_pca_it_forgets_its_rbms(rng):
+    X = rng.random((60, 16), dtype=np.float32)
+    dae = DeepAutoencoderCompressor(
+        3, hidden_layer_sizes=[8], activation="logistic", pretraining="rbm"
+    )
+    dae.set_params(pretrain_epochs=1, max_iter=12, random_state=0).fit(X)
+    assert str(dae.layout_) == "16-3-16"
+    assert dae.pretraining_errors_ == []
+
+
 @pytest.mark.parametrize(("n_rows", "n_components"), [(60, 4), (300, 16)])
 def test_few_patches_of_a_photograph_are_not_learned_by_heart(n_rows, n_components):
     patches = extract_patches_2d(

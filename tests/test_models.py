@@ -281,6 +281,8 @@ def test_a_pipeline_with_one_step_unfitted_is_refused():
     [
         ("dae", {"theta_": np.zeros(3, np.float32)}, "parameter vector"),
         ("dae", {"alpha_": "much"}, "alpha_ must be a number"),
+        ("dae", {"alpha_": np.nan}, "alpha_ is nan, must be finite"),
+        ("dae", {"alpha_": np.inf}, "alpha_ is inf, must be finite"),
         ("dae", {"solver": "magic"}, "solver"),
         ("pca", {"mean_": np.zeros(5)}, "PCA.*has 5 features"),
         ("pca", {"mean_": np.full(6, np.nan)}, "finite"),

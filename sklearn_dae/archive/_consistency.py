@@ -57,6 +57,11 @@ def check_compressor(dae: Any) -> None:
     _expect_equal("Length of the parameter vector", len(dae.theta_), n_parameters)
     n_inputs = dae.layout_.layers[0].n_in
     _expect_equal("Inputs of the network", n_inputs, dae.n_features_in_)
+    is_pca = dae.alpha_ == np.inf and len(dae.layout_.layers) == 2
+    if not (is_pca or np.isfinite(dae.alpha_)):
+        raise ValueError(
+            f"alpha_ is {dae.alpha_}, must be finite; inf, of PCA without hidden layers"
+        )
 
 
 def check_rbm(rbm: Any) -> None:
