@@ -285,9 +285,9 @@ def main():
         print(f"The best of them, {N_EPOCHS} epochs:")
         settings, goals[0] = best_rate(training, held_out, settings)
     all_copies = sorted({race.n_copies for race in races.values()})
-    print(f"\nPyTorch, {N_EPOCHS} passes over 50,000 images:")
     for n_copies in all_copies:
         if n_copies not in goals:
+            print(f"\nPyTorch, {N_EPOCHS} passes over 50,000 images:")
             model, seconds = peer(training, N_EPOCHS, n_copies, **settings)
             goals[n_copies] = peer_errors(model, held_out, settings)
             report(f"jittered copies: {n_copies},", seconds, goals[n_copies])

@@ -93,16 +93,16 @@ def jitter(
             part = slice(start, min(start + _BLOCK_ROWS, lane.stop))
             images = np.subtract(X[part], low, dtype=precision)
             images = images.reshape(-1, height, width)
-            coefficients = images.astype(np.float64)
+            splines = images.astype(np.float64)
             for axis in (1, 2):
-                spline_filter1d(
-                    coefficients, 3, axis, output=coefficients, mode="reflect"
-                )
-            for number, moved in enumerate(images, start):
+                spline_filter1d(splines, 3, axis, output=splines, mode="reflect")
+            for spline, linear, offset, moved in zip(
+                splines, maps[part], offsets[part], images, strict=True
+            ):
                 affine_transform(
-                    coefficients[number - start],
-                    maps[number],
-                    offsets[number],
+                    spline,
+                    linear,
+                    offset,
                     output=moved,
                     order=3,
                     mode="reflect",
