@@ -59,7 +59,7 @@ CHOSEN = {
     "rbm_epochs": 5,
 }
 
-LOGISTIC_FROM_RBMS = LOGISTIC | {"alpha": 2e-4, "pretrain_epochs": 2}
+LOGISTIC_FROM_RBMS = LOGISTIC | {"alpha": 2e-4, "pretrain_epochs": 5}
 LOGISTIC_JITTERED = LOGISTIC | {"alpha": 1e-4, "pretrain_epochs": 1}
 
 
@@ -75,8 +75,8 @@ class Race(NamedTuple):
 
 RACES = {
     "default": Race({}, REFINED, ALONE, (2, 3, 4, 6)),
-    "encoders": Race(LOGISTIC_FROM_RBMS, ALONE, ALONE, (10, 12, 14, 15, 16, 18, 20)),
-    "refined": Race(LOGISTIC_FROM_RBMS, REFINED, REFINED, (17, 24, 32)),
+    "encoders": Race(LOGISTIC_FROM_RBMS, ALONE, ALONE, (10, 11, 12, 13, 14, 16, 20)),
+    "refined": Race(LOGISTIC_FROM_RBMS, REFINED, REFINED, (20, 24, 28, 32)),
     "jittered": Race(LOGISTIC_JITTERED, ALONE, ALONE, (2, 3, 4, 6), 4),
 }
 
