@@ -1,0 +1,75 @@
+"""A model of every class that can be stored, and what it is fitted on."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from sklearn_dae import (
+    PAPER_SETTINGS,
+    BernoulliRBM,
+    DeepAutoencoderCompressor,
+    GaussianRBM,
+    HuffmanCoder,
+    KMeansQuantizer,
+    UniformQuantizer,
+)
+from sklearn_dae.codecs import (
+    GeneralCodec,
+    HuffmanCodec,
+    JpegXLCodec,
+    PillowCodec,
+    SetRedundancyCodec,
+    TransformCodec,
+)
+
+ROWS = np.random.default_rng(1).integers(0, 17, (60, 6)).astype(np.uint8)
+
+SMALL = {"hidden_layer_sizes": (5,), "max_iter": 2, "random_state": 0}
+
+MODELS = {
+    "pca": PCA(3),
+    "whitened": PCA(0.9, whiten=True, svd_solver="full"),
+    "standard": StandardScaler(),
+    "plain standard": StandardScaler(with_mean=False, with_std=False),
+    "minmax": MinMaxScaler((-1, 1), clip=True),
+    "pipeline": make_pipeline(MinMaxScaler(), "passthrough", PCA(3)),
+    "nested": make_pipeline(StandardScaler(), make_pipeline(PCA(4), PCA(2))),
+    "bernoulli": BernoulliRBM(3, random_state=0, n_iter=2),
+    "gaussian": GaussianRBM(3, hidden_units="gaussian", random_state=0, n_iter=2),
+    "dae": DeepAutoencoderCompressor(2, **SMALL),
+    "shallow": DeepAutoencoderCompressor(2, **{**SMALL, "hidden_layer_sizes": []}),
+    "paper": DeepAutoencoderCompressor(
+        2, **SMALL, **PAPER_SETTINGS, threshold=0.5, pixel_range=(0, 16)
+    ),
+    "stopping": DeepAutoencoderCompressor(
+        np.int64(2), **SMALL, early_stopping=True, alpha=np.float64(0.1)
+    ),
+    "uniform": UniformQuantizer(8),
+    "steps": UniformQuantizer(step=np.arange(1.0, 7)),
+    "kmeans": KMeansQuantizer(3),
+    "shared": KMeansQuantizer(3, shared=True),
+    "huffman coder": HuffmanCoder(),
+    "strict coder": HuffmanCoder("error"),
+    "huffman": HuffmanCodec(chunk_size=7),
+    "codec": TransformCodec(make_pipeline(StandardScaler(), PCA(3))),
+    "exact codec": TransformCodec(PCA(6, svd_solver="full"), UniformQuantizer(64)),
+    "kmeans codec": TransformCodec(PCA(3), KMeansQuantizer(5), rotate=False),
+    "lossless codec": TransformCodec(PCA(3), lossless=True, image_shape=(2, 3)),
+    "min-max codec": SetRedundancyCodec(image_shape=(2, 3)),
+    "centroid codec": SetRedundancyCodec("centroid", image_shape=(2, 3)),
+    "general codec": GeneralCodec("bz2", level=1),
+    "jpeg codec": PillowCodec(quality=90, image_shape=(2, 3)),
+    "jpegxl codec": JpegXLCodec(distance=0.5, image_shape=(2, 3)),
+    "dae codec": TransformCodec(DeepAutoencoderCompressor(2, **SMALL)),
+}
+
+#: Models of images of bytes.
+OF_BYTES = {"lossless codec", "min-max codec", "centroid codec"}
+
+
+def fitted(name, dtype=np.float64, rows=ROWS):
+    if name in OF_BYTES:
+        dtype = np.uint8
+    return clone(MODELS[name]).fit(rows.astype(dtype))
