@@ -37,7 +37,7 @@ class RowBlocks:
         Applied to every block as it is read, for example to scale pixels.
 
     block_rows : int, default=640
-        Most rows in a block; those of a lane are as long as each other, or by one row.
+        Most rows in a block. The blocks of a lane differ by one row at most.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 from threadpoolctl import threadpool_limits
 
@@ -15,6 +16,7 @@ from sklearn_dae.training import (
     Problem,
     Progress,
     _kronecker,
+    _lbfgs,
     count_batches,
     minimize_lbfgs,
     minimize_minibatch,
@@ -185,6 +187,72 @@ def test_renewing_the_curvature_costs_no_evaluation(problem, rng):
     _, outcome = _minimize("kfac-lbfgs", counted, theta, 50)
     assert len(evaluated) == outcome.n_evaluations
     assert len({theta.tobytes() for theta in evaluated}) == len(evaluated)
+
+
+def test_after_a_line_search_that_fails_it_goes_on_from_the_last_iterate(
+    problem, rng, monkeypatch
+):
+    theta = _random_theta(LAYOUT, rng, 0.1)
+    looked, reported = [], [theta]
+
+    def give_up(function, start, **arguments):
+        """Fail as SciPy does: after some iterations, with a step that it rejects."""
+        arguments["options"]["maxiter"] = 5
+        result = minimize(function, start, **arguments)
+        function(result.x + 0.1)
+        result.status = 2
+        return result
+
+    class Looked(Problem):
+        def kronecker_factors(self, theta, seed):
+            looked.append(theta)
+            assert_array_equal(theta, reported[-1])
+            return super().kronecker_factors(theta, seed)
+
+    class Reported(Progress):
+        def update(self, theta, loss):
+            reported.append(theta)
+            return super().update(theta, loss)
+
+    monkeypatch.setattr(_lbfgs, "minimize", give_up)
+    progress = Reported(theta)
+    minimize_lbfgs(
+        Looked(problem.rows, problem.layout, problem.objective),
+        theta,
+        progress,
+        max_iter=20,
+        renew_every=10,
+    )
+    assert len(looked) == 4
+    assert progress.n_iter == 20
+    assert np.all(np.diff(progress.loss_curve) < 0)
+
+
+def test_curvature_is_measured_on_a_part_of_many_rows(digits, monkeypatch):
+    X = np.tile(digits[:, :16], (6, 1)).astype(np.float32) / 16
+    layout = Layout.autoencoder([16, 3])
+    problem = Problem(RowBlocks(X), layout, Objective("squared_error"))
+    looked = []
+
+    def note(theta, rows, *arguments):
+        looked.append(rows.rows)
+        return kronecker_factors(theta, rows, *arguments)
+
+    monkeypatch.setattr("sklearn_dae.training._problem.kronecker_factors", note)
+    theta = _random_theta(layout, np.random.default_rng(0))
+    _minimize("kfac-lbfgs", problem, theta, 1)
+    (rows,) = looked
+    assert len(set(rows)) == len(rows) == 10_000 < len(X)
+
+
+def test_curvature_that_overflows_is_an_error(problem):
+    layout = Layout.autoencoder([64, 2], code="identity")
+    linear = Problem(problem.rows, layout, Objective("squared_error"))
+    theta = np.full(layout.n_parameters, 1e-30, np.float32)
+    layout.split(theta)[0][...] = 1e20
+    assert np.isfinite(linear.loss_and_gradient(theta)[0])
+    with pytest.raises(ValueError, match="curvature, of the network 64-2-64"):
+        linear.kronecker_factors(theta, seed=0)
 
 
 def test_loss_curve_of_whitened_lbfgs_is_the_objective(problem, rng):

@@ -6,6 +6,7 @@ from sklearn_dae.training._lbfgs import (
     RENEW_EVERY,
     WHITENED_HISTORY,
     minimize_lbfgs,
+    whitening,
 )
 from sklearn_dae.training._minibatch import (
     AdamStep,
@@ -32,4 +33,5 @@ __all__ = [
     "count_batches",
     "minimize_lbfgs",
     "minimize_minibatch",
+    "whitening",
 ]

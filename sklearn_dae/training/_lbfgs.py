@@ -1,5 +1,8 @@
 """Full-batch minimisation by SciPy's L-BFGS, in plain or in whitened coordinates."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
@@ -15,8 +18,8 @@ RENEW_EVERY = 20
 #: Most rows that curvature is measured on.
 _CURVATURE_ROWS = 10_000
 
-#: Steps that SciPy remembers: in plain coordinates, and in whitened ones, where more
-#: would cost time and gain nothing.
+#: Steps that SciPy remembers, each as two double-precision vectors: in plain
+#: coordinates, and in whitened ones, where more would cost time and gain nothing.
 HISTORY, WHITENED_HISTORY = 7, 5
 
 
@@ -28,7 +31,6 @@ def minimize_lbfgs(
     max_iter: int,
     max_fun: int = 15000,
     tol: float = 1e-7,
-    history: int | None = None,
     renew_every: int | None = None,
     damping: float = 0.03,
     seed: int = 0,
@@ -56,10 +58,6 @@ def minimize_lbfgs(
         Stop when an iteration lowers the objective by less than this fraction of it,
         or of 1, if it is below 1.
 
-    history : int, default=None
-        Steps that SciPy remembers, each as two double-precision vectors. By default
-        7, in whitened coordinates 5.
-
     renew_every : int, default=None
         Iterations after which the curvature is measured again, and SciPy starts anew
         in coordinates whitened by it. When None, coordinates are the parameters.
@@ -77,8 +75,7 @@ def minimize_lbfgs(
         evaluations; whether the user interrupted.
     """
     search = _Search(problem, theta, progress)
-    if history is None:
-        history = HISTORY if renew_every is None else WHITENED_HISTORY
+    history = HISTORY if renew_every is None else WHITENED_HISTORY
     goes_on = True
     try:
         # SciPy has a BLAS of its own, whose threads would get in the way of ours.
@@ -107,11 +104,35 @@ def minimize_lbfgs(
     return Outcome(message, search.n_evaluations, False)
 
 
+def whitening(
+    problem: Problem, theta: np.ndarray, damping: float, seed: int
+) -> Preconditioner:
+    """Measure the curvature at some parameters, on a part of the rows if many."""
+    n_rows = problem.rows.n_rows
+    if n_rows > _CURVATURE_ROWS:
+        # At random, as rows may come in a regular pattern.
+        rng = np.random.default_rng(seed)
+        chosen = rng.choice(n_rows, _CURVATURE_ROWS, replace=False)
+        problem = problem.take(np.sort(chosen))
+    factors = problem.kronecker_factors(theta, seed)
+    return Preconditioner(factors, problem.layout, damping, problem.objective.alpha)
+
+
+class _Point(NamedTuple):
+    """Parameters, and the objective and its gradient there, once known."""
+
+    theta: np.ndarray
+    loss: float = math.nan
+    gradient: np.ndarray | None = None
+
+
 class _Search:
     """SciPy's search, from where it has come to, in coordinates that may change.
 
     The coordinates are those of the step from ``_start``, so they begin as zeros, and
-    the gradient there, known from before, is not computed again.
+    the gradient there, known from before, is not computed again. The last point that
+    was evaluated is where the search has come to only if an iteration ended there: a
+    line search that fails leaves it elsewhere.
     """
 
     def __init__(self, problem: Problem, theta: np.ndarray, progress: Progress) -> None:
@@ -120,28 +141,21 @@ class _Search:
         self._problem = problem
         self._progress = progress
         self._coordinates: Preconditioner | None = None
-        self._start = self._theta = theta
+        self._start = theta
         self._at = np.zeros(0)
-        self._known: tuple[float, np.ndarray] | None = None
+        self._evaluated = self._reached = _Point(theta)
 
     def whiten(self, damping: float, seed: int) -> None:
         """Take coordinates in which the curvature is close to the identity."""
-        problem = self._problem
-        n_rows = problem.rows.n_rows
-        if n_rows > _CURVATURE_ROWS:
-            # At random, as rows may come in a regular pattern.
-            rng = np.random.default_rng(seed)
-            chosen = rng.choice(n_rows, _CURVATURE_ROWS, replace=False)
-            problem = problem.take(np.sort(chosen))
-        factors = problem.kronecker_factors(self._theta, seed)
-        alpha = problem.objective.alpha
-        self._coordinates = Preconditioner(factors, problem.layout, damping, alpha)
+        theta = self._reached.theta
+        self._coordinates = whitening(self._problem, theta, damping, seed)
 
     def run(
         self, max_iter: int, max_fun: int, tol: float, history: int
     ) -> OptimizeResult:
-        """Let SciPy search from the present parameters on."""
-        self._start = self._theta
+        """Let SciPy search from where it has come to."""
+        self._evaluated = self._reached
+        self._start = self._reached.theta
         self._at = np.zeros(len(self._start))
         return minimize(
             self._evaluate,
@@ -160,12 +174,13 @@ class _Search:
         )
 
     def _evaluate(self, at: np.ndarray) -> tuple[float, np.ndarray]:
-        if self._known is None or not np.array_equal(at, self._at):
+        if self._evaluated.gradient is None or not np.array_equal(at, self._at):
             self._at = at.copy()
-            self._theta = self._parameters(at)
-            self._known = self._problem.loss_and_gradient(self._theta)
+            theta = self._parameters(at)
+            self._evaluated = _Point(theta, *self._problem.loss_and_gradient(theta))
             self.n_evaluations += 1
-        loss, gradient = self._known
+        _, loss, gradient = self._evaluated
+        assert gradient is not None
         if self._coordinates is not None:
             gradient = self._coordinates.whiten(gradient)
         return loss, gradient.astype(np.float64)
@@ -178,9 +193,10 @@ class _Search:
         return step
 
     def _report(self, intermediate_result: OptimizeResult) -> None:
-        # The line search ends where it has evaluated last.
+        # A line search that succeeds ends where it has evaluated last.
+        self._reached = self._evaluated
         self.stop_reason = self._progress.update(
-            self._theta, float(intermediate_result.fun)
+            self._reached.theta, float(intermediate_result.fun)
         )
         if self.stop_reason is not None:
             raise StopIteration

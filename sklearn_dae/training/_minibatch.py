@@ -19,8 +19,9 @@ from sklearn_dae.training._progress import Progress
 #: An epoch whose mean objective is above the lowest before by this factor is undone.
 _RISE = 1.5
 
-#: What damping is multiplied by where the curvature has promised too much.
-_MORE_DAMPING = 3.0
+#: What damping is multiplied by where the curvature has promised too much, and the
+#: rate of Adam where it has led astray.
+_MORE_DAMPING, _LOWER_RATE = 3.0, 0.5
 
 #: Most rows that the objective at the start is measured on.
 _START_ROWS = 1000
@@ -58,6 +59,70 @@ class _Place(NamedTuple):
     theta: np.ndarray
     loss: float
     is_estimate: bool
+
+
+class _Retreat:
+    """Notices an epoch in which the objective rises, and knows the way back.
+
+    Parameters
+    ----------
+    problem : Problem
+        The objective.
+
+    theta : ndarray of shape (n_parameters,)
+        The parameters to start from.
+    """
+
+    def __init__(self, problem: Problem, theta: np.ndarray) -> None:
+        n_rows = problem.rows.n_rows
+        seen = problem.take(_spread(n_rows, _START_ROWS))
+        loss, _ = seen.loss_and_gradient(theta)
+        self.n_undone = 0
+        self._problem = problem
+        self._best = _Place(theta.copy(), loss, seen.rows.n_rows < n_rows)
+        self._before = self._best
+        self._is_at_best = True
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self._total, self._n_seen = 0.0, 0
+        self._first_loss = math.nan
+        self._is_undone = False
+
+    def is_due(self, loss: float, n_rows: int) -> bool:
+        """Take note of a mini-batch; tell whether the objective has risen too far."""
+        if self._n_seen == 0:
+            self._first_loss = loss
+        self._total += loss * n_rows
+        self._n_seen += n_rows
+        if self._best.is_estimate and self._has_risen():
+            # Are these rows harder than those that were looked at?
+            theta = self._best.theta
+            start_loss, _ = self._problem.loss_and_gradient(theta)
+            self._best = _Place(theta, max(self._best.loss, start_loss), False)
+        return self._has_risen()
+
+    def _has_risen(self) -> bool:
+        return self._total > _RISE * self._best.loss * self._problem.rows.n_rows
+
+    def go_back(self) -> np.ndarray:
+        """Return the parameters to go on from."""
+        if self._is_at_best and self._first_loss > _RISE * self._best.loss:
+            # The epoch before went astray, unnoticed, at its end.
+            self._best = self._before
+        self._is_undone = self._is_at_best = True
+        self.n_undone += 1
+        return self._best.theta.copy()
+
+    def end_epoch(self, theta: np.ndarray) -> float:
+        """Take note of where an epoch has come to; return its mean objective."""
+        mean = self._total / self._n_seen
+        if not self._is_undone:
+            self._is_at_best = mean <= self._best.loss
+            if self._is_at_best:
+                self._before, self._best = self._best, _Place(theta, mean, False)
+        self._begin_epoch()
+        return mean
 
 
 def minimize_minibatch(
@@ -108,52 +173,32 @@ def minimize_minibatch(
     n_batches = count_batches(n_rows, batch_size)
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
     theta = theta.copy()
-    n_evaluations = n_undone = 0
+    n_evaluations = 0
     try:
         with one_blas_thread():
-            start = problem.take(_spread(n_rows, _START_ROWS))
-            loss, _ = start.loss_and_gradient(theta)
-            is_estimate = start.rows.n_rows < n_rows
-            best = before = _Place(theta.copy(), loss, is_estimate)
-            is_at_best = True
+            retreat = _Retreat(problem, theta)
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)
-                total, n_seen, undone = 0.0, 0, False
                 for number in range(n_batches):
-                    rows = np.sort(order[ends[number] : ends[number + 1]])
-                    batch = problem.take(rows)
+                    rows = order[ends[number] : ends[number + 1]]
+                    batch = problem.take(np.sort(rows))
                     loss, gradient = batch.loss_and_gradient(theta)
                     n_evaluations += 1
-                    if number == 0:
-                        first_loss = loss
-                    total += loss * len(rows)
-                    n_seen += len(rows)
-                    if best.is_estimate and total > _RISE * best.loss * n_rows:
-                        # Are these rows harder than those that were looked at?
-                        start_loss, _ = problem.loss_and_gradient(best.theta)
-                        best = _Place(best.theta, max(best.loss, start_loss), False)
-                    if total > _RISE * best.loss * n_rows:
-                        n_undone += 1
-                        if is_at_best and first_loss > _RISE * best.loss:
-                            # The epoch before went astray, unnoticed, at its end.
-                            best = before
-                        theta = best.theta.copy()
-                        undone = is_at_best = True
+                    if retreat.is_due(loss, len(rows)):
+                        theta = retreat.go_back()
                         step.start_again()
                         break
                     done = (epoch + number / n_batches) / max_iter
                     rate = 0.5 * learning_rate * (1 + math.cos(math.pi * done))
                     step(theta, loss, gradient, batch, rate)
-                mean = total / n_seen
                 reached = theta.copy()
-                if not undone and (is_at_best := mean <= best.loss):
-                    before, best = best, _Place(reached, mean, False)
-                stop_reason = progress.update(reached, mean)
+                stop_reason = progress.update(reached, retreat.end_epoch(reached))
                 if stop_reason is not None:
                     return Outcome(stop_reason, n_evaluations, False)
     except KeyboardInterrupt:
         message = f"STOP: interrupted after {progress.n_iter} iterations"
         return Outcome(message, n_evaluations, True)
+    n_undone = retreat.n_undone
     of_them = f", {n_undone} of them undone" if n_undone else ""
     return Outcome(f"STOP: all of {max_iter} epochs{of_them}", n_evaluations, False)
 
@@ -336,7 +381,7 @@ class AdamStep:
 
     def start_again(self) -> None:
         self._mean[...] = 0
-        self._caution *= 0.5
+        self._caution *= _LOWER_RATE
 
 
 def _spread(n_rows: int, most: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What is minimised, as the solvers see it."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -58,9 +59,20 @@ class Problem:
     def kronecker_factors(
         self, theta: np.ndarray, seed: int
     ) -> list[tuple[Blocks, Blocks]]:
-        """Kronecker factors of the curvature of the loss."""
+        """Kronecker factors of the curvature of the loss.
+
+        Raises
+        ------
+        ValueError
+            If one is not finite: squares of activations overflow long before these do.
+        """
         loss = self.objective.loss
-        return kronecker_factors(theta, self.rows, self.layout, loss, seed)
+        with np.errstate(over="ignore", invalid="ignore"):
+            factors = kronecker_factors(theta, self.rows, self.layout, loss, seed)
+            blocks = chain.from_iterable(A + G for A, G in factors)
+            if not all(np.isfinite(block).all() for block in blocks):
+                raise ValueError(self._explain_overflow(theta))
+        return factors
 
     def _explain_overflow(self, theta: np.ndarray) -> str:
         """Name the first layer that overflows for some row, and the remedy."""
@@ -78,4 +90,4 @@ class Problem:
             for number, h in enumerate(activations, start=1):
                 if not np.isfinite(h).all():
                     return f"layer {number} ({self.layout.layers[number - 1]})"
-        return "the gradient"
+        return "the gradient, or the curvature,"
