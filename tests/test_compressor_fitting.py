@@ -172,7 +172,8 @@ def test_early_stopping_keeps_the_best_weights(digits):
     assert kept == pytest.approx(min(curve), rel=1e-6)
 
 
-def test_ctrl_c_keeps_the_best_weights(digits):
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_ctrl_c_keeps_the_best_weights(digits, method):
     kept = []
 
     def press(number, fitted):
@@ -184,7 +185,7 @@ def test_ctrl_c_keeps_the_best_weights(digits):
     dae.set_callbacks(Recorder(press))
     match = "interrupted after 4 iterations; the best"
     with pytest.warns(UserWarning, match=match) as warnings:
-        dae.fit(digits)
+        getattr(dae, method)(digits)
     assert warnings[0].filename == __file__
     assert dae.n_iter_ == 4
     assert "interrupted" in dae.message_
@@ -204,6 +205,19 @@ def test_ctrl_c_before_the_first_iteration_keeps_the_pretrained_weights(
     with pytest.warns(UserWarning, match="interrupted after 0 iterations"):
         dae.fit(digits)
     assert_array_equal(dae.theta_, pretrained.theta_)
+
+
+def test_ctrl_c_before_fine_tuning_leaves_the_compressor_as_it_was(digits, monkeypatch):
+    def press(*_args, **_kwargs):
+        signal.raise_signal(signal.SIGINT)
+
+    dae = DeepAutoencoderCompressor(4, max_iter=12, random_state=0).fit(digits)
+    theta = dae.theta_
+    # The first gradient is one of the trial of alpha.
+    monkeypatch.setattr("sklearn_dae.training._problem.loss_and_gradient", press)
+    with pytest.raises(KeyboardInterrupt):
+        dae.fit(digits[:500])
+    assert dae.theta_ is theta
 
 
 def test_a_callback_can_stop(digits):
@@ -406,8 +420,15 @@ def test_bad_parameters_are_named(digits, parameter, value, error):
             "bounded activation",
         ),
         (
-            {"linear_path": True, "code_activation": "tanh"},
-            "code_activation='identity' and output_activation='clipped' or",
+            {"activation": "logistic", "hidden_layer_sizes": (), "sparsity": 0.1},
+            "bounded activation",
+        ),
+        *(
+            (
+                {"linear_path": value, "code_activation": "tanh"},
+                "code_activation='identity' and output_activation='clipped' or",
+            )
+            for value in (True, np.True_)
         ),
         ({"code_activation": "clipped"}, "code_activation"),
         ({"early_stopping": True, "validation_fraction": 0.99}, "no training row"),

@@ -1,8 +1,11 @@
 """The default network: it starts as PCA, and what is chosen for it."""
 
+import signal
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_sample_image
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
@@ -10,7 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.compressor import _cost, _penalty
 from sklearn_dae.compressor._principal_axes import principal_axes
+from sklearn_dae.evaluation import LossCurveDisplay
+from sklearn_dae.network import loss_and_gradient
+from sklearn_dae.training import KroneckerStep
 
 
 def error_of_pca(n_components, training, test, high):
@@ -78,6 +85,42 @@ def test_it_is_trained_where_there_is_something_to_learn(digits_split):
     assert dae.n_iter_ == 20
 
 
+@pytest.mark.parametrize(
+    ("errors", "multiple"),
+    [({1: 0.9}, 1), ({1: 1.1, 64: 0.9}, 64), ({1: 0.999, 64: 1.0}, np.inf)],
+)
+def test_the_first_penalty_that_is_clearly_better_is_taken(
+    digits, errors, multiple, monkeypatch
+):
+    class Fold(_penalty._Fold):
+        def errors(self, multiple):
+            noise = np.random.default_rng(0).normal(1, 0.1, len(self._held_out.rows))
+            return self.errors_at_start() * errors[multiple] * noise
+
+    settings = {"hidden_layer_sizes": (9,), "max_iter": 12, "random_state": 0}
+    dae = DeepAutoencoderCompressor(8, **settings)
+    guess = clone(dae).set_params(max_iter=0).fit(digits).alpha_
+    monkeypatch.setattr(_penalty, "_Fold", Fold)
+    assert dae.fit(digits).alpha_ == multiple * guess
+
+
+@pytest.mark.parametrize(("n_rows", "tried"), [(19, 0), (20, 5), (301, 1), (10_001, 0)])
+def test_alpha_is_tried_on_neither_too_few_nor_too_many_rows(
+    digits, n_rows, tried, monkeypatch
+):
+    folds = []
+
+    class Fold(_penalty._Fold):
+        def __init__(self, *arguments):
+            folds.append(self)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(_penalty, "_Fold", Fold)
+    X = np.tile(digits[:, 20:36], (6, 1))[:n_rows]
+    DeepAutoencoderCompressor(2, hidden_layer_sizes=(4,), max_iter=12).fit(X)
+    assert len(folds) == tried
+
+
 def test_it_is_left_as_pca_where_there_is_not(rng):
     # Of normal numbers a network can learn nothing that PCA has not.
     X = (rng.standard_normal((600, 64)) / np.arange(1, 65) ** 0.5).astype(np.float32)
@@ -88,6 +131,11 @@ def test_it_is_left_as_pca_where_there_is_not(rng):
     assert dae.n_iter_ == dae.n_evaluations_ == 0
     assert "left as PCA" in dae.message_
     assert str(dae.layout_) == "64-8-64"
+    codes = dae.activations(test, dae.layout_.n_encoder_layers)
+    assert_array_equal(codes, dae.set_params(transform_max_iter=0).transform(test))
+    dae.set_params(transform_max_iter=10)
+    with pytest.raises(ValueError, match=r"no iteration.*left as PCA"):
+        LossCurveDisplay.from_estimator(dae)
     start = DeepAutoencoderCompressor(8, max_iter=0, random_state=0).fit(training)
     assert_allclose(dae.transform(test), start.transform(test), atol=1e-4)
     pca = PCA(8).fit(training)
@@ -114,7 +162,7 @@ def test_left_as_pca_it_forgets_its_rbms(rng):
 
 
 @pytest.mark.parametrize(("n_rows", "n_components"), [(60, 4), (300, 16)])
-def test_few_patches_of_a_photograph_are_not_learned_by_heart(n_rows, n_components):
+def test_few_patches_of_a_photograph_are_not_memorised(n_rows, n_components):
     patches = extract_patches_2d(
         load_sample_image("china.jpg")[..., 1], (8, 8), max_patches=1300, random_state=0
     )
@@ -235,6 +283,34 @@ def test_cost_is_known_before_a_fit(digits, solver):
     assert cost.seconds == 20 * cost.seconds_per_iteration > 0
     assert cost.memory > 4 * cost.n_parameters
     assert f"{cost.n_parameters:,} parameters" in str(cost)
+
+
+def test_the_last_step_of_a_trial_looks_at_the_curvature(digits, monkeypatch):
+    looked = []
+    renew = KroneckerStep._renew
+
+    def note(step, *arguments):
+        looked.append(step._n_steps)
+        renew(step, *arguments)
+
+    monkeypatch.setattr(KroneckerStep, "_renew", note)
+    DeepAutoencoderCompressor(8, solver="kfac").fit_cost(digits)
+    assert looked[-2:] == [_cost._PLAIN_STEPS.start - 1, _cost._TRIAL_STEPS - 1]
+
+
+@pytest.mark.parametrize("solver", ["kfac-lbfgs", "kfac"])
+def test_ctrl_c_ends_a_question_for_the_cost(digits, solver, monkeypatch):
+    pressed = []
+
+    def press(*arguments):
+        if len(pressed) == 3:
+            signal.raise_signal(signal.SIGINT)
+        pressed.append(True)
+        return loss_and_gradient(*arguments)
+
+    monkeypatch.setattr("sklearn_dae.training._problem.loss_and_gradient", press)
+    with pytest.raises(KeyboardInterrupt):
+        DeepAutoencoderCompressor(8, solver=solver).fit_cost(digits)
 
 
 def test_asking_for_the_cost_draws_nothing_from_a_random_state(digits):

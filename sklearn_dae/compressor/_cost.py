@@ -12,18 +12,21 @@ from sklearn_dae.compressor._fine_tuning import FULL_BATCH, Settings, fine_tune
 from sklearn_dae.network import BLOCK_SIZE, Layout
 from sklearn_dae.training import (
     HISTORY,
+    RENEW_EVERY,
     WHITENED_HISTORY,
+    KroneckerStep,
     Problem,
     Progress,
     count_batches,
+    whitening,
 )
 
 #: Rows and iterations that a full-batch solver is tried on.
 _TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
 
-#: Steps of a mini-batch solver before the clock runs, which look at the curvature more
-#: often than those to come, and steps while it runs, which look as often.
-_FIRST_STEPS, _TIMED_STEPS = 10, 10
+#: Steps of a mini-batch solver. The first make preparations; of "kfac" the last looks
+#: at the curvature, as a few in a fit do, and those just before it do not.
+_TRIAL_STEPS, _PLAIN_STEPS = 17, slice(9, 16)
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,24 @@ def _full_batch_seconds(
         ends.append(time.perf_counter())
         return False
 
+    trial_settings = replace(settings, max_iter=_TRIAL_ITER, tol=0)
     begin = time.perf_counter()
-    fine_tune(trial, theta, None, replace(settings, max_iter=_TRIAL_ITER, tol=0), note)
+    _, outcome = fine_tune(trial, theta, None, trial_settings, note)
+    if outcome.interrupted:
+        raise KeyboardInterrupt
     if len(ends) > 1:  # The first one makes preparations.
         iteration = (ends[-1] - ends[0]) / (len(ends) - 1)
     else:
         iteration = time.perf_counter() - begin
     gradient = _time(lambda: trial.loss_and_gradient(theta))
-    return iteration + gradient * (n_rows / trial.rows.n_rows - 1)
+    seconds = iteration + gradient * (n_rows / trial.rows.n_rows - 1)
+    if settings.solver == "kfac-lbfgs":
+        seconds += _time(lambda: _whiten(problem, theta, settings)) / RENEW_EVERY
+    return seconds
+
+
+def _whiten(problem: Problem, theta: np.ndarray, settings: Settings) -> None:
+    whitening(problem, theta, settings.damping, settings.seed).whiten(theta)
 
 
 def _epoch_seconds(problem: Problem, theta: np.ndarray, settings: Settings) -> float:
@@ -102,13 +115,14 @@ def _epoch_seconds(problem: Problem, theta: np.ndarray, settings: Settings) -> f
     step = settings.make_step(len(theta))
     theta = theta.copy()
 
-    def move(n_steps: int) -> None:
-        for _ in range(n_steps):
-            loss, gradient = batch.loss_and_gradient(theta)
-            step(theta, loss, gradient, batch, 1e-9)
+    def move() -> None:
+        loss, gradient = batch.loss_and_gradient(theta)
+        step(theta, loss, gradient, batch, 1e-9)
 
-    move(_FIRST_STEPS)
-    a_step = _time(lambda: move(_TIMED_STEPS)) / _TIMED_STEPS
+    seconds = [_time(move) for _ in range(_TRIAL_STEPS)]
+    a_step = float(np.mean(seconds[_PLAIN_STEPS]))
+    if isinstance(step, KroneckerStep):
+        a_step += max(0.0, seconds[-1] - a_step) / step.renew_every
     return a_step * count_batches(problem.rows.n_rows, settings.batch_size)
 
 
@@ -126,14 +140,13 @@ def _memory(layout: Layout, settings: Settings) -> int:
     if settings.solver in FULL_BATCH:
         whitened = settings.solver == "kfac-lbfgs"
         n_remembered = WHITENED_HISTORY if whitened else HISTORY
-        vectors += (2 * n_remembered + 6) * 2 * single
+        vectors += (2 * n_remembered + 7) * 2 * single
     else:
         vectors += 2 * single
     factors = 0
     if settings.solver.startswith("kfac"):
-        sizes = (
-            size for layer in layout.layers for size in (layer.n_in + 1, layer.n_out)
-        )
+        sizes = [layer.n_in + 1 for layer in layout.layers]
+        sizes += [layer.n_out for layer in layout.layers[:-1]]  # the last is diagonal
         # For each lane, their sum, the inverse root and the inverse.
         factors = (N_LANES + 3) * single * sum(min(n, BLOCK_SIZE) * n for n in sizes)
     # Inputs and error signals of all layers, for a block of rows of each lane.

@@ -117,13 +117,15 @@ class DeepAutoencoderCompressor(
     alpha : float or "auto", default="auto"
         Weight of the L2 penalty: ``alpha / 2`` times the squared weights, those of
         the linear path aside, is added to the mean cost of an image. "auto" is an
-        eighth of the squared error that PCA leaves, times the values of a code, over
-        the number of rows; above 784 pixels it grows with the root of their number.
-        From 20 to 10,000 rows and from 12 iterations on, that is tried on a fifth of
-        the rows, up to 300 rows on each fifth in turn, held out of a training of a
-        quarter of the iterations; where it does not make them clearly better than PCA,
-        64 times as much is tried, and where that does not either, the network is left
-        as PCA, without hidden layers. Without a linear path "auto" is 0.
+        eighth of the squared error that PCA leaves, times ``n_components``, over the
+        number of rows; above 784 pixels it grows with the root of their number.
+        With 20 to 10,000 rows and at least 12 iterations, that guess is tried first:
+        a fifth of the rows is held out, and the others train a network, without RBMs,
+        for a quarter of the iterations. With 300 rows or fewer, each fifth is held
+        out in turn. Where the guess does not restore held-out rows clearly better
+        than PCA does, 64 times as much is tried. Where that does not either, the
+        network is left as PCA, without hidden layers. Without a linear path "auto"
+        is 0.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
@@ -198,7 +200,9 @@ class DeepAutoencoderCompressor(
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous one, without
-        pretraining, and with its ``alpha_`` where alpha is "auto".
+        pretraining, and with its ``alpha_`` where alpha is "auto". The pixel range is
+        that of the new rows, unless ``pixel_range`` fixes it. A network that was left
+        as PCA begins anew.
 
     transform_max_iter : int, default=10
         Steps by which `transform` improves the code that the encoder gives an image,
@@ -255,7 +259,7 @@ class DeepAutoencoderCompressor(
 
     loss_curve_ : list of float
         The objective after each iteration; for a mini-batch solver its mean over the
-        mini-batches of an epoch.
+        mini-batches of an epoch, up to where an epoch was undone, if it was.
 
     validation_loss_curve_ : list of float
         The loss of the held-out rows after each iteration; empty without
@@ -265,10 +269,13 @@ class DeepAutoencoderCompressor(
         Number of iterations, or of epochs.
 
     n_evaluations_ : int
-        Number of gradient evaluations.
+        Number of gradients over all rows, or of mini-batches.
 
     message_ : str
         Why fine-tuning ended, in SciPy's words where SciPy ended it.
+
+    dtype_in_ : dtype
+        Type of the pixels seen during fit.
 
     n_features_in_ : int
         Number of pixels seen during fit.
@@ -288,6 +295,10 @@ class DeepAutoencoderCompressor(
     RBMs holds the scaled rows, and then the activations of one hidden layer, in memory.
     `transform` and `inverse_transform` compute in double precision for
     double-precision input.
+
+    Ctrl-C ends fine-tuning with a warning: the best weights so far are kept, and
+    ``message_`` tells. Before, during pretraining or a trial of ``alpha``, it raises
+    KeyboardInterrupt, and the compressor is as it was.
 
     A result depends on ``random_state`` and on the number of cores that the process
     may use, but not on ``n_jobs`` or the number of BLAS threads.
@@ -408,7 +419,7 @@ class DeepAutoencoderCompressor(
         TypeError
             If a parameter has the wrong type.
         """
-        self._fit(X)
+        self._fit(X, stacklevel=4)
         return self
 
     @with_callbacks
@@ -428,10 +439,13 @@ class DeepAutoencoderCompressor(
         codes : ndarray of shape (n_samples, n_components)
             The same as ``fit(X).transform(X)``; X is checked only once.
         """
-        return self._encode(self._fit(X))
+        return self._encode(self._fit(X, stacklevel=5))
 
-    def _fit(self, X: Any) -> np.ndarray:
-        """Fit to X; return it validated. A fit that fails leaves no trace."""
+    def _fit(self, X: Any, stacklevel: int) -> np.ndarray:
+        """Fit to X; return it validated. A fit that fails leaves no trace.
+
+        ``stacklevel`` is that of the caller's caller, decorators being on the way.
+        """
         before = self._fitted_attributes()
         try:
             X, interrupted = self._fit_or_fail(X)
@@ -444,7 +458,7 @@ class DeepAutoencoderCompressor(
             warnings.warn(
                 f"Fine-tuning was interrupted after {self.n_iter_} iterations; "
                 "the best weights so far are kept.",
-                stacklevel=4,
+                stacklevel=stacklevel,
             )
         return X
 
@@ -481,23 +495,31 @@ class DeepAutoencoderCompressor(
             if not isinstance(self.alpha, str):
                 self.alpha_ = self.alpha
         else:
-            self.pretraining_errors_: list[list[float]] = []
-            rbms = self._pretrain(training, rng, context) if pretrained else []
-            theta = random_parameters(self.layout_, rng)
-            unroll(rbms, theta, self.layout_)
-            pca = None
-            if self.layout_.has_linear_path or (takes_linear_path(self) and not rbms):
-                pca = principal_axes(training, self._n_features_out)
-                start_as_pca(theta, self.layout_, pca)
-            self.alpha_ = self._choose_alpha(training, pca)
-            if pca is not None and math.isinf(self.alpha_):
-                self.layout_, theta = pca_alone(self.layout_, pca)
-                self.pretraining_errors_ = []
+            theta = self._begin(training, pretrained, rng, context)
         interrupted = self._fine_tune(theta, training, validation, rng, context)
         context.call_on_fit_task_end(
             estimator=self, X=X, reconstruction_attributes={"theta_": self.theta_}
         )
         return X, interrupted
+
+    def _begin(
+        self, training: RowBlocks, pretrained: bool, rng: Any, context: Any
+    ) -> np.ndarray:
+        """Set the penalty; return the parameters that fine-tuning starts from."""
+        self.pretraining_errors_: list[list[float]] = []
+        pca = None
+        if self.layout_.has_linear_path or (takes_linear_path(self) and not pretrained):
+            pca = principal_axes(training, self._n_features_out)
+        self.alpha_ = self._choose_alpha(training, pca)
+        if pca is not None and math.isinf(self.alpha_):
+            self.layout_, theta = pca_alone(self.layout_, pca)
+            return theta
+        rbms = self._pretrain(training, rng, context) if pretrained else []
+        theta = random_parameters(self.layout_, rng)
+        unroll(rbms, theta, self.layout_)
+        if pca is not None:
+            start_as_pca(theta, self.layout_, pca)
+        return theta
 
     def _pretrain(self, blocks: RowBlocks, rng: Any, context: Any) -> list[Any]:
         """Learn a stack of RBMs, each on the hidden units of the one below."""
@@ -776,12 +798,14 @@ class DeepAutoencoderCompressor(
             of X, summed over the pixels of each image.
         """
         X = self._validate(X)
-        errors = [
-            np.square(np.subtract(rows, images, dtype=np.float64)).sum(axis=1)
-            for rows in RowBlocks(X)
-            for images in [self._decode(self._encode(rows))]
-        ]
-        return np.concatenate(errors)
+        dtype = _precision(X)
+        encode, decode = self._encoder(dtype), self._decoder(dtype)
+
+        def errors(rows: np.ndarray) -> np.ndarray:
+            restored = decode(encode(rows))
+            return np.square(np.subtract(rows, restored, dtype=np.float64)).sum(axis=1)
+
+        return RowBlocks(X).map(errors)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Negative mean squared error of a reconstructed image.
@@ -810,8 +834,8 @@ class DeepAutoencoderCompressor(
             Images, one a row.
 
         layer : int
-            0 is the image scaled to [0, 1], ``len(hidden_layer_sizes) + 1`` the
-            code, and -1 the output; negative numbers count from the output.
+            0 is the image scaled to [0, 1], ``layout_.n_encoder_layers`` the code,
+            and -1 the output; negative numbers count from the output.
 
         Returns
         -------
@@ -822,10 +846,15 @@ class DeepAutoencoderCompressor(
         n_layers = len(self.layout_.layers)
         check_integer("layer", layer, -n_layers - 1, n_layers)
         layers = range(layer if layer >= 0 else n_layers + 1 + layer)
-        return self._map_scaled(
-            lambda theta, x: propagate(theta, x, self.layout_, layers),
-            self._validate(X),
-        )
+        X = self._validate(X)
+        dtype = _precision(X)
+        theta = self._parameters(dtype)
+
+        def activations(rows: np.ndarray) -> np.ndarray:
+            x = self.scaler_.to_unit(rows, dtype)
+            return propagate(theta, x, self.layout_, layers)
+
+        return RowBlocks(X).map(activations)
 
     @property
     def _n_features_out(self) -> int:
@@ -846,36 +875,37 @@ class DeepAutoencoderCompressor(
         return validate_data(self, X, dtype="numeric", reset=False)
 
     def _encode(self, X: np.ndarray) -> np.ndarray:
-        layout, n_iter = self.layout_, self.transform_max_iter
-
-        def encode(theta: np.ndarray, x: np.ndarray) -> np.ndarray:
-            codes = propagate(theta, x, layout, layout.encoder)
-            return refine_codes(theta, codes, x, layout, n_iter)
-
-        return self._map_scaled(encode, X)
-
-    def _map_scaled(
-        self, function: Callable[[np.ndarray, np.ndarray], np.ndarray], X: np.ndarray
-    ) -> np.ndarray:
-        """Call ``function(theta, x)`` for blocks of rows, scaled; concatenate."""
-        dtype = np.float64 if X.dtype == np.float64 else np.float32
-        theta = self.theta_.astype(dtype, copy=False)
-        return RowBlocks(X, convert=lambda x: self.scaler_.to_unit(x, dtype)).map(
-            lambda x: function(theta, x)
-        )
+        return RowBlocks(X).map(self._encoder(_precision(X)))
 
     def _decode(self, codes: np.ndarray) -> np.ndarray:
-        theta = self.theta_.astype(codes.dtype, copy=False)
-        layout = self.layout_
+        return RowBlocks(codes).map(self._decoder(codes.dtype))
 
-        def decode(rows: np.ndarray) -> np.ndarray:
-            output = propagate(theta, rows, layout, layout.decoder)
+    def _encoder(self, dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what makes codes of rows of X, computing in some precision."""
+        layout, theta = self.layout_, self._parameters(dtype)
+
+        def encode(rows: np.ndarray) -> np.ndarray:
+            x = self.scaler_.to_unit(rows, dtype)
+            codes = propagate(theta, x, layout, layout.encoder)
+            return refine_codes(theta, codes, x, layout, self.transform_max_iter)
+
+        return encode
+
+    def _decoder(self, dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what makes images of codes, computing in some precision."""
+        layout, theta = self.layout_, self._parameters(dtype)
+
+        def decode(codes: np.ndarray) -> np.ndarray:
+            output = propagate(theta, codes, layout, layout.decoder)
             if self.threshold is not None:
                 output = (output >= self.threshold).astype(output.dtype)
             images = self.scaler_.from_unit(output)
-            return cast(images, self.dtype_in_ if self.restore_dtype else rows.dtype)
+            return cast(images, self.dtype_in_ if self.restore_dtype else codes.dtype)
 
-        return RowBlocks(codes).map(decode)
+        return decode
+
+    def _parameters(self, dtype: np.dtype) -> np.ndarray:
+        return self.theta_.astype(dtype, copy=False)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "theta_")
@@ -884,3 +914,8 @@ class DeepAutoencoderCompressor(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _precision(X: np.ndarray) -> np.dtype:
+    """Return the type of floats that X is computed with."""
+    return np.dtype(np.float64 if X.dtype == np.float64 else np.float32)

@@ -91,7 +91,7 @@ def check_parameters(p: Any) -> None:
             f"loss='log_loss' needs output_activation='logistic', got "
             f"{p.output_activation!r}; use that, or loss='squared_error'."
         )
-    if p.linear_path is True and not _may_take_linear_path(p):
+    if takes_linear_path(p) and not _may_take_linear_path(p):
         raise ValueError(
             "linear_path=True needs code_activation='identity' and output_activation="
             f"'clipped' or 'identity', got {p.code_activation!r} and "
@@ -103,11 +103,13 @@ def check_parameters(p: Any) -> None:
             f"'logistic' or 'identity', got {p.activation!r} and "
             f"{p.code_activation!r}; use those, or pretraining=None."
         )
-    if p.sparsity and not {p.activation, p.code_activation} & {*BOUNDED_UNITS}:
+    has_hidden_layers = p.hidden_layer_sizes is None or len(p.hidden_layer_sizes)
+    hidden_units = {p.activation} if has_hidden_layers else set()
+    if p.sparsity and not (hidden_units | {p.code_activation}) & {*BOUNDED_UNITS}:
         raise ValueError(
             f"sparsity={p.sparsity} needs units with a bounded activation, "
-            f"'logistic' or 'tanh'; got activation={p.activation!r} and "
-            f"code_activation={p.code_activation!r}."
+            f"'logistic' or 'tanh'; got activation={p.activation!r}, code_activation="
+            f"{p.code_activation!r} and hidden_layer_sizes={p.hidden_layer_sizes!r}."
         )
 
 

@@ -4,6 +4,7 @@ In: a fitted autoencoder, RBM or other network. Out: one Axes, or one for pretra
 and one for fine-tuning.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -138,6 +139,9 @@ class LossCurveDisplay:
         TypeError
             If the estimator tells of no loss.
 
+        ValueError
+            If it was not trained: ``max_iter`` is 0, or the network was left as PCA.
+
         sklearn.exceptions.NotFittedError
             If it is not fitted.
         """
@@ -147,6 +151,8 @@ class LossCurveDisplay:
             errors = {f"{n_visible} → {n_hidden}": network.reconstruction_errors_}
             display = cls((), pretraining_errors=errors)
         else:
+            if math.isinf(getattr(network, "alpha_", 0.0)):
+                raise ValueError(f"There is no iteration to draw: {network.message_}.")
             solver = getattr(network, "solver_", getattr(network, "solver", None))
             display = cls(
                 network.loss_curve_,
