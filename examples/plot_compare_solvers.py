@@ -48,13 +48,18 @@ else:
     X, n_components = load_digits().data, 8
     n_iter = {"kfac-lbfgs": 300, "kfac": 40, "adam": 100, "lbfgs": 500}
 
+start = DeepAutoencoderCompressor(n_components, max_iter=0).fit(X)
 figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
 for (solver, max_iter), style in zip(
     n_iter.items(), ("-", "--", "-.", ":"), strict=True
 ):
     clock = Clock()
     dae = DeepAutoencoderCompressor(
-        n_components, solver=solver, max_iter=max_iter, random_state=0
+        n_components,
+        alpha=start.alpha_,  # one objective for all
+        solver=solver,
+        max_iter=max_iter,
+        random_state=0,
     )
     dae.set_callbacks(clock).fit(X)
     axes.plot(clock.seconds, dae.loss_curve_, style, label=solver)
