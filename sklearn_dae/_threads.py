@@ -44,8 +44,9 @@ Result = TypeVar("Result")
 class _Limit:
     """BLAS of one thread for as long as anybody in the process needs it.
 
-    The number of BLAS threads is a setting of the whole process. The first to need
-    the limit sets it and the last lifts it, be they different threads.
+    The number of BLAS threads is a setting of the whole process, but for an OpenBLAS
+    on OpenMP. The first to need the limit sets it and the last lifts it, be they
+    different threads.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,8 @@ class _Limit:
                 self._limiter = blas.limit(limits=1)
             self._n_users += 1
         try:
-            yield self._n_threads
+            with _limit_of_this_thread():
+                yield self._n_threads
         finally:
             with self._lock:
                 self._n_users -= 1
@@ -80,6 +82,25 @@ class _Limit:
             self._limiter.restore_original_limits()
             _disown_limits()
             self._limiter = None
+
+
+@contextmanager
+def _limit_of_this_thread() -> Iterator[None]:
+    """Limit BLAS where each thread has a setting of its own."""
+    counts = [library.get_num_threads() for library in _set_by_each_thread()]
+    for library in _set_by_each_thread():
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, count in zip(_set_by_each_thread(), counts, strict=True):
+            library.set_num_threads(count)
+
+
+@lru_cache(maxsize=1)
+def _set_by_each_thread() -> list[OpenBLASController]:
+    blas = _controller().select(internal_api="openblas").lib_controllers
+    return [library for library in blas if library.threading_layer == "openmp"]
 
 
 def _disown_limits(force: bool = False) -> None:
@@ -107,8 +128,9 @@ def _inbox() -> SimpleQueue[Callable[[], None]]:
     inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def serve() -> None:
-        while True:
-            inbox.get()()
+        with _limit_of_this_thread():
+            while True:
+                inbox.get()()
 
     for number in range(max(1, N_LANES - 1)):
         name = f"sklearn-dae-{number}"

@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from sklearn_dae import _threads
 from sklearn_dae._threads import (
     N_LANES,
     lanes,
@@ -114,6 +115,30 @@ def test_the_limit_ends_with_the_last_who_needs_it():
     with threadpool_limits(1, user_api="blas"):
         assert set(_blas_threads()) == {1}
     assert _blas_threads() == before
+
+
+@needs_two_lanes
+def test_blas_of_openmp_is_limited_in_every_thread(monkeypatch):
+    class OpenMPBlas:
+        """Stands for an OpenBLAS on OpenMP, whose setting is that of each thread."""
+
+        def __init__(self):
+            self._of_thread = threading.local()
+
+        def get_num_threads(self):
+            return getattr(self._of_thread, "n", 4)
+
+        def set_num_threads(self, n):
+            self._of_thread.n = n
+
+    blas = OpenMPBlas()
+    monkeypatch.setattr(_threads, "_set_by_each_thread", lambda: [blas])
+    _threads._inbox.cache_clear()  # threads that start now know of it
+    try:
+        assert map_in_lanes(lambda _: blas.get_num_threads(), [0, 1]) == [1, 1]
+        assert blas.get_num_threads() == 4
+    finally:
+        _threads._inbox.cache_clear()
 
 
 @needs_two_lanes
