@@ -2,8 +2,8 @@
 
 BLAS rounds differently with every number of threads it uses, and training
 amplifies the difference. So work is cut into lanes, as many as this process may use
-cores, up to 16; each runs on a BLAS of one thread, and the results are put together in a
-fixed order. Under joblib, where a worker may use a part of the cores only, fewer
+cores, up to 16. Each runs on a BLAS of one thread, and the results are put together in
+a fixed order. Under joblib, where a worker may use a part of the cores only, fewer
 lanes run at once, to the same result. What BLAS does not spread over threads,
 such as applying an activation function, is spread too.
 """
