@@ -1,6 +1,7 @@
 """Models as files: what comes back, and what later versions must read."""
 
 import json
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from sklearn_dae.archive._state import Reader, Writer, stored_name
 from sklearn_dae.codecs import HuffmanCodec, SetRedundancyCodec, TransformCodec
 
 GOLDEN = Path(__file__).parent / "golden"
+
+DOCS = Path(__file__).parents[1] / "docs" / "models.md"
 
 
 def outputs(model, X):
@@ -323,3 +326,15 @@ def test_there_is_a_file_for_every_class():
     text = b"".join(path.read_bytes() for path in GOLDEN.glob("model-*.daem"))
     for kind in KINDS:
         assert f'"class":"{kind.name}"'.encode() in text
+
+
+def test_the_docs_list_what_is_stored():
+    rows = re.findall(r"^\| (`[A-Z].*?) \| (.*) \|$", DOCS.read_text(), re.MULTILINE)
+    listed = {
+        name: set(re.findall("`(.+?)`", attributes))
+        for names, attributes in rows
+        for name in re.findall("`(.+?)`", names)
+    }
+    of_any_estimator = {"n_features_in_", "feature_names_in_"}
+    stored = {kind.name: set(kind.attributes) - of_any_estimator for kind in KINDS}
+    assert listed == stored
