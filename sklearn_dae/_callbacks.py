@@ -8,7 +8,7 @@ __all__ = ["CallbackSupportMixin", "progress_bar", "with_callbacks"]
 
 
 def progress_bar() -> Any:
-    """Make a progress bar, or return None where rich is not installed."""
+    """Make a progress bar, or return None if rich is not installed."""
     try:
         return ProgressBar()
     except ImportError:

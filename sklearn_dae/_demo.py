@@ -21,10 +21,10 @@ from sklearn_dae.compressor import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_split
 from sklearn_dae.evaluation import Comparison, compare, plot_reconstructions
 
-#: Images in a line of the picture.
+#: Images in a row of the picture.
 N_SHOWN = 12
 
-#: Parameters of a network that still trains on an ordinary machine. L-BFGS keeps
+#: Most parameters of a network that still trains on an ordinary machine. L-BFGS keeps
 #: some thirty double-precision vectors of this length.
 MOST_PARAMETERS = 30_000_000
 
@@ -36,7 +36,7 @@ class Experiment:
     """Images to learn from and to compress, and the settings for them.
 
     ``networks`` maps names to parameters of the autoencoder; ``thresholded`` names the
-    one whose output is also cut to black and white.
+    one whose output is also reduced to black and white.
     """
 
     name: str
@@ -70,7 +70,7 @@ def paper_experiment() -> Experiment:
 
 
 def experiment_on(source: str, *, grey: bool = False) -> Experiment:
-    """Take digits, compressed to 16 and to 8 values, or a user's own images."""
+    """Set up digits, compressed to 16 and to 8 values, or a user's own images."""
     images = load_split(source, grey=grey)
     n_components = (16, 8) if source == "digits" else (None,)
     return Experiment(
@@ -79,7 +79,7 @@ def experiment_on(source: str, *, grey: bool = False) -> Experiment:
 
 
 def _check_images(experiment: Experiment) -> None:
-    """Refuse before the long work what nothing can be learned from."""
+    """Refuse, before the long work, images that nothing can be learned from."""
     for images in (experiment.training, experiment.test):
         if not np.isfinite(images).all():
             raise ValueError(
@@ -119,7 +119,7 @@ def run(
         Parameters of the autoencoder, which override those of the experiment.
 
     interactive : bool
-        Whether to show progress bars, or a line now and then.
+        Whether to show progress bars rather than a line now and then.
 
     say : callable
         Prints a line of text.
@@ -216,7 +216,7 @@ def _fit(
 
 
 def _can_draw(output: Path, say: Say) -> bool:
-    """Find out before the long work whether a picture can be made and written."""
+    """Check, before the long work, whether a picture can be made and written."""
     try:
         import matplotlib
         import matplotlib.backend_bases

@@ -69,7 +69,7 @@ class PixelScaler:
         return scaled.astype(dtype, copy=False)
 
     def _factor(self, dtype: np.dtype) -> np.floating:
-        """Find what to multiply by, so that the largest pixel is not just below 1."""
+        """Find a factor that does not leave the largest pixel just below 1."""
         low, high = np.array([self.low, self.high], dtype)
         factor = dtype.type(1.0 / self.span)
         while 0 < (high - low) * factor < 1:
@@ -77,7 +77,7 @@ class PixelScaler:
         return factor
 
     def from_unit(self, scaled: np.ndarray) -> np.ndarray:
-        """Map [0, 1] back to the pixel range, which output beyond it is clipped to.
+        """Map [0, 1] back to the pixel range, clipping values beyond it.
 
         The result has double precision where single precision would be too coarse.
         """
@@ -88,12 +88,12 @@ class PixelScaler:
 
 
 def cast(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Cast to a dtype, rounding to the nearest where it is not a floating one."""
+    """Cast to a dtype, rounding to the nearest value unless it is floating-point."""
     if images.dtype == dtype:
         return images
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        # The largest 64-bit integers round up to a number that is one too large.
+        # The largest 64-bit integers, as floats, round up to a number one too large.
         high = np.nextafter(float(limits.max), 0) if dtype.itemsize == 8 else limits.max
         images = np.rint(images)
         np.clip(images, limits.min, high, out=images)

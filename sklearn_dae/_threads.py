@@ -1,11 +1,11 @@
 """Threads that do not change a result.
 
 BLAS rounds differently with every number of threads it uses, and training
-amplifies the difference. So work is cut into lanes, as many as this process may use
-cores, up to 16. Each runs on a BLAS of one thread, and the results are put together in
-a fixed order. Under joblib, where a worker may use a part of the cores only, fewer
-lanes run at once, to the same result. What BLAS does not spread over threads,
-such as applying an activation function, is spread too.
+amplifies the difference. So work is cut into lanes, one for each core that this
+process may use, up to 16. Each runs on a single BLAS thread, and the results are
+combined in a fixed order. Under joblib, where a worker may use only some of the
+cores, fewer lanes run at once, with the same result. Work that BLAS does not spread
+over threads, such as applying an activation function, is spread too.
 """
 
 import os
@@ -22,19 +22,19 @@ import joblib
 import numpy as np
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-#: Parts that work is cut into: the cores of the machine, within reason.
+#: Parts that work is cut into: one for each core, within reason.
 N_LANES = min(joblib.cpu_count(), 16)
 
 #: Items in the buffer of a ufunc. Rows that do not follow each other in memory are
 #: copied through it, several at a time, wherever they fit; with NumPy's 8,192 items
-#: that takes three times as long as adding or multiplying.
+#: that takes three times as long as the addition or multiplication itself.
 _BUFFER_ITEMS = 512
 
-#: Multiplications in a matrix product below which threads cost more than they give.
+#: Multiplications in a matrix product below which threads cost more than they save.
 _WORTH_THREADS = 4_000_000
 
-#: Entries of a vector that stay in cache while several operations go over them. Were
-#: they fewer, threads would spend their time waiting for the interpreter's lock.
+#: Entries of a vector that stay in cache while several operations go over them. With
+#: fewer, threads would spend their time waiting for the interpreter's lock.
 _SLAB = 262_144
 
 Item = TypeVar("Item")
@@ -42,11 +42,11 @@ Result = TypeVar("Result")
 
 
 class _Limit:
-    """BLAS of one thread for as long as anybody in the process needs it.
+    """Single-threaded BLAS for as long as anybody in the process needs it.
 
-    The number of BLAS threads is a setting of the whole process, but for an OpenBLAS
-    on OpenMP. The first to need the limit sets it and the last lifts it, be they
-    different threads.
+    The number of BLAS threads is a setting of the whole process, except for an OpenBLAS
+    built on OpenMP. The first to need the limit sets it and the last lifts it, even if
+    these are different threads.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ def _set_by_each_thread() -> list[OpenBLASController]:
 
 
 def _disown_limits(force: bool = False) -> None:
-    """Make threadpoolctl, where it minds, forget which thread set a limit."""
+    """Make threadpoolctl, where it keeps track, forget which thread set a limit."""
     disown = getattr(OpenBLASController, "clear_controlling_thread", None)
     if disown is not None:
         disown(force=force)
@@ -123,7 +123,7 @@ def _inbox() -> SimpleQueue[Callable[[], None]]:
     """Start the threads; return the queue that they take work from.
 
     A queue written in C wakes a thread in a tenth of the time that
-    concurrent.futures takes, which a mini-batch of some milliseconds feels.
+    concurrent.futures takes, which matters for a mini-batch of a few milliseconds.
     """
     inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
@@ -139,12 +139,12 @@ def _inbox() -> SimpleQueue[Callable[[], None]]:
 
 
 class _Share(Generic[Result]):
-    """A part of the work for another thread, and in the end what came of it."""
+    """A part of the work for another thread and, once it is done, the result."""
 
     def __init__(self, work: Callable[[], Result], done: SimpleQueue[None]) -> None:
         self._work = work
-        # The other thread runs in a copy of this one's context, where np.errstate and
-        # the size of ufuncs' buffers are.
+        # The other thread runs in a copy of this one's context, which holds np.errstate
+        # and the size of ufuncs' buffers.
         self._context = copy_context()
         self._done = done
         self.finished = False
@@ -152,7 +152,7 @@ class _Share(Generic[Result]):
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Do the work and tell the one who waits for it."""
+        """Do the work and notify the thread that waits for it."""
         try:
             self._result = self._context.run(self._work)
         except BaseException as error:
@@ -180,13 +180,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def one_blas_thread() -> AbstractContextManager[int]:
-    """Hold BLAS to one thread; many short calls within are cheaper than without."""
+    """Hold BLAS to one thread; many short calls are cheaper inside this context."""
     return _limit.held()
 
 
 @contextmanager
 def _rows_as_they_lie() -> Iterator[None]:
-    """Let ufuncs work on long rows of a part of an array without copying them."""
+    """Let ufuncs work on long rows of part of an array without copying them."""
     with np.errstate():  # which restores the size of the buffer, too
         np.setbufsize(_BUFFER_ITEMS)
         yield
@@ -198,7 +198,7 @@ def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[
     Parameters
     ----------
     function : callable
-        Must not call this function itself.
+        Must not itself call `map_in_lanes`.
 
     items : list
         One for each lane.
@@ -216,7 +216,7 @@ def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[
         def work(part: slice) -> list[Result]:
             return [function(item) for item in items[part]]
 
-        # This thread takes a share, which saves it a change of thread.
+        # This thread takes a share itself, which saves a switch of threads.
         own, *others = cut(len(items), n_shares)
         done: SimpleQueue[None] = SimpleQueue()
         shares = [_Share(partial(work, part), done) for part in others]
@@ -232,7 +232,7 @@ def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[
 
 
 def _wait_for(shares: list[_Share[Any]], done: SimpleQueue[None]) -> None:
-    """Wait for other threads, so that nobody goes on writing behind the caller's back.
+    """Wait for other threads, so that none goes on writing behind the caller's back.
 
     Ctrl-C is put off until they have finished their lanes.
     """
@@ -252,7 +252,7 @@ def lanes(n: int) -> list[slice]:
 
 
 def lanes_if_worth(n: int, n_products: int) -> list[slice]:
-    """Cut n units into lanes if the multiplications to make are worth threads."""
+    """Cut n units into lanes if there are enough multiplications for threads."""
     return lanes(n) if n_products > _WORTH_THREADS else [slice(0, n)]
 
 
@@ -273,7 +273,7 @@ def cut(n: int, n_parts: int) -> list[slice]:
 
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Matrix product, with a lane for a part of the columns if it is worth threads."""
+    """Multiply matrices; lanes share the columns where threads are worth it."""
     if out is None:
         out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
     product = out

@@ -23,7 +23,7 @@ def check_real(
 ) -> None:
     """Raise unless value is a finite number between low and high.
 
-    ``boundaries`` says whether these themselves are allowed: "left", "right",
+    ``boundaries`` says which of these bounds are themselves allowed: "left", "right",
     "both" or "neither".
     """
     _refuse_bool(name, value, "a number")
@@ -48,7 +48,7 @@ def check_switch(name: str, value: Any) -> None:
 
 
 def check_verbose(value: Any) -> None:
-    """Raise unless value is True, False or an integer that is not negative."""
+    """Raise unless value is True, False or a non-negative integer."""
     check_scalar(value, "verbose", Integral, min_val=0)
 
 

@@ -37,7 +37,8 @@ class RowBlocks:
         Applied to every block as it is read, for example to scale pixels.
 
     block_rows : int, default=640
-        Most rows in a block. The blocks of a lane differ by one row at most.
+        Maximum number of rows in a block. The blocks of a lane differ by at most one
+        row.
 
     Examples
     --------
@@ -75,7 +76,7 @@ class RowBlocks:
         return len(self.X) if self.rows is None else len(self.rows)
 
     def take(self, rows: np.ndarray) -> "RowBlocks":
-        """Return some of the rows, by their numbers, in the order given."""
+        """Return the rows with the given indices, in the order given."""
         rows = rows if self.rows is None else self.rows[rows]
         return RowBlocks(
             self.X, rows=rows, convert=self.convert, block_rows=self.block_rows
@@ -85,7 +86,7 @@ class RowBlocks:
         return (block for _, block in self._blocks(slice(0, self.n_rows)))
 
     def _blocks(self, lane: slice) -> Iterator[tuple[int, np.ndarray]]:
-        """Go along a lane: the number of each block's first row, and the block."""
+        """Yield, along a lane, the index of each block's first row, and the block."""
         n_rows = lane.stop - lane.start
         n_blocks = -(-n_rows // self.block_rows)
         for k in range(n_blocks):
@@ -95,20 +96,20 @@ class RowBlocks:
             yield part.start, block if self.convert is None else self.convert(block)
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Apply a function to the blocks; concatenate what it returns."""
+        """Apply a function to the blocks; concatenate the results."""
         parts = self.map_lanes(lambda lane: [function(block) for block in lane])
         return np.concatenate([block for part in parts for block in part])
 
     def sum(
         self, function: Callable[..., tuple], *, with_start: bool = False
     ) -> tuple[Any, ...]:
-        """Sum ``function(block)``, a tuple of numbers and new arrays, over blocks.
+        """Sum ``function(block)``, a tuple of numbers and new arrays, over the blocks.
 
-        ``with_start`` makes it ``function(start, block)``, with the number of the
-        block's first row, which tells blocks apart that draw random numbers.
+        ``with_start`` makes it ``function(start, block)``, with the index of the
+        block's first row, which tells apart blocks that draw random numbers.
 
-        Lanes of rows are summed in parallel and then added up in their order, so
-        that the result does not depend on the number of threads.
+        Lanes of rows are summed in parallel and then added up in order, so the result
+        does not depend on the number of threads.
         """
 
         def go_along(lane: slice) -> tuple:
@@ -123,9 +124,9 @@ class RowBlocks:
     def map_lanes(
         self, function: Callable[[Iterator[np.ndarray]], Result]
     ) -> list[Result]:
-        """Apply a function to lanes; it is given all the blocks of one.
+        """Apply a function to each lane; it is given all blocks of the lane.
 
-        For sums over large arrays, which it is cheaper to add to in place.
+        For sums of large arrays, which are cheaper to accumulate in place.
         """
 
         def go_along(lane: slice) -> Result:

@@ -1,4 +1,4 @@
-"""Errors and warnings that a caller may want to tell from others."""
+"""Errors and warnings that a caller may want to tell apart from others."""
 
 __all__ = ["BitstreamError", "OutOfDomainWarning"]
 
@@ -6,8 +6,8 @@ __all__ = ["BitstreamError", "OutOfDomainWarning"]
 class BitstreamError(ValueError):
     """Bytes are not what an encoder of this package writes.
 
-    They are cut off, extended, damaged, or were made with other tables or by another
-    encoder. The message says which of the checks failed.
+    They are truncated, extended or damaged, or were made with other tables or by
+    another encoder. The message says which of the checks failed.
 
     Examples
     --------
@@ -22,7 +22,7 @@ class BitstreamError(ValueError):
 class OutOfDomainWarning(UserWarning):
     """Images are unlike those that a codec was trained on.
 
-    They are stored without loss instead, so they come back exactly.
+    They are stored losslessly instead, so they come back exactly.
 
     Examples
     --------

@@ -21,31 +21,32 @@ from sklearn_dae.training import (
     whitening,
 )
 
-#: Rows and iterations that a full-batch solver is tried on.
+#: Rows and iterations that a full-batch solver is tried with.
 _TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
 
-#: Steps of a mini-batch solver. The first make preparations; of "kfac" the last looks
-#: at the curvature, as a few in a fit do, and those just before it do not.
+#: Steps that a mini-batch solver is tried with. The first ones include preparations;
+#: with "kfac" the last one measures the curvature, as a few in a fit do, and those just
+#: before it do not.
 _TRIAL_STEPS, _PLAIN_STEPS = 17, slice(9, 16)
 
 
 @dataclass(frozen=True)
 class FitCost:
-    """What fine-tuning will cost. Printing it gives a line of text.
+    """What fine-tuning will cost. Printing it gives one line of text.
 
     Parameters
     ----------
     n_parameters : int
-        Weights and biases of the network.
+        Number of weights and biases of the network.
 
     n_iter : int
-        Iterations, or epochs, if nothing stops it earlier.
+        Number of iterations, or of epochs, if nothing stops fine-tuning earlier.
 
     seconds_per_iteration : float
-        Of an iteration or an epoch, as measured on this machine.
+        Time of an iteration or an epoch, as measured on this machine.
 
     memory : int
-        Bytes that it takes, beside the rows themselves.
+        Bytes that fine-tuning takes, besides the rows themselves.
     """
 
     n_parameters: int
@@ -55,7 +56,7 @@ class FitCost:
 
     @property
     def seconds(self) -> float:
-        """Time of all iterations together."""
+        """Total time of all iterations."""
         return self.n_iter * self.seconds_per_iteration
 
     def __str__(self) -> str:
@@ -67,7 +68,7 @@ class FitCost:
 
 
 def measure_cost(problem: Problem, theta: np.ndarray, settings: Settings) -> FitCost:
-    """Try a few steps from ``theta``, which is left alone, and extrapolate."""
+    """Try a few steps from ``theta``, which stays unchanged, and extrapolate."""
     with one_blas_thread():
         if settings.solver in FULL_BATCH:
             seconds = _full_batch_seconds(problem, theta, settings)
@@ -81,7 +82,7 @@ def measure_cost(problem: Problem, theta: np.ndarray, settings: Settings) -> Fit
 def _full_batch_seconds(
     problem: Problem, theta: np.ndarray, settings: Settings
 ) -> float:
-    """Iterate on some rows; for the others add what their gradient takes."""
+    """Time iterations on some rows; add the time that the others' gradient takes."""
     n_rows = problem.rows.n_rows
     trial = problem.take(np.arange(min(n_rows, _TRIAL_ROWS)))
     ends: list[float] = []
@@ -95,7 +96,7 @@ def _full_batch_seconds(
     _, outcome = fine_tune(trial, theta, None, trial_settings, note)
     if outcome.interrupted:
         raise KeyboardInterrupt
-    if len(ends) > 1:  # The first one makes preparations.
+    if len(ends) > 1:  # The first one includes preparations.
         iteration = (ends[-1] - ends[0]) / (len(ends) - 1)
     else:
         iteration = time.perf_counter() - begin
@@ -133,9 +134,9 @@ def _time(function: Callable[[], object]) -> float:
 
 
 def _memory(layout: Layout, settings: Settings) -> int:
-    """Bytes of vectors as long as the parameters, of factors, and of activations."""
+    """Bytes of parameter-length vectors, of factors and of activations."""
     single = 4
-    # Parameters, the best ones, gradients of the lanes, and the step.
+    # Parameters, the best ones, the gradients of the lanes, and the step.
     vectors = (4 + N_LANES) * single
     if settings.solver in FULL_BATCH:
         whitened = settings.solver == "kfac-lbfgs"
@@ -147,9 +148,9 @@ def _memory(layout: Layout, settings: Settings) -> int:
     if settings.solver.startswith("kfac"):
         sizes = [layer.n_in + 1 for layer in layout.layers]
         sizes += [layer.n_out for layer in layout.layers[:-1]]  # the last is diagonal
-        # For each lane, their sum, the inverse root and the inverse.
+        # One for each lane, their sum, the inverse root and the inverse.
         factors = (N_LANES + 3) * single * sum(min(n, BLOCK_SIZE) * n for n in sizes)
-    # Inputs and error signals of all layers, for a block of rows of each lane.
+    # Inputs and error signals of all layers, for a block of rows in each lane.
     widths = sum(layer.n_in + 2 * layer.n_out for layer in layout.layers)
     blocks = N_LANES * BLOCK_ROWS * single * widths
     return layout.n_parameters * vectors + factors + blocks

@@ -6,14 +6,14 @@ from sklearn_dae.compressor._fine_tuning import MAX_CHANGE, SOLVERS, Settings
 from sklearn_dae.compressor._parameters import takes_linear_path
 from sklearn_dae.network import Layout
 
-#: Sizes of the paper's hidden layers, relative to its 784 pixels, and fewest and most
-#: units that they have by default.
+#: Sizes of the paper's hidden layers, relative to its 784 pixels, and the fewest and
+#: most units that they have by default.
 PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
 FEWEST_UNITS = (400, 200)
 MOST_UNITS = (2000, 1000)
 
-#: Rows in a mini-batch: a tenth of all, but at least these, or half of all if that is
-#: less, and at most those.
+#: Rows in a mini-batch: a tenth of all rows, but at least the first number, or half of
+#: all rows if that is less, and at most the second.
 FEWEST_BATCH_ROWS, MOST_BATCH_ROWS = 100, 1000
 
 
@@ -50,13 +50,13 @@ def choose_solver(p: Any) -> str:
 
 
 def choose_batch_size(n_rows: int) -> int:
-    """Choose the rows in a mini-batch: of few the gradient is noisy, of many rare."""
+    """Choose the rows per mini-batch: few mean noisy gradients, many mean rare ones."""
     fewest = min(FEWEST_BATCH_ROWS, max(1, n_rows // 2))
     return min(MOST_BATCH_ROWS, max(fewest, n_rows // 10))
 
 
 def choose_settings(p: Any, solver: str, n_rows: int, seed: int) -> Settings:
-    """Fill in how a solver fine-tunes."""
+    """Fill in the settings that a solver fine-tunes with."""
 
     def chosen(value: Any, ours: Any) -> Any:
         return ours if value is None or isinstance(value, str) else value

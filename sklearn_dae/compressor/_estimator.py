@@ -1,7 +1,7 @@
 """The deep autoencoder: scale, pretrain, unroll, fine-tune.
 
-In: rows of pixels, of any numeric dtype and range. Out: codes of a few values an
-image, and images again from codes.
+In: rows of pixels, of any numeric dtype and range. Out: codes of a few values per
+image, and images restored from codes.
 """
 
 import math
@@ -72,26 +72,27 @@ class DeepAutoencoderCompressor(
 ):
     """Compress similar images to a few values each with a deep autoencoder.
 
-    The encoder and the decoder each add what a stack of hidden layers makes of their
-    input to a linear map of it. The linear maps start as PCA, the rest at zero, so
-    the autoencoder starts as good as PCA; fine-tuning lowers the reconstruction cost
-    from there, in coordinates that even out its curvature.
+    The encoder and the decoder each add the contribution of a stack of hidden layers to
+    a linear map of their input. The linear maps start as PCA and the contributions at
+    zero, so the autoencoder starts as good as PCA; fine-tuning lowers the
+    reconstruction cost from there, in coordinates that even out its curvature.
 
     With ``**PAPER_SETTINGS`` it is the network of logistic units that *Image
     compression using deep autoencoder* describes: restricted Boltzmann machines,
-    learned layer by layer and unrolled, are fine-tuned by plain L-BFGS.
+    trained layer by layer and unrolled, are fine-tuned by plain L-BFGS.
 
     Parameters
     ----------
     n_components : int, default=None
-        Number of values an image is compressed to. By default a quarter of the
-        features, the paper's 4:1.
+        Number of values an image is compressed to. By default a quarter of the number
+        of features, the paper's 4:1.
 
     hidden_layer_sizes : sequence of int, default=None
-        Units of the encoder's layers between the image and the code; the decoder
-        mirrors them. By default two layers in the paper's proportions, 1000 and 500
-        for 784 pixels, at least 400 and 200, at most 2000 and 1000, and no smaller
-        than the code. Without any, ``()``, the autoencoder is linear and starts as PCA.
+        Number of units in each of the encoder's layers between the image and the code;
+        the decoder mirrors them. By default two layers in the paper's proportions, 1000
+        and 500 for 784 pixels, at least 400 and 200, at most 2000 and 1000, and no
+        smaller than the code. With none, ``()``, the autoencoder is linear and starts
+        as PCA.
 
     activation : {"relu", "logistic", "tanh", "identity"}, default="relu"
         Units of the hidden layers.
@@ -103,48 +104,48 @@ class DeepAutoencoderCompressor(
             default="clipped"
         Units of the output, which reconstructs pixels scaled to [0, 1]. "clipped" is
         linear within that range, and an output below 0 costs nothing where the pixel
-        is 0, nor one above 1 where it is 1. ``loss="log_loss"`` needs "logistic".
+        is 0, nor does one above 1 where it is 1. ``loss="log_loss"`` needs "logistic".
 
     linear_path : bool or "auto", default="auto"
-        Whether the code sees the image, and the output the code, directly beside the
-        hidden layers. "auto" has it where the code is "identity" and the output that
-        or "clipped", as it needs.
+        Whether the code sees the image, and the output the code, directly as well as
+        through the hidden layers. "auto" means True if it is possible: if the code is
+        "identity" and the output "identity" or "clipped".
 
     loss : {"squared_error", "log_loss"}, default="squared_error"
         Reconstruction cost, summed over the pixels of an image (scaled to [0, 1])
         and averaged over images.
 
     alpha : float or "auto", default="auto"
-        Weight of the L2 penalty: ``alpha / 2`` times the squared weights, those of
-        the linear path aside, is added to the mean cost of an image. "auto" is an
-        eighth of the squared error that PCA leaves, times ``n_components``, over the
-        number of rows; above 784 pixels it grows with the root of their number.
-        With 20 to 10,000 rows and at least 12 iterations, that guess is tried first:
-        a fifth of the rows is held out, and the others train a network, without RBMs,
-        for a quarter of the iterations. With 300 rows or fewer, each fifth is held
-        out in turn. Where the guess does not restore held-out rows clearly better
-        than PCA does, 64 times as much is tried. Where that does not either, the
+        Weight of the L2 penalty: ``alpha / 2`` times the sum of squared weights, except
+        those of the linear path, is added to the mean cost per image. "auto" is an
+        eighth of the squared error per image that PCA leaves, times ``n_components``,
+        over the number of rows; above 784 pixels it grows with the square root of their
+        number. With 20 to 10,000 rows and at least 12 iterations, that guess is tried
+        first: a fifth of the rows is held out, and a network is trained on the others,
+        without RBMs, for a quarter of the iterations. With 300 rows or fewer, each
+        fifth is held out in turn. If the guess does not restore held-out rows clearly
+        better than PCA does, 64 times the guess is tried. If that does not either, the
         network is left as PCA, without hidden layers. Without a linear path "auto"
         is 0.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty: the Kullback-Leibler divergence of each
         unit's mean activation from ``target_activation``, summed over the units of
-        every layer but the output that has bounded units.
+        every layer with bounded units, except the output.
 
     target_activation : float, default=0.05
-        The mean activation asked of each unit, as a fraction of its range.
+        Mean activation desired of each unit, as a fraction of its range.
 
     pretraining : {"auto", "rbm", None}, default="auto"
         Whether the hidden layers start from a stack of RBMs or from small random
-        weights. "auto" takes RBMs where there is no linear path and the hidden units
+        weights. "auto" uses RBMs where there is no linear path and the hidden units
         are logistic, as those of an RBM are.
 
     pretrain_epochs : int, default=20
-        Sweeps over the data for each RBM.
+        Number of sweeps over the data for each RBM.
 
     pretrain_learning_rate : float, default=0.1
-        Learning rate of the RBMs; a linear code layer takes a tenth of it.
+        Learning rate of the RBMs; a linear code layer uses a tenth of it.
 
     pretrain_batch_size : int or "auto", default="auto"
         Rows in a mini-batch of the RBMs. "auto" is a hundredth of the training
@@ -162,17 +163,17 @@ class DeepAutoencoderCompressor(
         "auto" is "kfac".
 
     max_iter : int, default=None
-        Most iterations of L-BFGS, or epochs of a mini-batch solver. By default 200
-        iterations, or 40 epochs. This is a budget, which the training of a deep
-        network usually spends; running out of it is no reason for a warning.
+        Maximum number of iterations of L-BFGS, or of epochs of a mini-batch solver. By
+        default 200 iterations, or 40 epochs. This is a budget, which training a deep
+        network usually uses up; doing so raises no warning.
 
     max_fun : int, default=15000
-        Most evaluations of the gradient by L-BFGS.
+        Maximum number of gradient evaluations by L-BFGS.
 
     tol : float, default=1e-7
         L-BFGS stops when an iteration lowers the objective by less than this
-        fraction of it (of 1, if the objective is below 1). To early stopping, gains
-        below this fraction of the validation loss are no improvement.
+        fraction of it (of 1, if the objective is below 1). Early stopping does not
+        count a gain below this fraction of the validation loss as an improvement.
 
     batch_size : int or "auto", default="auto"
         Rows in a mini-batch of fine-tuning. "auto" is a tenth of the rows, but at
@@ -188,44 +189,45 @@ class DeepAutoencoderCompressor(
         and 0.03 for "kfac-lbfgs".
 
     early_stopping : bool, default=False
-        Whether to keep ``validation_fraction`` of the rows out of the training,
-        to stop when their loss no longer falls, and to keep the weights that
-        were best for them.
+        Whether to hold ``validation_fraction`` of the rows out of training, to stop
+        when their loss no longer falls, and to keep the weights that were best for
+        them.
 
     validation_fraction : float, default=0.1
-        Fraction of the rows kept out with ``early_stopping=True``.
+        Fraction of the rows held out with ``early_stopping=True``.
 
     n_iter_no_change : int, default=10
-        Iterations without a lower validation loss after which to stop.
+        Number of consecutive iterations without a lower validation loss after which to
+        stop.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the previous one, without
-        pretraining, and with its ``alpha_`` where alpha is "auto". The pixel range is
+        Whether `fit` continues from the weights of the previous fit, without
+        pretraining, and with its ``alpha_`` if alpha is "auto". The pixel range is
         that of the new rows, unless ``pixel_range`` fixes it. A network that was left
-        as PCA begins anew.
+        as PCA starts afresh.
 
     transform_max_iter : int, default=10
-        Steps by which `transform` improves the code that the encoder gives an image,
-        lowering its squared error with the decoder fixed. 0 leaves it to the encoder,
-        which is some twenty times as fast, and worse.
+        Number of steps by which `transform` improves the code that the encoder gives an
+        image, lowering the squared error of the image with the decoder fixed. 0 leaves
+        the code to the encoder, which is some twenty times as fast, and worse.
 
     pixel_range : tuple of (low, high), default=None
-        Range of the pixel values. By default that of the training data, which of few
-        images may be too narrow for others. Values outside of it are clipped at
-        transform time.
+        Range of the pixel values. By default that of the training data, which with few
+        images may be too narrow for others. Values outside it are clipped at transform
+        time.
 
     threshold : float, default=None
-        Where between 0 and 1 to cut the output into the two ends of the pixel
-        range: 0.5 makes white or black images, as the paper does. By default
+        Value between 0 and 1 at which to threshold the output to the two ends of the
+        pixel range: 0.5 makes black-and-white images, as the paper does. By default
         images stay grey.
 
     restore_dtype : bool, default=False
-        Whether `inverse_transform` returns the dtype seen during fit, integers
-        being rounded, instead of floating-point numbers.
+        Whether `inverse_transform` returns the dtype seen during fit, rounding if it is
+        an integer one, instead of floating-point numbers.
 
     random_state : int, RandomState instance or None, default=None
-        Initial weights, RBM samples, the validation split, the order of rows in
-        mini-batches and the targets that curvature is measured with.
+        Determines the initial weights, RBM samples, the validation split, the order of
+        rows in mini-batches and the targets that curvature is measured with.
 
     verbose : int, default=0
         When positive, print a line for each RBM and each tenth of ``max_iter``;
@@ -247,19 +249,19 @@ class DeepAutoencoderCompressor(
         The pixel range.
 
     pretraining_errors_ : list of list of float
-        For each RBM and epoch, its squared reconstruction error a row; empty
+        For each RBM, its squared reconstruction error per row after each epoch; empty
         without pretraining.
 
     alpha_ : float
-        Weight of the L2 penalty that was used; infinity where "auto" has left the
+        Weight of the L2 penalty that was used; infinite if "auto" has left the
         network as PCA.
 
     solver_ : str
         Solver that was used.
 
     loss_curve_ : list of float
-        The objective after each iteration; for a mini-batch solver its mean over the
-        mini-batches of an epoch, up to where an epoch was undone, if it was.
+        The objective after each iteration; for a mini-batch solver, its mean over the
+        mini-batches of each epoch, up to where the epoch was undone, if it was.
 
     validation_loss_curve_ : list of float
         The loss of the held-out rows after each iteration; empty without
@@ -269,7 +271,7 @@ class DeepAutoencoderCompressor(
         Number of iterations, or of epochs.
 
     n_evaluations_ : int
-        Number of gradients over all rows, or of mini-batches.
+        Number of gradients computed, over all rows or over mini-batches.
 
     message_ : str
         Why fine-tuning ended, in SciPy's words where SciPy ended it.
@@ -281,7 +283,8 @@ class DeepAutoencoderCompressor(
         Number of pixels seen during fit.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during fit, where X has names that are all strings.
+        Names of features seen during fit. Defined only if X has feature names that are
+        all strings.
 
     See Also
     --------
@@ -297,10 +300,10 @@ class DeepAutoencoderCompressor(
     double-precision input.
 
     Ctrl-C ends fine-tuning with a warning: the best weights so far are kept, and
-    ``message_`` tells. Before, during pretraining or a trial of ``alpha``, it raises
-    KeyboardInterrupt, and the compressor is as it was.
+    ``message_`` says so. Before that, during pretraining or a trial of ``alpha``, it
+    raises KeyboardInterrupt and leaves the compressor as it was.
 
-    A result depends on ``random_state`` and on the number of cores that the process
+    The result depends on ``random_state`` and on the number of cores that the process
     may use, but not on ``n_jobs`` or the number of BLAS threads.
 
     References
@@ -400,7 +403,7 @@ class DeepAutoencoderCompressor(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training images, one a row.
+            Training images, one per row.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -429,7 +432,7 @@ class DeepAutoencoderCompressor(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training images, one a row.
+            Training images, one per row.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -444,7 +447,7 @@ class DeepAutoencoderCompressor(
     def _fit(self, X: Any, stacklevel: int) -> np.ndarray:
         """Fit to X; return it validated. A fit that fails leaves no trace.
 
-        ``stacklevel`` is that of the caller's caller, decorators being on the way.
+        ``stacklevel`` is that of the caller's caller, counting decorators in between.
         """
         before = self._fitted_attributes()
         try:
@@ -566,7 +569,7 @@ class DeepAutoencoderCompressor(
         return rbms
 
     def _choose_alpha(self, training: RowBlocks, pca: PrincipalAxes | None) -> float:
-        """Weight of the L2 penalty, by a trial where it is "auto"."""
+        """Return the weight of the L2 penalty, by a trial where it is "auto"."""
         if not isinstance(self.alpha, str):
             return self.alpha
         if pca is None or not self.layout_.has_linear_path:
@@ -592,7 +595,7 @@ class DeepAutoencoderCompressor(
         rng: Any,
         context: Any,
     ) -> bool:
-        """Set what fine-tuning arrives at; return whether the user interrupted it."""
+        """Set the results of fine-tuning; return whether the user interrupted it."""
         problem = self._problem(training)
         seed = rng.randint(np.iinfo(np.int32).max)
         self.solver_ = choose_solver(self)
@@ -647,7 +650,7 @@ class DeepAutoencoderCompressor(
     # What fitting needs to know first.
 
     def layout_for(self, n_features: int) -> Layout:
-        """Lay out the network that `fit` would train on images of some size.
+        """Lay out the network that `fit` would train on images of a given size.
 
         Parameters
         ----------
@@ -675,18 +678,18 @@ class DeepAutoencoderCompressor(
         return choose_layout(self, n_features)
 
     def fit_cost(self, X: Any) -> FitCost:
-        """Find out what `fit` would cost, by a trial of some seconds.
+        """Estimate what `fit` would cost, by a trial of a few seconds.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training images, one a row.
+            Training images, one per row.
 
         Returns
         -------
         FitCost
             Number of parameters, iterations, seconds and memory of fine-tuning.
-            Pretraining by RBMs and the trial of ``alpha`` are not counted. A fitted
+            Pretraining by RBMs and the trial of ``alpha`` are not included. A fitted
             compressor stays as it is.
 
         Examples
@@ -724,7 +727,7 @@ class DeepAutoencoderCompressor(
         return PixelScaler(low, high)
 
     def _split(self, X: np.ndarray, rng: Any) -> tuple[RowBlocks, RowBlocks | None]:
-        """Training rows and, with early stopping, validation rows, both scaled."""
+        """Return training and, with early stopping, validation rows, both scaled."""
         if not self.early_stopping:
             return RowBlocks(X, convert=self.scaler_.to_unit), None
         n_validation = max(1, round(self.validation_fraction * len(X)))
@@ -750,7 +753,7 @@ class DeepAutoencoderCompressor(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Images, one a row. Values outside the pixel range are clipped to it.
+            Images, one per row. Values outside the pixel range are clipped to it.
 
         Returns
         -------
@@ -789,7 +792,7 @@ class DeepAutoencoderCompressor(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Images, one a row.
+            Images, one per row.
 
         Returns
         -------
@@ -808,12 +811,12 @@ class DeepAutoencoderCompressor(
         return RowBlocks(X).map(errors)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Negative mean squared error of a reconstructed image.
+        """Negative mean of the squared errors of reconstructed images.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Images, one a row.
+            Images, one per row.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -831,7 +834,7 @@ class DeepAutoencoderCompressor(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Images, one a row.
+            Images, one per row.
 
         layer : int
             0 is the image scaled to [0, 1], ``layout_.n_encoder_layers`` the code,
@@ -881,7 +884,7 @@ class DeepAutoencoderCompressor(
         return RowBlocks(codes).map(self._decoder(codes.dtype))
 
     def _encoder(self, dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
-        """Return what makes codes of rows of X, computing in some precision."""
+        """Return a function from rows of X to codes, computing in a given precision."""
         layout, theta = self.layout_, self._parameters(dtype)
 
         def encode(rows: np.ndarray) -> np.ndarray:
@@ -892,7 +895,7 @@ class DeepAutoencoderCompressor(
         return encode
 
     def _decoder(self, dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
-        """Return what makes images of codes, computing in some precision."""
+        """Return a function from codes to images, computing in a given precision."""
         layout, theta = self.layout_, self._parameters(dtype)
 
         def decode(codes: np.ndarray) -> np.ndarray:
@@ -917,5 +920,5 @@ class DeepAutoencoderCompressor(
 
 
 def _precision(X: np.ndarray) -> np.dtype:
-    """Return the type of floats that X is computed with."""
+    """Return the floating-point type that is used to compute with X."""
     return np.dtype(np.float64 if X.dtype == np.float64 else np.float32)

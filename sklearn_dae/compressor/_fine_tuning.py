@@ -23,7 +23,7 @@ from sklearn_dae.training import (
 
 
 class Defaults(NamedTuple):
-    """What a solver takes where the user leaves the choice to it; 0 is unused."""
+    """What a solver uses where the user leaves the choice to it; 0 means unused."""
 
     max_iter: int
     learning_rate: float = 0.0
@@ -38,16 +38,16 @@ SOLVERS = {
     "lbfgs": Defaults(200),
 }
 
-#: Bound of a step of "kfac", as a fraction of the loss. Most of a log loss is the
-#: entropy of the pixels, which no network can lower.
+#: Bound on the change of the loss by a step of "kfac", as a fraction of the loss. Most
+#: of a log loss is the entropy of the pixels, which no network can lower.
 MAX_CHANGE = {"squared_error": 0.01, "log_loss": 0.001}
 
-#: How a fit with an infinite penalty ends, which "auto" chooses.
+#: Message of a fit with an infinite penalty, which "auto" may choose.
 LEFT_AS_PCA = (
     "STOP: left as PCA, as training made images held out no better; give alpha to train"
 )
 
-#: Those whose iterations take all rows.
+#: Solvers whose iterations use all rows.
 FULL_BATCH = ("kfac-lbfgs", "lbfgs")
 
 
@@ -85,7 +85,7 @@ def fine_tune(
     settings: Settings,
     on_iteration: Callable[[Progress], bool],
 ) -> tuple[Progress, Outcome]:
-    """Minimise the objective from ``theta`` on.
+    """Minimise the objective, starting from ``theta``.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def fine_tune(
         The best parameters, for the validation rows if there are any, and the curves.
 
     outcome : Outcome
-        How it ended.
+        How fine-tuning ended.
 
     Raises
     ------

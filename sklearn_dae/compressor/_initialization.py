@@ -1,4 +1,4 @@
-"""Where training starts: PCA, a stack of RBMs, unrolled, or small random weights."""
+"""Where training starts: PCA, an unrolled stack of RBMs, or small random weights."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sklearn_dae.compressor._principal_axes import PrincipalAxes
 from sklearn_dae.network import Layer, Layout
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
 
-#: Units that an RBM can have in a hidden layer, and in the code layer besides.
+#: Units that an RBM can provide for a hidden layer, and for the code layer.
 RBM_HIDDEN_UNITS = ("logistic",)
 RBM_CODE_UNITS = ("logistic", "identity")
 
@@ -27,8 +27,8 @@ def make_rbm(
     """Make an RBM whose hidden units are those of a layer.
 
     The settings are those of Hinton (2010), A practical guide to training restricted
-    Boltzmann machines: CD-1 with mean visible units, momentum and weight decay, for a
-    linear layer a tenth of the learning rate.
+    Boltzmann machines: CD-1 with mean visible units, momentum, weight decay and, for a
+    linear layer, a tenth of the learning rate.
     """
     if isinstance(batch_size, str):  # "auto"
         batch_size = min(100, max(10, n_rows // 100))
@@ -54,7 +54,7 @@ def make_rbm(
 
 
 def unroll(rbms: list[Any], theta: np.ndarray, layout: Layout) -> None:
-    """Put the RBMs in the encoder and their transposed weights in the decoder."""
+    """Put the RBMs into the encoder and their transposed weights into the decoder."""
     parameters = layout.split(theta)
     for index, rbm in enumerate(rbms):
         encoder, decoder = parameters[index], parameters[-1 - index]
@@ -64,9 +64,9 @@ def unroll(rbms: list[Any], theta: np.ndarray, layout: Layout) -> None:
 
 
 def start_as_pca(theta: np.ndarray, layout: Layout, pca: PrincipalAxes) -> None:
-    """Make the linear path that of PCA; the code and the output see nothing else.
+    """Set the linear path to PCA; the code and the output see nothing else.
 
-    Without hidden layers all of the network is linear.
+    Without hidden layers, the whole network is linear.
     """
     with one_blas_thread():
         origin = -(pca.axes @ pca.mean)
@@ -81,7 +81,7 @@ def start_as_pca(theta: np.ndarray, layout: Layout, pca: PrincipalAxes) -> None:
 
 
 def pca_alone(layout: Layout, pca: PrincipalAxes) -> tuple[Layout, np.ndarray]:
-    """Take the hidden layers from a network; return its layout and PCA for it."""
+    """Remove the hidden layers of a network; return its layout, and PCA for it."""
     n_components, n_features = pca.axes.shape
     code, output = layout.layers[layout.encoder[-1]], layout.layers[-1]
     linear = Layout.autoencoder(
@@ -93,7 +93,7 @@ def pca_alone(layout: Layout, pca: PrincipalAxes) -> tuple[Layout, np.ndarray]:
 
 
 def random_parameters(layout: Layout, rng: Any) -> np.ndarray:
-    """Draw weights as Glorot and Bengio (2010), for relu He et al. (2015), advise.
+    """Draw weights as in Glorot and Bengio (2010), or He et al. (2015) for relu.
 
     Biases are zero.
     """

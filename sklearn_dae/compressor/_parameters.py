@@ -1,4 +1,4 @@
-"""Checks of the compressor's parameters, each alone and together."""
+"""Checks of the compressor's parameters, one by one and together."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -17,10 +17,10 @@ from sklearn_dae.compressor._fine_tuning import SOLVERS
 from sklearn_dae.compressor._initialization import RBM_CODE_UNITS, RBM_HIDDEN_UNITS
 from sklearn_dae.network import BOUNDED_UNITS, LOSSES, UNITS
 
-#: Units that a layer but the output may have.
+#: Units that any layer except the output may have.
 INNER_UNITS = tuple(unit for unit in UNITS if unit != "clipped")
 
-#: Output units that PCA can be put in front of.
+#: Output units with which a network can start as PCA.
 LINEAR_OUTPUTS = ("clipped", "identity")
 
 
@@ -47,7 +47,7 @@ def _may_take_linear_path(p: Any) -> bool:
 
 
 def check_parameters(p: Any) -> None:
-    """Raise TypeError or ValueError for the first parameter of ``p`` that is wrong."""
+    """Raise TypeError or ValueError for the first invalid parameter of ``p``."""
     if p.n_components is not None:
         check_integer("n_components", p.n_components, 1)
     _check_sizes(p.hidden_layer_sizes)

@@ -1,9 +1,9 @@
-"""The weight of the L2 penalty: guessed by what PCA leaves, tried on images held out.
+"""The weight of the L2 penalty: guessed from PCA's error, tried on held-out images.
 
-How much a network can learn beyond PCA, no statistic of the images tells: where it is
-much, as of handwriting, a light penalty is best, where it is little, as of patches of
-photographs, the same penalty lets it learn single images by heart, and nothing is
-better than to leave it as PCA.
+No statistic of the images tells how much a network can learn beyond PCA. Where that is
+a lot, as with handwriting, a light penalty is best. Where it is little, as with patches
+of photographs, the same penalty lets the network memorise single images, and nothing
+beats leaving it as PCA.
 """
 
 import math
@@ -21,27 +21,29 @@ from sklearn_dae.compressor._refinement import refine_codes
 from sklearn_dae.network import Layout, Objective, propagate
 from sklearn_dae.training import Problem
 
-#: The guess in units of the error that PCA leaves, times the values of a code, over the
-#: rows; from so many pixels on, more: larger networks overfit sooner.
+#: The guess, in units of the error that PCA leaves times the values of a code over the
+#: number of rows, and the pixels above which it grows: larger networks overfit sooner.
 _GUESS, _MANY_PIXELS = 1 / 8, 784
 
-#: Multiples of the guess that are tried in turn, until one is better than the start by
-#: so many standard errors. With the heaviest the network hardly leaves its linear path.
+#: Multiples of the guess that are tried in turn, and by how many standard errors one
+#: must be better than the start to be chosen. With the larger one the network hardly
+#: leaves its linear path.
 _MULTIPLES = (1, 64)
 _CLEARLY = 2.0
 
-#: Fewest rows that can tell, and most that leave a doubt.
+#: Fewest rows that a trial can judge by, and most that need one.
 _FEWEST_ROWS, _MOST_ROWS = 20, 10_000
 
-#: Parts that rows are cut into, one of them held out; of few rows each in its turn.
+#: Parts that the rows are cut into, one of them held out, and the number of rows up to
+#: which each part is held out in turn.
 _PARTS, _FEW_ROWS = 5, 300
 
-#: Iterations of a fit over those of a trial, and fewest of a trial.
+#: Iterations of a fit relative to those of a trial, and fewest iterations of a trial.
 _SHARE, _FEWEST_ITER = 4, 3
 
 
 def guess_alpha(pca: PrincipalAxes, n_rows: int) -> float:
-    """Guess the weight of the L2 penalty by what PCA leaves of the rows."""
+    """Guess the weight of the L2 penalty from the error that PCA leaves."""
     n_components, n_features = pca.axes.shape
     wideness = max(1.0, math.sqrt(n_features / _MANY_PIXELS))
     return _GUESS * wideness * n_components * pca.residual / n_rows
@@ -55,38 +57,38 @@ def choose_alpha(
     settings_for: Callable[[int], Settings],
     n_refining: int,
 ) -> float:
-    """Choose the weight of the L2 penalty by what images held out say.
+    """Choose the weight of the L2 penalty by trials on held-out images.
 
-    The guess, and then a multiple of it, is given a short training on some of the
-    rows, always with the same random numbers. It is the same multiple, not the same
-    penalty, that all rows need: the guess falls as rows grow.
+    A network is trained briefly on some of the rows with the guess, and then with a
+    multiple of it, always with the same random numbers. What carries over to all rows
+    is the multiple, not the penalty: the guess falls as the number of rows grows.
 
     Parameters
     ----------
     training : RowBlocks
-        Rows to learn from, and to hold some out of.
+        Rows to learn from, some of which are held out.
 
     pca : PrincipalAxes
-        Of all rows.
+        Principal axes of all rows.
 
     layout : Layout
         Sizes and units of a network with a linear path.
 
     objective : Objective
-        What is minimised, its ``alpha`` aside.
+        What is minimised, apart from its ``alpha``.
 
     settings_for : callable
-        Maps a number of rows to how so many are trained on.
+        Maps a number of rows to the settings for training on that many.
 
     n_refining : int
-        Steps by which codes are refined.
+        Number of steps by which codes are refined.
 
     Returns
     -------
     float
-        The guess, or 64 times as much, whichever first restores rows held out clearly
-        better than the start, thus than PCA. Infinity where neither does; the guess
-        where there are too few rows, or iterations, to tell.
+        The guess, or 64 times as much, whichever first restores held-out rows clearly
+        better than the start, and so than PCA. Infinity if neither does; the guess if
+        there are too few rows, or iterations, to tell.
     """
     n_rows = training.n_rows
     guess = guess_alpha(pca, n_rows)
@@ -131,11 +133,11 @@ class _Fold:
         start_as_pca(self._start, layout, pca)
 
     def errors_at_start(self) -> np.ndarray:
-        """Squared error of each row held out, restored as by PCA."""
+        """Squared error of each held-out row, restored as by PCA."""
         return self._errors(self._start)
 
     def errors(self, multiple: float) -> np.ndarray:
-        """Squared error of each row held out, after training with a penalty."""
+        """Squared error of each held-out row, after training with a penalty."""
         objective = replace(self._objective, alpha=multiple * self._guess)
         problem = Problem(self._kept, self._layout, objective)
         progress, outcome = fine_tune(

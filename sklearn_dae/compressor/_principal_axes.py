@@ -8,7 +8,7 @@ from scipy.linalg import eigh, qr
 from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.blocks import RowBlocks
 
-#: Features from which on the axes are approximated, by subspace iteration.
+#: Number of features above which the axes are approximated, by subspace iteration.
 _WIDE = 2048
 
 
@@ -24,7 +24,7 @@ class PrincipalAxes(NamedTuple):
         Orthonormal directions of largest variance.
 
     residual : float
-        Mean squared error of a row that they leave.
+        Squared error that they leave, averaged over rows.
     """
 
     mean: np.ndarray
@@ -33,9 +33,9 @@ class PrincipalAxes(NamedTuple):
 
 
 def principal_axes(rows: RowBlocks, n_components: int) -> PrincipalAxes:
-    """Compute principal axes, exactly up to 2,048 features.
+    """Compute principal axes, exactly for up to 2,048 features.
 
-    For more features subspace iteration approximates them: it takes less time and
+    For more features, subspace iteration approximates them: it takes less time and
     memory than the covariance of all features.
 
     References

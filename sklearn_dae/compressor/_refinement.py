@@ -1,8 +1,8 @@
-"""Codes better than the encoder's: those that the decoder makes the best images of.
+"""Codes better than the encoder's: those that the decoder turns into the best images.
 
-The encoder guesses a code in one pass. From there the squared error of each image goes
-down by L-BFGS over its code, with the decoder fixed: one small problem for each image,
-of all of a block in step.
+The encoder guesses a code in one pass. From there, L-BFGS over the code lowers the
+squared error of each image, with the decoder fixed: one small problem for each image,
+those of a block all in step.
 """
 
 from collections import deque
@@ -11,10 +11,10 @@ import numpy as np
 
 from sklearn_dae.network import UNITS, Layout, error_and_slope
 
-#: Length of the first step, which only tells the curvature, over that of the code.
+#: Length of the first step, which only measures curvature, relative to the code's.
 _PROBE = 1e-3
 
-#: Steps whose curvature is remembered.
+#: Number of steps whose curvature is remembered.
 _HISTORY = 5
 
 
@@ -23,8 +23,8 @@ def refine_codes(
 ) -> np.ndarray:
     """Lower the error of each image by changing its code.
 
-    A step that raises the error of an image is not taken, but tells its curvature, and
-    the next one is half as long: no image gets worse.
+    A step that raises the error of an image is not taken, but its curvature is used,
+    and the next one is half as long: no image gets worse.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def refine_codes(
         Sizes and units of the network.
 
     n_iter : int
-        Steps after the first, short one; with none the codes stay as they are.
+        Number of steps after the first, short one; with 0 the codes stay as they are.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def refine_codes(
         tried_error, tried_slope = error_and_slope(theta, tried, X, layout)
         step, change = tried - codes, tried_slope - slope
         curvature = _dot(step, change)
-        # A direction without curvature, or with negative one, tells nothing.
+        # A direction of zero or negative curvature tells nothing.
         known = curvature > epsilon * _norm(step) * _norm(change)
         weight = np.where(known, 1 / np.maximum(curvature, tiny), 0)
         newest = curvature / np.maximum(_dot(change, change), tiny)
@@ -102,5 +102,5 @@ def _norm(rows: np.ndarray) -> np.ndarray:
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Scalar product of each row of a with that of b, as a column."""
+    """Scalar product of each row of a with the same row of b, as a column."""
     return np.einsum("ij,ij->i", a, b)[:, None]

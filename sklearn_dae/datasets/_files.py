@@ -11,14 +11,14 @@ from sklearn_dae.datasets._folder import IMAGE_SUFFIXES, load_image_folder
 from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._image_set import ImageSet
 
-#: What NumPy may raise when a file is not what it says it is.
+#: What NumPy may raise when a file is not what it claims to be.
 _DAMAGE = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
 
 
 def load_images(
     path: str | os.PathLike[str], *, grey: bool = False, key: str | None = None
 ) -> ImageSet:
-    """Load the images at a path, whatever it is.
+    """Load the images at a path, whatever kind of file or folder it is.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ def load_images(
         A folder of image files, a ``.npy`` or ``.npz`` file, or an IDX file.
 
     grey : bool, default=False
-        Whether colour images are turned to grey instead of refused.
+        Whether to convert colour images to grey instead of refusing them.
 
     key : str, default=None
-        Which array of a ``.npz`` file that holds several.
+        Name of the array to load from a ``.npz`` file that holds several.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def load_images(
         If there is no such path, or it cannot be read.
 
     ValueError
-        If it holds no images, images of different sizes or of another kind.
+        If it holds no images, images of different sizes or of an unsupported kind.
     """
     path = Path(path)
     if key is not None and not (path.is_file() and is_archive(path)):
@@ -65,10 +65,10 @@ def load_array(path: str | os.PathLike[str], *, key: str | None = None) -> Image
     Parameters
     ----------
     path : str or path-like
-        The file. A ``.npy`` file is memory-mapped, not read at once.
+        The file. A ``.npy`` file is memory-mapped, not read in full.
 
     key : str, default=None
-        Which array of a ``.npz`` file that holds several.
+        Name of the array to load from a ``.npz`` file that holds several.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def load_array(path: str | os.PathLike[str], *, key: str | None = None) -> Image
         If the file cannot be read.
 
     ValueError
-        If it is not such a file, lacks the key, or the array holds no images.
+        If it is not such a file, lacks the key, or its array holds no images.
     """
     path = Path(path)
     if not is_archive(path):
@@ -118,6 +118,6 @@ def array_names(path: str | os.PathLike[str]) -> list[str]:
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether the file at the path is a whole ``.npz`` file."""
+    """Whether the file at the path is a complete ``.npz`` file."""
     with open(path, "rb") as file:
         return zipfile.is_zipfile(file)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_dae.datasets._image_set import ImageSet
 
-#: Modes of Pillow that have a sensible conversion to grey.
+#: Pillow modes that have a sensible conversion to grey.
 _COLOUR_MODES = ("RGB", "RGBA", "P", "LA", "CMYK", "YCbCr")
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -20,7 +20,7 @@ class ImageFolder:
     """The PNG, JPEG, TIFF and BMP files of a folder, read when they are asked for.
 
     They are in the order of their names. Hidden files and files with other suffixes are
-    passed over, folders within are not entered.
+    skipped, and subfolders are not entered.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class ImageFolder:
         The folder.
 
     grey : bool, default=False
-        Whether colour images are turned to grey instead of refused.
+        Whether to convert colour images to grey instead of refusing them.
 
     Attributes
     ----------
@@ -87,12 +87,12 @@ class ImageFolder:
         return len(self.names)
 
     def blocks(self, n_images: int) -> Iterator[ImageSet]:
-        """Read the images, so many at a time; the last ones may be fewer.
+        """Read the images, ``n_images`` at a time; the last block may have fewer.
 
         Raises
         ------
         ValueError
-            If one cannot be read, is not 8-bit grey, or has another size than the
+            If one cannot be read, is not 8-bit grey, or differs in size from the
             first; the message names the file.
         """
         for start in range(0, len(self), n_images):
@@ -105,7 +105,7 @@ class ImageFolder:
             )
 
     def load(self) -> ImageSet:
-        """Read all images; errors are those of `blocks`."""
+        """Read all images; errors are the same as those of `blocks`."""
         return next(self.blocks(len(self)))
 
     def _read(self, name: str) -> np.ndarray:
@@ -133,7 +133,7 @@ def load_image_folder(
         The folder.
 
     grey : bool, default=False
-        Whether colour images are turned to grey instead of refused.
+        Whether to convert colour images to grey instead of refusing them.
 
     Returns
     -------
@@ -146,8 +146,8 @@ def load_image_folder(
         If the folder cannot be read.
 
     ValueError
-        If there is no image, one cannot be read, is not 8-bit grey, or has
-        another size than the first; the message names the file.
+        If there is no image, or one cannot be read, is not 8-bit grey, or differs in
+        size from the first; the message names the file.
 
     See Also
     --------

@@ -1,6 +1,6 @@
 """The IDX format, in which MNIST is published.
 
-A file is a magic number (two zero bytes, a code of the element type, the number
+A file is a magic number (two zero bytes, a code for the element type, the number
 of dimensions), the size of each dimension as a big-endian 32-bit integer, and the
 elements, last dimension fastest. It may be gzipped.
 """
@@ -46,8 +46,8 @@ def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndar
         If the file cannot be read.
 
     ValueError
-        If it is not an IDX file, is truncated or too long, or its checksum is
-        another.
+        If it is not an IDX file, is truncated or too long, or has a different
+        checksum.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndar
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
-    """Return what stands in an IDX file before an array of bytes of that shape."""
+    """Return what precedes an array of bytes of the given shape in an IDX file."""
     sizes = b"".join(size.to_bytes(4, "big") for size in shape)
     return bytes([0, 0, 0x08, len(shape)]) + sizes
 

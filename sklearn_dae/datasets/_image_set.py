@@ -9,14 +9,14 @@ import numpy as np
 
 
 def shape_of_row(n_pixels: int) -> tuple[int, int]:
-    """Take a row of pixels for a square image if it can be one, else for a line."""
+    """Take a row of pixels as a square image if it can be one, else as a line."""
     side = math.isqrt(n_pixels)
     return (side, side) if side * side == n_pixels else (1, n_pixels)
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images of one size, one a row.
+    """Images of one size, one per row.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class ImageSet:
         Where the images came from, for people to read.
 
     names : sequence of str
-        A name for each image, such as its file name; empty where it has none.
+        A name for each image, such as its file name; empty if they have none.
 
     Examples
     --------
@@ -49,13 +49,13 @@ class ImageSet:
     def from_array(cls, array: np.ndarray, source: str) -> Self:
         """Take images of shape (n, height, width), or rows of shape (n, n_pixels).
 
-        Rows whose length is a square number are taken for square images, others
-        for images of a single line.
+        Rows whose length is a square number are taken as square images, others
+        as images of a single line.
 
         Raises
         ------
         ValueError
-            If the array has another number of dimensions, no pixel, or is not
+            If the array has another number of dimensions, has no pixels, or is not
             numeric.
         """
         if array.ndim not in (2, 3):
@@ -76,7 +76,7 @@ class ImageSet:
         return len(self.data)
 
     def blocks(self, n_images: int) -> Iterator["ImageSet"]:
-        """Go through the images, so many at a time; the last ones may be fewer."""
+        """Yield the images, ``n_images`` at a time; the last block may have fewer."""
         for start in range(0, len(self), n_images):
             part = slice(start, start + n_images)
             yield replace(self, data=self.data[part], names=self.names[part])

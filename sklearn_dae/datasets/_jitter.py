@@ -9,7 +9,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn_dae._threads import lanes, map_in_lanes
 from sklearn_dae._validation import check_integer, check_real
 
-#: Images that are interpolated at a time.
+#: Number of images that are interpolated at a time.
 _BLOCK_ROWS = 256
 
 
@@ -23,29 +23,29 @@ def jitter(
 ) -> np.ndarray:
     """Turn, stretch and move each image a little, at random.
 
-    Such copies, beside the images they were made of, teach a network what changes from
-    image to image without a difference. They help where new images may well lie, lean
-    or stretch a little differently, as handwriting does; they harm where the place of
-    things is what images have in common.
+    Such copies, added to the images they were made from, teach a network which changes
+    from image to image make no difference. They help where new images may well lie,
+    lean or stretch a little differently, as handwriting does; they do harm where the
+    position of things is what images have in common.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Images, one a row.
+        Images, one per row.
 
     image_shape : tuple of (height, width)
         Size of an image in pixels.
 
     skew : float, default=0.06
-        Standard deviation of what each entry of an image's linear map adds to the
-        identity: 0.06 turns and stretches by some 3 degrees and 6 percent.
+        Standard deviation of what is added to each entry of the identity to make an
+        image's linear map: 0.06 turns and stretches by some 3 degrees and 6 per cent.
 
     shift : float, default=0.015
-        Standard deviation of the way an image moves along each axis, as a fraction of
-        its size in that direction.
+        Standard deviation of the distance that an image moves along each axis, as a
+        fraction of its size in that direction.
 
     random_state : int, RandomState instance or None, default=None
-        Decides the maps.
+        Determines the maps.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def jitter(
     Raises
     ------
     ValueError
-        If X is not of images of that size, or a parameter is out of its range.
+        If the rows of X are not images of that size, or a parameter is out of range.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Images to learn from, and others of the same kind to be judged by."""
+"""Images to learn from, and others of the same kind to test on."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn_dae.datasets._files import array_names, load_array, load_images
 from sklearn_dae.datasets._standard import load_digits, load_mnist
 
-#: Fewest images that can be split.
+#: Minimum number of images that can be split.
 _FEWEST_IMAGES = 5
 
 
@@ -37,7 +37,7 @@ class ImageSplit:
 
     @property
     def n_pixels(self) -> int:
-        """Pixels of an image."""
+        """Number of pixels of an image."""
         return self.training.shape[1]
 
     @property
@@ -59,22 +59,22 @@ def load_split(
     Parameters
     ----------
     source : str or path-like
-        ``"digits"``, ``"mnist"``, or the path of a folder of images, a .npy, .npz or
-        IDX file. MNIST, and a .npz file with arrays named ``train`` and ``test``, are
-        split already; of others a random part is held out.
+        ``"digits"``, ``"mnist"``, or the path of a folder of images or of a .npy, .npz
+        or IDX file. MNIST, and a .npz file with arrays named ``train`` and ``test``,
+        are already split; of others, a random part is held out.
 
     grey : bool, default=False
-        Whether to turn colour images to grey.
+        Whether to convert colour images to grey.
 
     key : str, default=None
-        Which array of a .npz file that holds several; the file is then not taken as
-        split.
+        Name of the array to load from a .npz file that holds several; the file is then
+        not treated as already split.
 
     test_size : float or int, default=0.2
         Images held out: a fraction of all, or their number.
 
     random_state : int, default=0
-        Decides which.
+        Determines which images are held out.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from sklearn_dae.datasets._image_set import ImageSet
 #: Environment variable that names the folder with MNIST's files.
 DATA_FOLDER = "SKLEARN_DAE_DATA"
 
-#: File name, MD5 of the unzipped file, and rows in the joint set of OpenML.
+#: File name, MD5 of the unzipped file, and rows in OpenML's joint set.
 _MNIST = {
     "train": (
         "train-images-idx3-ubyte",
@@ -46,9 +46,9 @@ def load_mnist(
 ) -> ImageSet:
     """Load the images of MNIST.
 
-    They are read from the IDX files, gzipped or not, in ``folder`` or in a folder
-    ``mnist`` within it. Where no folder is named they are downloaded once by
-    `sklearn.datasets.fetch_openml`. Both ways the pixels' checksum is verified.
+    They are read from the IDX files, gzipped or not, in ``folder`` or its subfolder
+    ``mnist``. If no folder is named, they are downloaded once by
+    `sklearn.datasets.fetch_openml`. Either way, the checksum of the pixels is verified.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def load_mnist(
         If the folder lacks the file.
 
     ValueError
-        If the file is damaged or another one.
+        If the file is damaged or not the expected one.
     """
     check_choice("subset", subset, _MNIST)
     name, md5, rows = _MNIST[subset]

@@ -18,9 +18,9 @@ def backward_pass(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each layer's index and error signal, from the output to the input.
 
-    The gradient of a layer's parameters is ``inputs[index].T @ signal``. Whoever
-    takes a signal must be done with it, and with ``inputs[index]``, when asking for
-    the next one, which is made of them.
+    The gradient of a layer's parameters is ``inputs[index].T @ signal``. The caller
+    must be done with a signal, and with ``inputs[index]``, before asking for the next
+    one, which is made from them.
 
     Parameters
     ----------
@@ -28,21 +28,21 @@ def backward_pass(
         The parameter vector.
 
     inputs : list of ndarray
-        What each layer takes in, from `forward_pass`; used up.
+        Input of each layer, from `forward_pass`; overwritten.
 
     delta : ndarray of shape (n_samples, n_out)
-        Derivative of the loss by the pre-activations of the output layer.
+        Derivative of the loss with respect to the pre-activations of the output layer.
 
     layout : Layout
         Sizes and units.
 
     slopes : sequence of ndarray or None, default=None
-        ``slopes[index]`` is added to the derivative by the activations of layer
-        ``index``, for every row.
+        ``slopes[index]`` is added to the derivative with respect to the activations of
+        layer ``index``, for every row.
 
     layers : range, default=None
         The layers that `forward_pass` went through; all when None. For the decoder
-        alone, the last to come is the derivative by the codes.
+        alone, the last item is the derivative with respect to the codes.
     """
     parameters = layout.split(theta)
     layers = range(len(layout.layers)) if layers is None else layers

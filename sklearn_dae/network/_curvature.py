@@ -2,11 +2,11 @@
 
 The Fisher information of a layer's parameters, which for the losses here is the
 Gauss-Newton approximation of the Hessian, is close to the Kronecker product of two
-small matrices: the second moment A of what the layer takes in (ones included) and
-the second moment G of its error signals, with targets drawn from what the network
-itself predicts. As the network predicts pixels independently of each other, G of the
-output layer is diagonal. Any other factor of more than ``block_size`` rows is replaced
-by the blocks along its diagonal.
+small matrices: the second moment A of the layer's input (ones included) and the second
+moment G of its error signals, with targets drawn from what the network itself
+predicts. As the network predicts pixels independently of each other, G of the output
+layer is diagonal. Any other factor of more than ``block_size`` rows is replaced by the
+blocks along its diagonal.
 """
 
 from itertools import islice
@@ -20,11 +20,11 @@ from sklearn_dae.network._forward import forward_pass
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import SAMPLED_SLOPES
 
-#: A symmetric matrix as the blocks along its diagonal; one, if it is small. A diagonal
-#: block is a vector.
+#: A symmetric matrix as the blocks along its diagonal; a single one if it is small. A
+#: block that is itself diagonal is stored as a vector.
 Blocks = list[np.ndarray]
 
-#: Most rows of a factor that is kept whole.
+#: Maximum number of rows of a factor that is kept whole.
 BLOCK_SIZE = 2048
 
 
@@ -36,7 +36,7 @@ def kronecker_factors(
     seed: int,
     block_size: int = BLOCK_SIZE,
 ) -> list[tuple[Blocks, Blocks]]:
-    """Kronecker factors of the curvature of the mean loss of a row, for each layer.
+    """Kronecker factors of the curvature of the mean loss per row, for each layer.
 
     Parameters
     ----------
@@ -53,16 +53,16 @@ def kronecker_factors(
         The loss.
 
     seed : int
-        Of the targets drawn.
+        Seed for drawing the targets.
 
     block_size : int, default=2048
-        Largest matrix; larger ones become blocks.
+        Rows of the largest matrix; larger ones are cut into blocks.
 
     Returns
     -------
     list of (A, G)
-        For each layer the second moment of its inputs, whose blocks together have
-        n_in + 1 rows, and that of its error signals, n_out rows.
+        For each layer, the second moment of its inputs, whose blocks together have
+        n_in + 1 rows, and that of its error signals, with n_out rows.
 
     References
     ----------

@@ -1,8 +1,8 @@
 """From inputs to activations.
 
-A layer takes in one array: the activations of the layer below, beside them what
+A layer's input is one array: the activations of the layer below, next to them what
 comes along the linear path, and a column of ones. So its pre-activations are one
-matrix product with all its parameters, and so is its gradient.
+matrix product with all its parameters, and its gradient is one matrix product too.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Pass(NamedTuple):
     Parameters
     ----------
     inputs : list of ndarray
-        What each layer takes in, of shape (n_samples, n_in + 1), ones last.
+        Input of each layer, of shape (n_samples, n_in + 1), ones last.
 
     z : ndarray of shape (n_samples, n_out)
         Pre-activations of the last layer.
@@ -32,7 +32,7 @@ class Pass(NamedTuple):
 def forward_pass(
     theta: np.ndarray, X: np.ndarray, layout: Layout, layers: range | None = None
 ) -> Pass:
-    """Go through the layers up to the pre-activations of the last of them.
+    """Go through the layers up to the pre-activations of the last one.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def forward_pass(
         inputs.append(taken_in)
         if index == layers[-1]:
             return Pass(inputs, taken_in @ parameters[index])
-        # The activations are made where the next layer takes them in.
+        # The activations are written where the next layer reads them.
         above = layout.layers[index + 1]
         taken_in = _empty_inputs(len(X), above, dtype)
         below = taken_in[:, : above.n_below]

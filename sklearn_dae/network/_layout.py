@@ -10,8 +10,8 @@ import numpy as np
 class Layer(NamedTuple):
     """A fully connected layer: its sizes and the kind of its units.
 
-    ``n_direct`` of its ``n_in`` inputs, the last ones, do not come from the layer
-    below but along the linear path.
+    The last ``n_direct`` of its ``n_in`` inputs do not come from the layer below but
+    along the linear path.
     """
 
     n_in: int
@@ -21,12 +21,12 @@ class Layer(NamedTuple):
 
     @property
     def n_below(self) -> int:
-        """Inputs that come from the layer below."""
+        """Number of inputs that come from the layer below."""
         return self.n_in - self.n_direct
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases together."""
+        """Number of weights and biases."""
         return (self.n_in + 1) * self.n_out
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes and units of a network, and how its parameters lie in one vector.
+    """Sizes and units of a network, and how its parameters are laid out in one vector.
 
     Each layer holds its weights, of shape (n_in, n_out), and below them, as one
     more row, its biases: the activations of a layer are
@@ -44,8 +44,8 @@ class Layout:
     vector from input to output.
 
     With a linear path, the code layer sees the input, and the output layer the code,
-    directly beside what the layers between make of them: were the weights of the
-    latter zero, the network would be linear.
+    directly, next to what the layers between make of them: if the weights of the latter
+    were zero, the network would be linear.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Layout:
         From input to output.
 
     n_encoder_layers : int
-        How many of them form the encoder; the rest is the decoder.
+        How many of them form the encoder; the rest form the decoder.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class Layout:
         output: str = "logistic",
         linear_path: bool = False,
     ) -> Self:
-        """Lay out the encoder of the given sizes and its mirror image.
+        """Lay out an encoder of the given sizes and its mirror image.
 
         Parameters
         ----------
@@ -86,12 +86,12 @@ class Layout:
             From the input to the code: ``[784, 1000, 500, 196]``.
 
         hidden, code, output : {"logistic", "identity", "relu", "tanh", "clipped"}
-            Units of the hidden layers, of the code and of the output; only this may be
-            "clipped".
+            Units of the hidden layers, of the code and of the output; only the output
+            may be "clipped".
 
         linear_path : bool, default=False
-            Whether there is one. Without hidden layers it would add nothing, and
-            there is none.
+            Whether to include a linear path. Without hidden layers it would add
+            nothing, and is left out.
         """
         mirrored = [*sizes, *reversed(sizes[:-1])]
         n_hidden = len(sizes) - 2
@@ -133,7 +133,7 @@ class Layout:
         return views
 
     def weights_within(self, part: slice) -> Iterator[slice]:
-        """Find the weights in a part of the vector; biases and linear path are none."""
+        """Yield the weights in a part of the vector, not biases or the linear path."""
         start = 0
         for layer in self.layers:
             first = max(part.start, start)

@@ -1,8 +1,8 @@
 """Losses: the cost of a reconstruction, and its slope at the output layer.
 
-Both are sums over pixels and rows. Each takes the pre-activations ``z`` of the
-output layer, the targets ``x`` and the kind of output unit, turns ``z`` in place
-into the derivative of the loss by ``z``, and returns the loss as a float that is
+Both losses are sums over pixels and rows. Each takes the pre-activations ``z`` of the
+output layer, the targets ``x`` and the kind of output unit, turns ``z`` in place into
+the derivative of the loss with respect to ``z``, and returns the loss as a float,
 summed in double precision.
 """
 
@@ -15,8 +15,8 @@ def log_loss(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
     """Cross-entropy of pixels x in [0, 1] and logistic outputs, in nats.
 
     Computed from the pre-activations as softplus(z) - x z, where
-    softplus(z) = max(z, 0) - log(1/2 + |tanh(z/2)| / 2), so that no output is
-    ever so close to 0 or 1 that its logarithm is lost.
+    softplus(z) = max(z, 0) - log(1/2 + |tanh(z/2)| / 2), so that no output
+    gets so close to 0 or 1 that its logarithm is lost.
     """
     if unit != "logistic":
         raise ValueError(f"log_loss needs logistic output units, got {unit!r}.")
@@ -40,9 +40,9 @@ def log_loss(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
 def squared_error(z: np.ndarray, x: np.ndarray, unit: str = "logistic") -> float:
     """Sum of squared differences between pixels x and outputs.
 
-    For "clipped" outputs, of the differences between x and z, but where x is at an end
-    of the range and z beyond it, zero. Elsewhere z beyond the range counts as it is, so
-    that it has a slope back.
+    For "clipped" outputs, the differences are those between x and z, but zero where x
+    is at an end of the range and z beyond that end. Elsewhere a z beyond the range
+    counts as it is, so that a slope leads it back.
     """
     if unit == "clipped":
         z -= x
@@ -67,14 +67,14 @@ def _total(losses: np.ndarray) -> float:
 
 
 def sampled_log_loss(z: np.ndarray, unit: str, rng: np.random.Generator) -> None:
-    """Turn z into the slope for pixels drawn from the outputs as probabilities."""
+    """Turn z into the slope for pixels drawn with the outputs as probabilities."""
     UNITS[unit].activate(z)
     uniform = rng.random(z.shape, dtype=np.float32)
     z -= uniform < z
 
 
 def sampled_squared_error(z: np.ndarray, unit: str, rng: np.random.Generator) -> None:
-    """Turn z into the slope for outputs plus normal noise, of variance 1/2."""
+    """Turn z into the slope for pixels drawn with normal noise of variance 1/2."""
     UNITS[unit].activate(z)
     output = z.copy()
     z[...] = rng.standard_normal(z.shape, dtype=np.float32)
@@ -82,8 +82,8 @@ def sampled_squared_error(z: np.ndarray, unit: str, rng: np.random.Generator) ->
     UNITS[unit].backpropagate(output, z)
 
 
-#: What curvature is measured with: ``slope(z, unit, rng)`` replaces pre-activations by
-#: the derivative of the loss for targets drawn from what the network predicts.
+#: What curvature is measured with: ``slope(z, unit, rng)`` replaces pre-activations
+#: with the derivative of the loss for targets drawn from what the network predicts.
 SAMPLED_SLOPES = {
     "log_loss": sampled_log_loss,
     "squared_error": sampled_squared_error,

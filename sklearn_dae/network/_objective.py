@@ -1,14 +1,14 @@
 """The training objective and its gradient.
 
-The objective is the mean loss of a row, plus penalties::
+The objective is the mean loss per row, plus penalties::
 
     1/n sum_i loss(x_i, reconstruction of x_i)
     + alpha / 2 ||weights||^2
     + sparsity sum_j KL(target_activation || mean activation of unit j)
 
-with the last sum over the units of every layer but the output that has bounded
-units. The loss and its gradient are sums over blocks of rows; the matrix
-products are made in the dtype of the data, sums of losses in double precision.
+where the last sum is over the units of every layer with bounded units, except the
+output. The loss and its gradient are sums over blocks of rows; matrix products are
+computed in the dtype of the data, sums of losses in double precision.
 """
 
 from collections.abc import Iterator
@@ -36,15 +36,15 @@ class Objective:
 
     alpha : float, default=0.0
         Weight of the L2 penalty on the weights; biases and the linear path are
-        free. It is added to a mean over rows, so its meaning does not depend on
-        their number.
+        exempt. The penalty is added to a mean over rows, so the meaning of ``alpha``
+        does not depend on their number.
 
     sparsity : float, default=0.0
         Weight of the sparsity penalty.
 
     target_activation : float, default=0.05
-        The mean activation that the sparsity penalty asks of each unit, as a
-        fraction of the units' range.
+        Mean activation that the sparsity penalty asks of each unit, as a fraction of
+        the unit's range.
 
     References
     ----------
@@ -69,7 +69,7 @@ def loss_and_gradient(
     Parameters
     ----------
     theta : ndarray of shape (n_parameters,)
-        The parameter vector, of the floating dtype of the rows.
+        The parameter vector, of the floating-point dtype of the rows.
 
     X : ndarray of shape (n_samples, n_features) or RowBlocks
         Rows to reconstruct.
@@ -110,7 +110,7 @@ def loss_and_gradient(
     alpha = objective.alpha
 
     def put_together(slab: slice) -> float:
-        """Make a slab of the gradient of the lanes'; return its L2 penalty."""
+        """Combine the lanes' gradients in a slab; return its L2 penalty."""
         for other in others:
             gradient[slab] += other[slab]
         gradient[slab] /= n_rows
@@ -126,7 +126,7 @@ def reconstruction_loss(
     layout: Layout,
     loss: str = "log_loss",
 ) -> float:
-    """Mean loss of a row, without penalties and without a gradient."""
+    """Mean loss per row, without penalties and without a gradient."""
     blocks = RowBlocks.of(X)
     unit = layout.layers[-1].unit
     (total,) = blocks.sum(
@@ -138,7 +138,7 @@ def reconstruction_loss(
 def error_and_slope(
     theta: np.ndarray, codes: np.ndarray, X: np.ndarray, layout: Layout
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Squared error of each image that is decoded, and its derivative by the code.
+    """Squared error of each decoded image, and its derivative with respect to the code.
 
     Parameters
     ----------
@@ -146,10 +146,10 @@ def error_and_slope(
         The parameter vector.
 
     codes : ndarray of shape (n_samples, n_components)
-        What to decode.
+        Codes to decode.
 
     X : ndarray of shape (n_samples, n_features)
-        What should come out.
+        Images that should come out.
 
     layout : Layout
         Sizes and units of the network.
@@ -160,7 +160,7 @@ def error_and_slope(
         Squared error of each row.
 
     slope : ndarray of shape (n_samples, n_components)
-        Its derivative by the activations of the code layer.
+        Its derivative with respect to the activations of the code layer.
     """
     inputs, output = forward_pass(theta, codes, layout, layout.decoder)
     unit = UNITS[layout.layers[-1].unit]
@@ -210,10 +210,10 @@ def add_l2_penalty(
 def _sparsity_penalty(
     theta: np.ndarray, blocks: RowBlocks, layout: Layout, objective: Objective
 ) -> tuple[float, list[np.ndarray | None]]:
-    """Return the sparsity penalty, and its slope by each activation of a row.
+    """Return the sparsity penalty and its slope with respect to a row's activations.
 
-    The mean activations must be known before any gradient, so a penalty costs
-    one more forward pass.
+    The mean activations must be known before any gradient, so the penalty costs one
+    more forward pass.
     """
     n_inner = len(layout.layers) - 1
     slopes: list[np.ndarray | None] = [None] * n_inner

@@ -1,4 +1,4 @@
-"""Units: what a layer does to its pre-activations, and the slope of it.
+"""Units: what a layer does to its pre-activations, and the slope of that.
 
 Everything works in place: a layer's pre-activations become its activations,
 and a layer's error signal is multiplied by the slope of its units.
@@ -13,9 +13,9 @@ import numpy as np
 class Unit(NamedTuple):
     """One kind of unit.
 
-    ``activate(z)`` replaces pre-activations by activations.
-    ``backpropagate(h, delta)`` multiplies ``delta`` by the slope of the unit,
-    which every kind here can tell from its activation ``h``; ``h`` is used up.
+    ``activate(z)`` replaces pre-activations with activations.
+    ``backpropagate(h, delta)`` multiplies ``delta`` by the slope of the unit, which
+    for every kind here follows from its activation ``h``; ``h`` may be overwritten.
     ``range`` holds the ends of the interval that activations lie in.
     """
 
@@ -44,7 +44,7 @@ def _relu(z: np.ndarray) -> None:
 
 
 def _leave(*_arrays: np.ndarray) -> None:
-    """Do nothing: the identity, and the slope of it."""
+    """Do nothing: the identity, and its slope."""
 
 
 def _logistic_slope(h: np.ndarray, delta: np.ndarray) -> None:

@@ -1,6 +1,6 @@
 """What all quantisers share: codebooks, and the way back from symbols to values.
 
-In: real codes, a column a unit. Out: for each value the number of an entry of its
+In: real codes, one column per unit. Out: for each value, the index of an entry of its
 unit's codebook.
 """
 
@@ -13,12 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 class CodebookQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """A quantiser whose symbols number the values of a codebook for each unit."""
+    """A quantiser whose symbols index the values of a codebook for each unit."""
 
     codebooks_: list[np.ndarray]
 
     def _symbols(self, Z: np.ndarray) -> np.ndarray:
-        """Symbols of codes that have been checked."""
+        """Return the symbols of codes that have been checked."""
         raise NotImplementedError
 
     def _set_codebooks(self, codebooks: list[np.ndarray]) -> None:

@@ -10,23 +10,23 @@ from sklearn_dae.quantizers._base import CodebookQuantizer
 
 
 class KMeansQuantizer(CodebookQuantizer):
-    """Replace each value of a code by the nearest of a few learned ones.
+    """Replace each value of a code with the nearest of a few learned ones.
 
     Lloyd's algorithm in one dimension, on sorted values, for each unit or for all of
-    them together. At a fixed number of bits a value it has the least squared error;
+    them together. At a fixed number of bits per value it has the lowest squared error;
     with an entropy coder behind it, `UniformQuantizer` needs fewer bits.
 
     Parameters
     ----------
     n_levels : int, default=16
-        Size of a codebook: with 16 a value takes 4 bits at most. A unit with fewer
-        distinct training values has as many levels as these.
+        Size of a codebook: with 16, a value takes at most 4 bits. A unit with fewer
+        distinct training values has one level for each of them.
 
     shared : bool, default=False
         Whether all units share one codebook, as in the paper, or each has its own.
 
     max_iter : int, default=300
-        Most iterations.
+        Maximum number of iterations.
 
     tol : float, default=1e-6
         Stop when an iteration lowers the mean squared error by less than this fraction
@@ -35,13 +35,13 @@ class KMeansQuantizer(CodebookQuantizer):
     Attributes
     ----------
     codebooks_ : list of ndarray
-        For each unit the values that its symbols stand for, in rising order.
+        For each unit, the values that its symbols stand for, in ascending order.
 
     n_levels_ : ndarray of int of shape (n_features,)
         Sizes of the codebooks.
 
     n_iter_ : int
-        Iterations of the codebook that took the most.
+        Number of iterations for the codebook that took the most.
 
     n_features_in_ : int
         Number of units.
@@ -113,7 +113,7 @@ class KMeansQuantizer(CodebookQuantizer):
         distinct = np.unique(values)
         if len(distinct) <= self.n_levels:
             return distinct
-        # Around their mean, so that sums of squares lose nothing to cancellation.
+        # Centred on their mean, so that sums of squares lose nothing to cancellation.
         middle = values.mean()
         values = values - middle
         sums = np.concatenate([[0.0], np.cumsum(values)])

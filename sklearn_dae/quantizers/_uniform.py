@@ -19,19 +19,19 @@ _MARGIN = 0.1
 #: uniform quantisation has at high rates.
 _BIT = math.log(2) / 6
 
-#: Most levels of a unit: what 16 bits can number; and most before there is a margin.
+#: Most levels of a unit: what 16 bits can index; and most before the margin is added.
 _MOST_LEVELS, _MOST_SEEN_LEVELS = 65536, 50000
 
-#: The search for a step ends when it is known to this fraction of it.
+#: The search for a step ends when the step is known to within this fraction of it.
 _STEP_TOLERANCE = 1e-3
 
 
 class UniformQuantizer(CodebookQuantizer):
     """Round codes to multiples of a step.
 
-    An entropy coder behind it makes the uniform quantiser the best scalar one at high
-    rates, and nearly so at low ones. Each bin is restored as the mean of the training
-    values in it.
+    With an entropy coder behind it, the uniform quantiser is the best scalar one at
+    high rates, and nearly so at low ones. Each bin is restored as the mean of the
+    training values in it.
 
     Parameters
     ----------
@@ -43,14 +43,14 @@ class UniformQuantizer(CodebookQuantizer):
         Width of a bin, for all units or for each.
 
     target_mse : float, default=None
-        Mean squared error of a restored training code; all units have the widest step
-        that keeps it. One step for all is what costs the fewest bits for it.
+        Mean squared error of the restored training codes; all units have the widest
+        step that keeps within it. One step for all costs the fewest bits at that error.
 
     dead_zone : float or "auto", default="auto"
         How much wider the bin around the centre is than the others, as a fraction of
-        a step; all values are rounded towards the centre by half of it. "auto" takes
-        for each unit what gives the least of squared error and rate, weighed
-        as they trade at high rates; 0 with ``n_levels``.
+        a step; all values are rounded towards the centre by half of it. "auto" chooses
+        for each unit what gives the lowest sum of squared error and rate, weighted as
+        they trade off at high rates; 0 with ``n_levels``.
 
     Attributes
     ----------
@@ -59,16 +59,17 @@ class UniformQuantizer(CodebookQuantizer):
 
     center_ : ndarray of shape (n_features,)
         Middle of the bin that values are rounded towards: the mean of the training
-        codes, or with ``n_levels`` the middle of a bin next to the middle of the range.
+        codes, or, with ``n_levels``, the middle of a bin next to the middle of the
+        range.
 
     dead_zone_ : ndarray of shape (n_features,)
         Dead zone of each unit.
 
     codebooks_ : list of ndarray
-        For each unit the values that its symbols stand for, in rising order.
+        For each unit, the values that its symbols stand for, in ascending order.
 
     n_levels_ : ndarray of int of shape (n_features,)
-        Sizes of the codebooks. With ``step`` and ``target_mse`` they reach a little
+        Sizes of the codebooks. With ``step`` and ``target_mse`` they extend a little
         beyond the training codes.
 
     n_features_in_ : int
@@ -174,7 +175,7 @@ class UniformQuantizer(CodebookQuantizer):
     def _find_step(self, X: np.ndarray) -> None:
         """Use the widest step, found by bisection, that keeps ``target_mse``."""
         target = float(self.target_mse or 0.0)
-        # No value is further than a step from what its bin is restored as.
+        # No value is farther than a step from what its bin is restored as.
         low, high = math.sqrt(target), 2 * max(float(np.ptp(X, axis=0).max()), 1e-9)
         low = min(low, high)
         while high - low > _STEP_TOLERANCE * high:
@@ -213,9 +214,9 @@ class UniformQuantizer(CodebookQuantizer):
         self._restore_as_means(X, highest - lowest + 1 + 2 * margin)
 
     def _restore_as_means(self, X: np.ndarray, n_levels: np.ndarray) -> None:
-        """Fill the codebooks with the means of the training values of each bin.
+        """Fill the codebooks with the means of the training values in each bin.
 
-        The middle of a bin counts as one value more, which settles empty bins.
+        The middle of a bin counts as one more value, which takes care of empty bins.
         """
         self.n_levels_ = n_levels
         symbols = self._symbols(X)
@@ -234,8 +235,8 @@ class UniformQuantizer(CodebookQuantizer):
 
 
 def _round_to_bins(scaled: np.ndarray, dead_zone: float | np.ndarray) -> np.ndarray:
-    """Round to integers, towards zero by half a dead zone."""
-    # Beyond what any codebook reaches, so that a cast cannot overflow.
+    """Round to integers, biased towards zero by half a dead zone."""
+    # Capped beyond what any codebook reaches, so that a cast cannot overflow.
     magnitude = np.minimum(np.abs(scaled), 2.0**31)
     bins = np.sign(scaled) * np.floor(magnitude + (1 - dead_zone) / 2)
     return bins.astype(np.int64)

@@ -41,12 +41,12 @@ _SLAB_ROWS = 128
 
 
 class Workspace:
-    """Arrays that one mini-batch update works in, made once a sweep.
+    """Arrays that one mini-batch update works in, made once per sweep.
 
-    The rows of both phases of contrastive divergence stand in one array, the data
-    above the model's samples, so that both gradient products are one. Each lane has
-    an array of its own for its hidden units, as threads that write side by side into
-    the same rows slow each other down.
+    The rows of both phases of contrastive divergence are in one array, the data above
+    the model's samples, so that the two gradient products become one. Each lane has an
+    array of its own for its hidden units, as threads that write side by side into the
+    same rows slow each other down.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class BaseRBM(
         raise NotImplementedError
 
     # What a layer computes. Shapes: v (n_samples, n_features),
-    # h (n_samples, n_components), the weights between them as components_.
+    # h (n_samples, n_components); components_ holds the weights between them.
 
     def _mean_hiddens(self, v: Any, out: np.ndarray | None = None) -> np.ndarray:
         """Mean of the hidden units given the visible ones."""
@@ -145,7 +145,7 @@ class BaseRBM(
         self._make_ready()
 
     def _make_ready(self) -> None:
-        """Make what an update changes in place: chains, parameters of our own."""
+        """Prepare what updates change in place: chains, parameters of our own."""
         names = ["components_", "intercept_hidden_", "intercept_visible_"]
         if self.persistent:
             names.append("h_samples_")
@@ -172,8 +172,8 @@ class BaseRBM(
     ) -> None:
         """Move the parameters along the contrastive divergence of one mini-batch.
 
-        The data average over the rows of the batch and the model over its chains,
-        each by their own number, so a short batch takes a step of the same size.
+        The data term is averaged over the rows of the batch and the model term over
+        the chains, so a short batch takes a step of the same size.
         """
         n_rows = len(rows)
         n_chains = len(self.h_samples_) if self.persistent else n_rows
@@ -189,8 +189,8 @@ class BaseRBM(
             """Let the hidden units respond to part of the rows."""
             noise = None if drawn is None else kind.noise(samples.shape, rng)
 
-            # A hidden unit needs nobody else's weights to respond, to be drawn and
-            # to learn, so all is done in one go: threads meet once only.
+            # A hidden unit needs no other unit's weights to respond, to be drawn and
+            # to learn, so all is done in one go: threads meet only once.
             def go_along(lane: tuple[slice, np.ndarray]) -> None:
                 units, hidden = lane
                 means = hidden[part]
@@ -264,7 +264,7 @@ class BaseRBM(
         # In a single batch the order of the rows makes no difference.
         shuffled = self.shuffle and batch_size < n_samples
         order = rng.permutation(n_samples) if shuffled else np.arange(n_samples)
-        # A rate too high overflows; it is reported once, after the sweep.
+        # Too high a rate overflows; this is reported once, after the sweep.
         with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
             for start in range(0, n_samples, batch_size):
                 rows = order[start : start + batch_size]
@@ -333,7 +333,7 @@ class BaseRBM(
         return {name: getattr(self, name).copy() for name in names}
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Go through the rows of X once, going on from the present parameters.
+        """Go through the rows of X once, continuing from the current parameters.
 
         Parameters
         ----------
@@ -350,7 +350,7 @@ class BaseRBM(
 
         Notes
         -----
-        ``momentum`` holds from the first call on; ``initial_momentum`` is for `fit`.
+        ``momentum`` applies from the first call on; ``initial_momentum`` is for `fit`.
         """
         self._check_parameters()
         first = not hasattr(self, "components_")
@@ -366,7 +366,7 @@ class BaseRBM(
         return self
 
     def _reconstruction_error(self, X: Any) -> float:
-        """Squared error a row of the mean-field reconstruction."""
+        """Squared error per row of the mean-field reconstruction."""
         reconstruction = self._mean_visibles(self._mean_hiddens(X))
         errors = np.square(dense(X) - reconstruction).sum(axis=1)
         return float(errors.mean(dtype=np.float64))

@@ -13,9 +13,9 @@ from sklearn_dae.rbm._units import dense
 class BernoulliRBM(BaseRBM):
     """Restricted Boltzmann machine with binary visible and hidden units.
 
-    A drop-in replacement of :class:`sklearn.neural_network.BernoulliRBM`, with
-    the same parameters, attributes and methods and the defaults of that one, and
-    with contrastive divergence, momentum and weight decay besides.
+    A drop-in replacement for :class:`sklearn.neural_network.BernoulliRBM`, with
+    the same parameters, defaults, attributes and methods, plus contrastive
+    divergence, momentum and weight decay.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class BernoulliRBM(BaseRBM):
         Step size of the updates. Reasonable values are in 10**[0., -3.].
 
     batch_size : int, default=10
-        Rows in a mini-batch, and the number of persistent chains.
+        Number of rows in a mini-batch, and of persistent chains.
 
     n_iter : int, default=10
         Number of sweeps over the training data.
@@ -35,35 +35,35 @@ class BernoulliRBM(BaseRBM):
         Gibbs steps between data and model samples: the k of CD-k.
 
     persistent : bool, default=True
-        Whether the chains go on from one mini-batch to the next (persistent
-        contrastive divergence) or start anew at the data (contrastive divergence).
+        Whether the chains continue from one mini-batch to the next (persistent
+        contrastive divergence) or restart at the data (contrastive divergence).
 
     sample_visible : bool, default=True
-        Whether the model's visible units are drawn, or their means are used, which
-        is less noisy and right for grey values taken as probabilities.
+        Whether the model's visible units are sampled. Otherwise their means are used,
+        which is less noisy, and right for grey values taken as probabilities.
 
     momentum : float, default=0.0
         Momentum of the updates.
 
     initial_momentum : float, default=0.5
-        Bound of the momentum in the first ``momentum_switch`` epochs.
+        Upper bound on the momentum in the first ``momentum_switch`` epochs.
 
     momentum_switch : int, default=5
-        Epochs before the full ``momentum`` is used.
+        Number of epochs before the full ``momentum`` is used.
 
     weight_decay : float, default=0.0
         L2 penalty on the weights.
 
     shuffle : bool, default=True
-        Whether the rows come in a new order each epoch.
+        Whether to go through the rows in a new order each epoch.
 
     verbose : int, default=0
-        When positive, print a line an epoch.
+        When positive, print a line per epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Initial weights, order of the rows and samples. A RandomState instance is
-        drawn from exactly as scikit-learn's RBM does; an int seeds a faster
-        generator.
+        Determines the initial weights, the order of the rows and the samples. A
+        RandomState instance is drawn from exactly as scikit-learn's RBM does; an int
+        seeds a faster generator.
 
     Attributes
     ----------
@@ -80,8 +80,8 @@ class BernoulliRBM(BaseRBM):
         The persistent chains' hidden units; only with ``persistent=True``.
 
     reconstruction_errors_ : list of float
-        After each epoch, the squared error a row of the mean-field reconstruction
-        of at most 500 training rows.
+        Squared error per row, after each epoch, of the mean-field reconstruction of at
+        most 500 training rows.
 
     n_iter_ : int
         Number of epochs run.
@@ -90,7 +90,8 @@ class BernoulliRBM(BaseRBM):
         Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during fit, where X has names that are all strings.
+        Names of features seen during fit. Defined only if X has feature names that are
+        all strings.
 
     See Also
     --------
@@ -169,9 +170,9 @@ class BernoulliRBM(BaseRBM):
         -------
         pseudo_likelihood : ndarray of shape (n_samples,)
             A proxy for the log-likelihood of each row, in nats: that of one of its
-            features given the others, times their number. Which feature depends
-            on the row and on ``random_state``, but not on the other rows, so equal
-            rows have equal scores.
+            features given the others, times the number of features. Which feature
+            depends on the row and on ``random_state``, but not on the other rows, so
+            equal rows have equal scores.
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=FLOATS)
@@ -207,11 +208,11 @@ class BernoulliRBM(BaseRBM):
 def _hash_rows(v: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Hash each row to 64 well-mixed bits.
 
-    The bit patterns of the numbers are multiplied by random keys and added up, the
-    last key besides; the mixing is that of Appleby's MurmurHash3.
+    The bit patterns of the numbers are multiplied by random keys and summed, together
+    with the last key; the mixing is that of Appleby's MurmurHash3.
     """
     patterns = v.astype(np.float64).view(np.uint64)
-    # The set bits of round numbers all stand at the upper end.
+    # The set bits of round numbers are all at the upper end.
     patterns ^= patterns >> np.uint64(32)
     hashes = (patterns * (keys[:-1] | np.uint64(1))).sum(axis=1) + keys[-1]
     for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):

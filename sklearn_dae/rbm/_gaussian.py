@@ -13,7 +13,7 @@ class GaussianRBM(BaseRBM):
     Real-valued units are linear with Gaussian noise of unit variance. With
     ``visible_units="gaussian"`` the machine models real data, which should be
     standardised first; with ``hidden_units="gaussian"`` it makes the linear code
-    at the top of a stack, as Hinton and Salakhutdinov did.
+    at the top of a stack, as in Hinton and Salakhutdinov (2006).
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class GaussianRBM(BaseRBM):
         least one of them must be Gaussian.
 
     learning_rate : float, default=0.001
-        Step size of the updates. Linear units have no bound, so it must be ten to
+        Step size of the updates. Linear units are unbounded, so it must be ten to
         a hundred times smaller than for binary units.
 
     batch_size : int, default=100
-        Rows in a mini-batch, and the number of persistent chains.
+        Number of rows in a mini-batch, and of persistent chains.
 
     n_iter : int, default=10
         Number of sweeps over the training data.
@@ -38,33 +38,33 @@ class GaussianRBM(BaseRBM):
         Gibbs steps between data and model samples: the k of CD-k.
 
     persistent : bool, default=False
-        Whether the chains go on from one mini-batch to the next (persistent
-        contrastive divergence) or start anew at the data (contrastive divergence).
+        Whether the chains continue from one mini-batch to the next (persistent
+        contrastive divergence) or restart at the data (contrastive divergence).
 
     sample_visible : bool, default=False
-        Whether the model's visible units are drawn, or their means are used, which
-        is less noisy.
+        Whether the model's visible units are sampled. Otherwise their means are used,
+        which is less noisy.
 
     momentum : float, default=0.9
         Momentum of the updates.
 
     initial_momentum : float, default=0.5
-        Bound of the momentum in the first ``momentum_switch`` epochs.
+        Upper bound on the momentum in the first ``momentum_switch`` epochs.
 
     momentum_switch : int, default=5
-        Epochs before the full ``momentum`` is used.
+        Number of epochs before the full ``momentum`` is used.
 
     weight_decay : float, default=0.0002
         L2 penalty on the weights.
 
     shuffle : bool, default=True
-        Whether the rows come in a new order each epoch.
+        Whether to go through the rows in a new order each epoch.
 
     verbose : int, default=0
-        When positive, print a line an epoch.
+        When positive, print a line per epoch.
 
     random_state : int, RandomState instance or None, default=None
-        Initial weights, order of the rows and samples.
+        Determines the initial weights, the order of the rows and the samples.
 
     Attributes
     ----------
@@ -81,8 +81,8 @@ class GaussianRBM(BaseRBM):
         The persistent chains' hidden units; only with ``persistent=True``.
 
     reconstruction_errors_ : list of float
-        After each epoch, the squared error a row of the mean-field reconstruction
-        of at most 500 training rows.
+        Squared error per row, after each epoch, of the mean-field reconstruction of at
+        most 500 training rows.
 
     n_iter_ : int
         Number of epochs run.
@@ -91,7 +91,8 @@ class GaussianRBM(BaseRBM):
         Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during fit, where X has names that are all strings.
+        Names of features seen during fit. Defined only if X has feature names that are
+        all strings.
 
     See Also
     --------

@@ -31,8 +31,8 @@ def dense(rows: Any) -> Any:
 def _uniform_noise(shape: tuple[int, ...], rng: Random) -> np.ndarray:
     """Make what `_settle_bernoulli` compares probabilities with.
 
-    A RandomState is drawn from as scikit-learn does; a Generator gives four draws
-    of 16 bits from each word of 64, which takes a fifth of the time and rounds
+    A RandomState is drawn from as scikit-learn does; a Generator gives four 16-bit
+    draws for each 64-bit word, which takes a fifth of the time and rounds
     probabilities down to multiples of 2**-16.
     """
     if isinstance(rng, np.random.RandomState):
@@ -67,7 +67,7 @@ def _settle_normal(means: np.ndarray, noise: np.ndarray, out: np.ndarray) -> Non
 class Kind(NamedTuple):
     """What a kind of unit does.
 
-    ``activate(z)`` replaces inputs by means. A draw is made in two steps, so that
+    ``activate(z)`` replaces inputs with means. A draw is made in two steps, so that
     the second can be shared between threads: ``noise(shape, rng)`` makes the random
     numbers, and ``settle(means, noise, out)`` turns them into a draw.
     """
@@ -79,7 +79,7 @@ class Kind(NamedTuple):
     def draw(
         self, means: np.ndarray, rng: Random, out: np.ndarray | None = None
     ) -> np.ndarray:
-        """Draw units of the given means into ``out``, which may be the means."""
+        """Draw units with the given means into ``out``, which may be the means."""
         if out is None:
             out = np.empty_like(means)
         self.settle(means, self.noise(means.shape, rng), out)
@@ -93,7 +93,7 @@ KINDS = {
 
 
 def random_source(random_state: Any) -> Random:
-    """Return where a fit draws random numbers from.
+    """Return the source that a fit draws random numbers from.
 
     A RandomState instance is used as it is, so that its draws are those of
     scikit-learn; anything else seeds a Generator.
@@ -118,7 +118,7 @@ def mean_units(
         means = inputs @ weights
     else:
         means = multiply(inputs, weights, out)
-    # On a mini-batch these are so short that threads would mostly wait for each other.
+    # On a mini-batch this is so short that threads would mostly wait for each other.
     means += biases
     KINDS[kind].activate(means)
     return means

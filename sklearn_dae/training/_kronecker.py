@@ -8,9 +8,9 @@ G = M M^T, they give
   L^-1 g M^-T, and
 - the natural gradient A^-1 g G^-1.
 
-Damping adds to A and G what adds ``damping`` times the mean curvature of the layer,
-and the curvature of the L2 penalty, to their product, split between the two in
-proportion to their mean eigenvalues.
+Damping shifts A and G so that their product gains ``damping`` times the mean curvature
+of the layer, plus the curvature of the L2 penalty; the shifts are in proportion to the
+mean eigenvalues of A and G.
 """
 
 import math
@@ -24,13 +24,13 @@ from scipy.linalg import lapack
 from sklearn_dae._threads import N_LANES, map_in_lanes, multiply
 from sklearn_dae.network import Blocks, Layout
 
-#: Error signals are taken to be at least this fraction of the strongest layer's.
+#: Error signals are assumed to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
 
-#: What stands for them where there are none: all outputs at an end of their range.
+#: What replaces them where there are none, all outputs being at an end of their range.
 _NO_SIGNAL = 1e-12
 
-#: Most rows of a matrix that LAPACK inverts in one go.
+#: Maximum number of rows of a matrix that LAPACK inverts in one go.
 _LAPACK_ROWS = 128
 
 
@@ -48,11 +48,11 @@ def _inverse(block: np.ndarray, shift: float) -> np.ndarray:
 
 
 def _inverse_by_halves(block: np.ndarray) -> np.ndarray | None:
-    """Inverse of a positive definite matrix, or None if it is not; it is used up.
+    """Inverse of a positive definite matrix, or None if it is not; overwrites it.
 
-    A large matrix is inverted by halves, mostly by products: while SciPy's LAPACK is at
-    work, all other threads wait. With P, Q, Q^T, R its quarters, the inverse of
-    R - Q^T P^-1 Q is the last quarter of the inverse.
+    A large matrix is inverted by halves, mostly by matrix products: while SciPy's
+    LAPACK runs, all other threads wait. If P, Q, Q^T and R are its quarters, the
+    inverse of R - Q^T P^-1 Q is the last quarter of the inverse.
     """
     n = len(block)
     if n <= _LAPACK_ROWS:
@@ -81,7 +81,7 @@ def _inverse_by_halves(block: np.ndarray) -> np.ndarray | None:
 
 
 def _inverse_root(block: np.ndarray, shift: float) -> np.ndarray:
-    """Inverse of the lower Cholesky factor of a block, the shift added to it."""
+    """Inverse of the lower Cholesky factor of a block plus a shift."""
     if block.ndim == 1:
         return (1 / np.sqrt(block + shift)).astype(block.dtype)
     inverse, _ = lapack.strtri(_cholesky(block, shift), lower=0, overwrite_c=1)
@@ -89,9 +89,9 @@ def _inverse_root(block: np.ndarray, shift: float) -> np.ndarray:
 
 
 def _cholesky(block: np.ndarray, shift: float) -> np.ndarray:
-    """Upper Cholesky factor, column by column, of a block plus a shift.
+    """Upper Cholesky factor of a block plus a shift, in column-major order.
 
-    Where single precision finds the sum not positive definite, the shift grows.
+    If the sum is not positive definite in single precision, the shift grows.
     """
     while True:
         damped = block.copy()
@@ -103,7 +103,7 @@ def _cholesky(block: np.ndarray, shift: float) -> np.ndarray:
 
 
 def _larger(shift: float, block: np.ndarray) -> float:
-    """A larger shift, where single precision needs one."""
+    """Return a larger shift, where single precision needs one."""
     return max(10 * shift, 1e-6 * float(np.max(np.diag(block))))
 
 
@@ -119,7 +119,7 @@ class Preconditioner:
         Sizes of the network.
 
     damping : float
-        Fraction of a layer's mean curvature that is added to it.
+        Fraction of a layer's mean curvature that is added to its curvature.
 
     alpha : float
         Curvature of the L2 penalty.
@@ -151,7 +151,7 @@ class Preconditioner:
         )
 
     def unwhiten(self, step: np.ndarray) -> np.ndarray:
-        """Return the step in parameters that a step in whitened coordinates means."""
+        """Turn a step in whitened coordinates into one in the parameters."""
         return self._apply(
             step, self._inverse_roots, lambda root: root.T, lambda root: root
         )
@@ -221,7 +221,7 @@ class Preconditioner:
 
 
 def _share_out(sizes: list[int]) -> list[list[int]]:
-    """Give tasks, by their numbers, to lanes: the largest first, to whom has least."""
+    """Assign tasks, by index, to lanes: the largest first, to whichever has least."""
     shares: list[list[int]] = [[] for _ in range(min(N_LANES, len(sizes)))]
     loads = [0] * len(shares)
     for number in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):

@@ -12,10 +12,10 @@ from sklearn_dae.training._outcome import Outcome
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
 
-#: Iterations after which coordinates are whitened anew.
+#: Number of iterations after which coordinates are whitened anew.
 RENEW_EVERY = 20
 
-#: Most rows that curvature is measured on.
+#: Maximum number of rows that curvature is measured on.
 _CURVATURE_ROWS = 10_000
 
 #: Steps that SciPy remembers, each as two double-precision vectors: in plain
@@ -46,27 +46,28 @@ def minimize_lbfgs(
         The parameters to start from.
 
     progress : Progress
-        Is told of every iteration, keeps the best parameters, decides to stop.
+        Is told of every iteration, keeps the best parameters, decides when to stop.
 
     max_iter : int
-        Most iterations.
+        Maximum number of iterations.
 
     max_fun : int, default=15000
-        Most evaluations of the gradient.
+        Maximum number of gradient evaluations.
 
     tol : float, default=1e-7
-        Stop when an iteration lowers the objective by less than this fraction of it,
-        or of 1, if it is below 1.
+        Stop when an iteration lowers the objective by less than this fraction of it
+        (of 1, if the objective is below 1).
 
     renew_every : int, default=None
-        Iterations after which the curvature is measured again, and SciPy starts anew
-        in coordinates whitened by it. When None, coordinates are the parameters.
+        Number of iterations after which the curvature is measured again, and SciPy
+        restarts in coordinates whitened by it. When None, the coordinates are the
+        parameters.
 
     damping : float, default=0.03
-        Fraction of a layer's mean curvature that is added to it.
+        Fraction of a layer's mean curvature that is added to its curvature.
 
     seed : int, default=0
-        Of the targets that curvature is measured with.
+        Seed of the targets that curvature is measured with.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def minimize_lbfgs(
                     search.whiten(damping, seed + before)
                     n_left = min(n_left, renew_every)
                 result = search.run(n_left, max_fun, tol, history)
-                # Where a line search fails, other coordinates may get on.
+                # Where a line search fails, other coordinates may make progress.
                 stuck = result.status == 2 and progress.n_iter == before
                 goes_on = (
                     renew_every is not None
@@ -107,7 +108,7 @@ def minimize_lbfgs(
 def whitening(
     problem: Problem, theta: np.ndarray, damping: float, seed: int
 ) -> Preconditioner:
-    """Measure the curvature at some parameters, on a part of the rows if many."""
+    """Measure the curvature at ``theta``, on some of the rows if there are many."""
     n_rows = problem.rows.n_rows
     if n_rows > _CURVATURE_ROWS:
         # At random, as rows may come in a regular pattern.
@@ -127,12 +128,12 @@ class _Point(NamedTuple):
 
 
 class _Search:
-    """SciPy's search, from where it has come to, in coordinates that may change.
+    """SciPy's search, resumed from the point reached, in coordinates that may change.
 
     The coordinates are those of the step from ``_start``, so they begin as zeros, and
-    the gradient there, known from before, is not computed again. The last point that
-    was evaluated is where the search has come to only if an iteration ended there: a
-    line search that fails leaves it elsewhere.
+    the gradient there, known from before, is not computed again. The last point
+    evaluated is the one reached only if an iteration ended there: a line search that
+    fails ends elsewhere.
     """
 
     def __init__(self, problem: Problem, theta: np.ndarray, progress: Progress) -> None:
@@ -146,14 +147,14 @@ class _Search:
         self._evaluated = self._reached = _Point(theta)
 
     def whiten(self, damping: float, seed: int) -> None:
-        """Take coordinates in which the curvature is close to the identity."""
+        """Switch to coordinates in which the curvature is close to the identity."""
         theta = self._reached.theta
         self._coordinates = whitening(self._problem, theta, damping, seed)
 
     def run(
         self, max_iter: int, max_fun: int, tol: float, history: int
     ) -> OptimizeResult:
-        """Let SciPy search from where it has come to."""
+        """Let SciPy search on from the point reached."""
         self._evaluated = self._reached
         self._start = self._reached.theta
         self._at = np.zeros(len(self._start))
@@ -193,7 +194,7 @@ class _Search:
         return step
 
     def _report(self, intermediate_result: OptimizeResult) -> None:
-        # A line search that succeeds ends where it has evaluated last.
+        # A line search that succeeds ends at the point it evaluated last.
         self._reached = self._evaluated
         self.stop_reason = self._progress.update(
             self._reached.theta, float(intermediate_result.fun)

@@ -1,7 +1,7 @@
 """Mini-batch solvers: natural gradient with Kronecker factors, and Adam.
 
-Both go through the rows in a new order each epoch, and lower the rate along half a
-cosine from its initial value to zero over the epochs.
+Both go through the rows in a new order each epoch, and lower the learning rate along
+half a cosine from its initial value to zero over the epochs.
 """
 
 import math
@@ -16,17 +16,18 @@ from sklearn_dae.training._outcome import Outcome
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Progress
 
-#: An epoch whose mean objective is above the lowest before by this factor is undone.
+#: An epoch whose mean objective exceeds the lowest so far by this factor is undone.
 _RISE = 1.5
 
-#: What damping is multiplied by where the curvature has promised too much, and the
-#: rate of Adam where it has led astray.
+#: Factors on the damping after the curvature has promised too much, and on Adam's rate
+#: after it has led astray.
 _MORE_DAMPING, _LOWER_RATE = 3.0, 0.5
 
-#: Most rows that the objective at the start is measured on.
+#: Maximum number of rows that the objective at the start is measured on.
 _START_ROWS = 1000
 
-#: Most rows of a mini-batch that a look at the curvature takes; looks are averaged.
+#: Maximum number of rows of a mini-batch that the curvature is measured on; the
+#: measurements are averaged.
 _CURVATURE_ROWS = 1000
 
 
@@ -43,7 +44,8 @@ class Step(Protocol):
     ) -> None:
         """Move theta in place.
 
-        ``loss`` and ``gradient`` are those of the batch; ``gradient`` may be used up.
+        ``loss`` and ``gradient`` are those of the batch; ``gradient`` may be
+        overwritten.
         """
 
     def start_again(self) -> None:
@@ -53,7 +55,7 @@ class Step(Protocol):
 class _Place(NamedTuple):
     """Parameters to go back to, and what the objective was on the way there.
 
-    ``is_estimate`` tells that the latter is of some of the rows.
+    ``is_estimate`` is True if the latter was measured on some of the rows only.
     """
 
     theta: np.ndarray
@@ -62,7 +64,7 @@ class _Place(NamedTuple):
 
 
 class _Retreat:
-    """Notices an epoch in which the objective rises, and knows the way back.
+    """Watch for an epoch in which the objective rises, and know the way back.
 
     Parameters
     ----------
@@ -90,13 +92,13 @@ class _Retreat:
         self._is_undone = False
 
     def is_due(self, loss: float, n_rows: int) -> bool:
-        """Take note of a mini-batch; tell whether the objective has risen too far."""
+        """Record a mini-batch; return whether the objective has risen too far."""
         if self._n_seen == 0:
             self._first_loss = loss
         self._total += loss * n_rows
         self._n_seen += n_rows
         if self._best.is_estimate and self._has_risen():
-            # Are these rows harder than those that were looked at?
+            # Are these rows harder than those that were measured?
             theta = self._best.theta
             start_loss, _ = self._problem.loss_and_gradient(theta)
             self._best = _Place(theta, max(self._best.loss, start_loss), False)
@@ -115,7 +117,7 @@ class _Retreat:
         return self._best.theta.copy()
 
     def end_epoch(self, theta: np.ndarray) -> float:
-        """Take note of where an epoch has come to; return its mean objective."""
+        """Record where an epoch has ended; return its mean objective."""
         mean = self._total / self._n_seen
         if not self._is_undone:
             self._is_at_best = mean <= self._best.loss
@@ -138,9 +140,9 @@ def minimize_minibatch(
 ) -> Outcome:
     """Minimise over mini-batches, reporting every epoch to ``progress``.
 
-    Where the objective rises instead, the parameters go back to those after the epoch
-    in which it was lowest, or to the start, and steps are safer from there on. If that
-    epoch has left them worse than it was on the whole, they go back to where it began.
+    If the objective rises instead, the parameters go back to those after the epoch in
+    which it was lowest, or to the start, and steps are safer from then on. If that
+    epoch ended worse than it was on average, they go back to where it began.
 
     Parameters
     ----------
@@ -157,17 +159,17 @@ def minimize_minibatch(
         Moves the parameters.
 
     max_iter : int
-        Epochs.
+        Number of epochs.
 
     batch_size : int
-        Rows in a mini-batch. The last one of an epoch may have up to half as many
-        rows more or fewer.
+        Number of rows in a mini-batch. The last one of an epoch may have up to half as
+        many rows more or fewer.
 
     learning_rate : float
-        Initial rate.
+        Initial learning rate.
 
     rng : Generator
-        Order of the rows.
+        Determines the order of the rows.
     """
     n_rows = problem.rows.n_rows
     n_batches = count_batches(n_rows, batch_size)
@@ -204,7 +206,7 @@ def minimize_minibatch(
 
 
 def count_batches(n_rows: int, batch_size: int) -> int:
-    """Return the number of mini-batches, thus of steps, in an epoch."""
+    """Return the number of mini-batches, and so of steps, in an epoch."""
     return max(1, round(n_rows / batch_size))
 
 
@@ -220,20 +222,20 @@ class KroneckerStep:
         Share of the last step in the next one.
 
     damping : float, default=0.1
-        Fraction of a layer's mean curvature that is added to it.
+        Fraction of a layer's mean curvature that is added to its curvature.
 
     max_change : float, default=0.01
-        Bound of the quadratic model of how much a step changes the loss, as a
-        fraction of it; a longer step is shortened to it.
+        Bound on how much a step changes the loss, by its quadratic model, as a fraction
+        of the loss; a longer step is shortened to it.
 
     renew_every : int, default=25
-        Steps between two looks at the curvature.
+        Number of steps between two measurements of the curvature.
 
     decay : float, default=0.4
-        Weight of what was seen before in the average over the looks.
+        Weight of earlier measurements in the running average of the curvature.
 
     seed : int, default=0
-        Of the targets that curvature is measured with.
+        Seed of the targets that curvature is measured with.
 
     References
     ----------
@@ -271,7 +273,7 @@ class KroneckerStep:
         batch: Problem,
         rate: float,
     ) -> None:
-        # In the beginning curvature changes fast: look at powers of two as well.
+        # At first the curvature changes fast: measure it at powers of two as well.
         n = self._n_steps
         if n % self.renew_every == 0 or (n < self.renew_every and n & (n - 1) == 0):
             self._renew(theta, batch)
@@ -297,7 +299,7 @@ class KroneckerStep:
         self._damping *= _MORE_DAMPING
 
     def _renew(self, theta: np.ndarray, batch: Problem) -> None:
-        """Look at the curvature of a batch, and average it with those before."""
+        """Measure the curvature on a batch, and average it with earlier ones."""
         seen = batch.take(_spread(batch.rows.n_rows, _CURVATURE_ROWS))
         factors = seen.kronecker_factors(theta, self._seed + self._n_steps)
         if self._factors:
@@ -385,11 +387,11 @@ class AdamStep:
 
 
 def _spread(n_rows: int, most: int) -> np.ndarray:
-    """Return the indices of at most so many rows, evenly spread."""
+    """Return the indices of at most ``most`` rows, evenly spread."""
     return np.linspace(0, n_rows - 1, min(n_rows, most)).astype(int)
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Product of two long vectors, in lanes."""
+    """Scalar product of two long vectors, in lanes."""
     products = map_in_lanes(lambda part: np.dot(a[part], b[part]), lanes(len(a)))
     return float(sum(products))

@@ -37,7 +37,7 @@ class Problem:
     objective: Objective
 
     def take(self, rows: np.ndarray) -> "Problem":
-        """Return the same problem on some of the rows, by their numbers."""
+        """Return the same problem on the rows with the given indices."""
         return Problem(self.rows.take(rows), self.layout, self.objective)
 
     def loss_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:

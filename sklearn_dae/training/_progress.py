@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Progress:
-    """Record of a minimisation that goes on, and the judge of when it ends.
+    """Record of a minimisation in progress, and the judge of when it ends.
 
     Parameters
     ----------
@@ -15,14 +15,15 @@ class Progress:
 
     validation_loss : callable, default=None
         Maps parameters to the loss of held-out rows. The best parameters are then
-        those with the lowest such loss, else the last ones reported.
+        those with the lowest such loss, otherwise the last ones reported.
 
     n_iter_no_change : int, default=10
-        Iterations in a row without a lower validation loss after which to stop.
+        Number of consecutive iterations without a lower validation loss after which to
+        stop.
 
     tol : float, default=0.0
-        How much lower than the best one, as a fraction of itself, a validation loss
-        must be to count.
+        How much lower than the best so far, as a fraction of itself, a validation loss
+        must be to count as an improvement.
 
     on_iteration : callable, default=None
         Called with this object after each iteration; stops the solver by
