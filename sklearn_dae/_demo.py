@@ -25,7 +25,7 @@ from sklearn_dae.evaluation import Comparison, compare, plot_reconstructions
 N_SHOWN = 12
 
 #: Most parameters of a network that still trains on an ordinary machine. L-BFGS keeps
-#: some thirty double-precision vectors of this length.
+#: some twenty double-precision vectors of this length.
 MOST_PARAMETERS = 30_000_000
 
 Say = Callable[[str], object]

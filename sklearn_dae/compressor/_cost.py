@@ -136,7 +136,8 @@ def _time(function: Callable[[], object]) -> float:
 def _memory(layout: Layout, settings: Settings) -> int:
     """Bytes of parameter-length vectors, of factors and of activations."""
     single = 4
-    # Parameters, the best ones, the gradients of the lanes, and the step.
+    # Parameters, those to start from, the best ones, the gradients of the lanes, and
+    # the step.
     vectors = (4 + N_LANES) * single
     if settings.solver in FULL_BATCH:
         whitened = settings.solver == "kfac-lbfgs"

@@ -91,8 +91,8 @@ class DeepAutoencoderCompressor(
         Number of units in each of the encoder's layers between the image and the code;
         the decoder mirrors them. By default two layers in the paper's proportions, 1000
         and 500 for 784 pixels, at least 400 and 200, at most 2000 and 1000, and no
-        smaller than the code. With none, ``()``, the autoencoder is linear and starts
-        as PCA.
+        smaller than the code. With none, ``()``, and the default units, the
+        autoencoder is linear and starts as PCA.
 
     activation : {"relu", "logistic", "tanh", "identity"}, default="relu"
         Units of the hidden layers.
@@ -138,8 +138,8 @@ class DeepAutoencoderCompressor(
 
     pretraining : {"auto", "rbm", None}, default="auto"
         Whether the hidden layers start from a stack of RBMs or from small random
-        weights. "auto" uses RBMs where there is no linear path and the hidden units
-        are logistic, as those of an RBM are.
+        weights. "auto" uses RBMs where there is no linear path and the units are
+        those of RBMs: logistic hidden units, and a logistic or identity code.
 
     pretrain_epochs : int, default=20
         Number of sweeps over the data for each RBM.
@@ -230,8 +230,8 @@ class DeepAutoencoderCompressor(
         rows in mini-batches and the targets that curvature is measured with.
 
     verbose : int, default=0
-        When positive, print a line for each RBM and each tenth of ``max_iter``;
-        when above 1, for each epoch and each iteration.
+        When positive, print a line for each RBM, for the alpha chosen and for each
+        tenth of ``max_iter``; when above 1, for each epoch and each iteration.
 
     Attributes
     ----------
@@ -250,7 +250,7 @@ class DeepAutoencoderCompressor(
 
     pretraining_errors_ : list of list of float
         For each RBM, its squared reconstruction error per row after each epoch; empty
-        without pretraining.
+        without pretraining. A warm start keeps those of the fit before.
 
     alpha_ : float
         Weight of the L2 penalty that was used; infinite if "auto" has left the

@@ -88,7 +88,8 @@ def choose_alpha(
     float
         The guess, or 64 times as much, whichever first restores held-out rows clearly
         better than the start, and so than PCA. Infinity if neither does; the guess if
-        there are too few rows, or iterations, to tell.
+        there are too few rows, or iterations, to tell, or so many rows that it needs no
+        trial.
     """
     n_rows = training.n_rows
     guess = guess_alpha(pca, n_rows)

@@ -31,7 +31,7 @@ class UniformQuantizer(CodebookQuantizer):
 
     With an entropy coder behind it, the uniform quantiser is the best scalar one at
     high rates, and nearly so at low ones. Each bin is restored as the mean of the
-    training values in it.
+    training values in it, its middle counting as one more.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class UniformQuantizer(CodebookQuantizer):
     def _find_step(self, X: np.ndarray) -> None:
         """Use the widest step, found by bisection, that keeps ``target_mse``."""
         target = float(self.target_mse or 0.0)
-        # No value is farther than a step from what its bin is restored as.
+        # No bin is wider than two steps, so the error is at most the step squared.
         low, high = math.sqrt(target), 2 * max(float(np.ptp(X, axis=0).max()), 1e-9)
         low = min(low, high)
         while high - low > _STEP_TOLERANCE * high:

@@ -142,7 +142,7 @@ def minimize_minibatch(
 
     If the objective rises instead, the parameters go back to those after the epoch in
     which it was lowest, or to the start, and steps are safer from then on. If that
-    epoch ended worse than it was on average, they go back to where it began.
+    epoch ended worse than it was on average, they go back to the best place before it.
 
     Parameters
     ----------
