@@ -1,4 +1,4 @@
-"""Timing side by side, so that a machine that slows down slows all alike."""
+"""Timing side by side, so that a machine that slows down slows all of them alike."""
 
 import os
 import platform
@@ -24,8 +24,8 @@ def side_by_side(
 ) -> dict[str, np.ndarray]:
     """Time functions in turn.
 
-    Before its turn each function waits for the threads of the one before it, which
-    spin for some 30 ms in the hope of more work, and is called once uncounted.
+    Before its turn, each function waits for the threads of the one before it, which
+    spin for some 30 ms in the hope of more work, and is called once without counting.
 
     Returns
     -------

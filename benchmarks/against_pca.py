@@ -1,9 +1,9 @@
 """Held-out error of the default compressor over that of PCA, at many code sizes.
 
 Digits, patches of 16 x 16 pixels of photographs, chest X-rays and MNIST, all images or
-so many, the same defaults for all. PCA's reconstructions are clipped to the pixel
-range, as ours are. The X-rays and MNIST need the folder named by SKLEARN_DAE_DATA. The
-whole table takes two hours; name data sets to see a part of it.
+the first few, with the same defaults for all. PCA's reconstructions are clipped to the
+pixel range, as ours are. The X-rays and MNIST need the folder named by
+SKLEARN_DAE_DATA. The whole table takes two hours; name data sets to see part of it.
 
     python -m benchmarks.against_pca [digits] [photographs] [xray] [mnist-20000]
         [mnist-60000] [digits-100] [photographs-100] [photographs-300] [xray-300]
@@ -40,14 +40,14 @@ NAMES = {
 
 
 def load(name):
-    """Rows for training, all or the first so many, and held-out rows."""
+    """Return training rows, all or as many as the name says, and held-out rows."""
     name, _, n_rows = name.partition("-")
     training, test = load_whole(name)
     return training[: int(n_rows) if n_rows else None], test
 
 
 def load_whole(name):
-    """Training and held-out rows of a whole data set."""
+    """Return training and held-out rows of a whole data set."""
     if name == "digits":
         return train_test_split(load_digits().data, test_size=0.2, random_state=0)
     if name == "photographs":
@@ -67,7 +67,7 @@ def load_whole(name):
 
 
 def error(method, X, high):
-    """Squared error an image, with pixels scaled from [0, high] to [0, 1]."""
+    """Return the squared error per image, pixels scaled from [0, high] to [0, 1]."""
     restored = np.clip(method.inverse_transform(method.transform(X)), 0, high)
     return float(np.square((restored - X) / high).sum(axis=1).mean())
 

@@ -1,9 +1,9 @@
 """A million images through an archive and back, never all in memory.
 
-Images of 28 x 28 pixels are made a batch at a time: digits of scikit-learn, enlarged,
-shifted and of another brightness each. They go through `write_archive`, and back by
-iteration, each in a process of its own, of which the peak memory (resident) is shown:
-it is to be the same for any number of images. Then single images are read.
+Images of 28 x 28 pixels are made a batch at a time: scikit-learn's digits, enlarged,
+shifted and varied in brightness. They go through `write_archive`, and back by
+iteration, each in a process of its own, whose peak (resident) memory is shown: it
+should be the same for any number of images. Then single images are read.
 
     python -m benchmarks.archive
     python -m benchmarks.archive --codec huffman --sizes 10000 100000
@@ -65,7 +65,7 @@ def write(path, n_images, codec):
 
 
 def read(path, n_images, codec):
-    """Read all images; return seconds of that, and their error."""
+    """Read all images; return the seconds that took, and their error."""
     squares, n_read, seconds = 0.0, 0, 0.0
     expected = (image for batch in batches(n_images) for image in batch)
     with open_archive(path) as archive:

@@ -1,12 +1,12 @@
 """Damage archives in ten thousand ways, and see what reading does.
 
-The archives are small and of several kinds: in Huffman's code, with loss, predicted but
-without loss, with names, of floating-point numbers whose model is elsewhere, of one
-image and of none. Most are damaged as disks and transfers do it: bits flipped, bytes
+The archives are small and of several kinds: Huffman-coded, lossy, predicted but
+lossless, with names, of floating-point numbers with the model elsewhere, of one image
+and of none. Most are damaged as disks and transfers damage files: bits flipped, bytes
 cut off, inserted, deleted, doubled or overwritten, chunks swapped. The others are
 forged: sizes, numbers, models and coded images are changed, and all checksums made
 right again; such an archive may hold other images, but must not take much memory or
-time, or raise what is not documented.
+time, or raise an undocumented error.
 
     python -m benchmarks.archive_fuzz
 """
@@ -34,7 +34,7 @@ def fuzz(damage, samples, n, seed):
         if data == sample.data:
             totals["not changed"] += 1
             continue
-        # Measuring memory takes time, so one in four of each kind is measured, the
+        # Measuring memory takes time, so one in four of each kind is measured and the
         # others are timed.
         measured = i // len(names) % 4 == 0
         outcome = examine(data, sample, measure=measured)

@@ -1,8 +1,8 @@
-"""Lossless baselines: bits a pixel, and the time that they take.
+"""Lossless baselines: bits per pixel, and the time that they take.
 
 For MNIST's 10,000 test images and 1,148 chest X-rays, all in one chunk, after `fit` on
-the training images. Decoded pixels are compared with the original ones. What is learned
-in `fit` is not counted; its bytes are printed beside.
+the training images. Decoded pixels are compared with the originals. What is learned in
+`fit` is not counted; its bytes are printed next to it.
 
 Needs the folder named by SKLEARN_DAE_DATA, and the extras full and jpegxl.
 

@@ -1,12 +1,12 @@
 """Real bytes and real quality of MNIST's test images, from files at five qualities.
 
-A 784-1000-500-250-30 network of logistic units is trained on all 60,000 images (some
-minutes). Beside it is PCA, through the same codec, with 196 values, far more than it
-needs: those that vary too little to matter cost next to nothing. For each quality:
-bytes an image of what `encode` returns, beside the entropy of its symbols and what
-the codec's tables promise; PSNR of what `decode` gives back; and the time of encoding
-and decoding over that of the transformer alone. Then the bytes an image at 24
-decibels of each, between the nearest two. The model is not counted.
+A 784-1000-500-250-30 network of logistic units is trained on all 60,000 images (a few
+minutes). It is compared with PCA, through the same codec, with 196 values, far more
+than it needs: those that vary too little to matter cost next to nothing. For each
+quality: the bytes per image of what `encode` returns, beside the entropy of its symbols
+and what the codec's tables promise; the PSNR of what `decode` returns; and the time of
+encoding and decoding over that of the transformer alone. Then the bytes per image of
+each at 24 decibels, interpolated between the nearest two. The model is not counted.
 
 Needs MNIST in the folder named by SKLEARN_DAE_DATA.
 
@@ -28,10 +28,10 @@ from sklearn_dae.evaluation import psnr
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 
-#: Decibels of the training images.
+#: PSNR of the training images, in decibels.
 QUALITIES = (17.0, 20.0, 22.0, 24.0, 25.0)
 
-#: Where methods are compared.
+#: PSNR at which methods are compared.
 COMPARED = 24.0
 
 
@@ -43,7 +43,7 @@ def seconds(function, *arguments):
 
 
 def entropy(symbols):
-    """Bytes a row, each column coded by the frequencies of its own symbols."""
+    """Return bytes per row, each column coded by the frequencies of its own symbols."""
     bits = 0.0
     for column in symbols.T:
         counts = np.unique(column, return_counts=True)[1]
@@ -52,7 +52,7 @@ def entropy(symbols):
 
 
 def curve(name, transformer, X, test):
-    """Print a line for each quality; return bytes an image at the one compared."""
+    """Print a line for each quality; return bytes per image at the one compared."""
     print(f"\n{name}: PSNR, bytes an image, by entropy, by the tables, encode, decode")
     codes, transform_time = seconds(transformer.transform, test)
     points = []

@@ -1,9 +1,9 @@
 """How close coders come to the entropy, and how fast they are.
 
 A million symbols in 30 columns: discretised Laplace and normal draws of widths from 0.5
-to 20, a frequency table a column. The peers are the ANS coder of constriction, with a
-categorical model a column, and Huffman codes on bitarray, one a column. Tables, models
-and codes are made before the clock starts.
+to 20, one frequency table per column. The peers are the ANS coder of constriction, with
+one categorical model per column, and Huffman codes on bitarray, one per column. Tables,
+models and codes are made before the clock starts.
 
     python -m benchmarks.coding
 """
@@ -26,7 +26,7 @@ N_ROWS, N_TABLES, N_ROUNDS = 33_334, 30, 7
 
 
 def draw_symbols(rng):
-    """Symbols from 0 on, of ever wider distributions."""
+    """Return symbols from 0 upwards, of ever wider distributions."""
     widths = np.geomspace(0.5, 20, N_TABLES)
     draws = rng.laplace(scale=widths, size=(N_ROWS, N_TABLES))
     draws[:, 1::2] = rng.normal(scale=widths[1::2], size=(N_ROWS, N_TABLES // 2))
@@ -35,7 +35,7 @@ def draw_symbols(rng):
 
 
 def rans(symbols, tables):
-    """Functions that encode and decode, and bytes for what was encoded."""
+    """Return functions that encode and decode, and the number of coded bytes."""
     data = rans_encode(symbols, tables)
     assert np.array_equal(rans_decode(data, symbols.shape, tables), symbols)
     return (
@@ -92,7 +92,7 @@ def huffman(symbols, tables):
 
 
 def empirical_bits(symbols):
-    """Entropy of the symbols of each column, times their number."""
+    """Return the entropy of the symbols of each column, times their number."""
     counts = [np.bincount(column) for column in symbols.T]
     return sum(c @ (np.log2(len(symbols)) - np.log2(np.maximum(c, 1))) for c in counts)
 

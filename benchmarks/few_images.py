@@ -1,9 +1,9 @@
 """A few images: mini-batches of half of them, or SciPy's L-BFGS over all.
 
 Held-out error of the default compressor over that of PCA, and seconds of its fit, with
-the default solver and with "kfac-lbfgs", on so many digits or patches of photographs:
-means over three disjoint sets of images to learn from. All are told the range of
-pixels, which few images may not fill. Takes ten minutes.
+the default solver and with "kfac-lbfgs", on a few digits or patches of photographs:
+means over three disjoint sets of training images. All are told the range of pixels,
+which few images may not fill. Takes ten minutes.
 
     python -m benchmarks.few_images [digits] [photographs]
 """
@@ -25,7 +25,7 @@ SOLVERS = ("kfac", "kfac-lbfgs")
 
 
 def race(solver, n_values, training, test, high):
-    """Error over that of PCA, and seconds of the fit."""
+    """Return the error over that of PCA, and the seconds of the fit."""
     dae = DeepAutoencoderCompressor(
         n_values, solver=solver, pixel_range=(0, high), random_state=0
     )

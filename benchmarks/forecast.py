@@ -1,14 +1,15 @@
-"""What set similarity forecasts, held against real bytes of held-out images.
+"""What set similarity forecasts, compared with real bytes of held-out images.
 
 First the forecast for images that are alike, less alike, and not alike at all: digits,
-MNIST and X-rays; some of them only, or shifted at random in a frame that wraps around;
-patches of two photographs; and noise. Forecast are bytes an image 10 dB above the mean
-image, by principal axes of the set and by cosines of blocks of each image.
+MNIST and X-rays; only some of them, or shifted at random in a frame that wraps around;
+patches of two photographs; and noise. The forecasts are bytes per image at 10 dB above
+the mean image, with principal axes of the set and with cosines of blocks of each image.
 
-Then digits, MNIST and X-rays at one quality: bytes an image by the forecast for axes of
-the set, of PCA through `TransformCodec`, by the forecast for cosines, and of AVIF and
-JPEG, all images as one mosaic. Codecs are fitted on the training images and measured on
-the others; bytes at the quality are interpolated between settings. No model is counted.
+Then digits, MNIST and X-rays at one quality: bytes per image by the forecast for axes
+of the set, of PCA through `TransformCodec`, by the forecast for cosines, and of AVIF
+and JPEG, all images as one mosaic. Codecs are fitted on the training images and
+measured on the others; bytes at the quality are interpolated between settings. No model
+is counted.
 
 Needs the folder named by SKLEARN_DAE_DATA, and Pillow.
 
@@ -35,14 +36,14 @@ SETS = {
     "X-rays": ("xray", 28.0, 196),
 }
 
-#: Settings of image formats, between which the qualities above lie; and how far above
-#: them PCA is asked to come in training.
+#: Settings of image formats, between which the qualities above lie; and by how much PCA
+#: is asked to exceed them in training.
 QUALITIES = {"avif": (5, 10, 30, 40, 50), "jpeg": (10, 15, 40, 50, 60)}
 ABOVE = (-0.5, 0.5, 1.5)
 
 
 def shifted(X, rng):
-    """Images of 28 x 28 pixels, each rolled by up to half its size."""
+    """Return images of 28 x 28 pixels, each rolled by up to half its size."""
     images = X.reshape(-1, 28, 28)
     shifts = rng.integers(-14, 15, (len(X), 2))
     rolled = [
@@ -53,7 +54,7 @@ def shifted(X, rng):
 
 
 def patches(side, n, rng):
-    """Square patches from anywhere in photographs."""
+    """Return square patches from anywhere in photographs."""
     photographs = [image.mean(axis=2) for image in load_sample_images().images]
     X = np.empty((n, side, side))
     for patch in X:
@@ -64,7 +65,7 @@ def patches(side, n, rng):
 
 
 def degrees():
-    """Forecast for sets that are more and less alike."""
+    """Print the forecast for sets that are more and less alike."""
     rng = np.random.default_rng(0)
     mnist, xrays = load("mnist-10000")[0], load("xray")[0]
     sets = {
@@ -93,7 +94,7 @@ def degrees():
 
 
 def real_bytes(codec, settings, X, test, quality):
-    """Bytes an image of a codec at a quality."""
+    """Return the bytes per image of a codec at a quality."""
     curve = rate_distortion_curve(
         codec,
         test,
@@ -105,7 +106,7 @@ def real_bytes(codec, settings, X, test, quality):
 
 
 def against_codecs():
-    """Forecast and real bytes at one quality."""
+    """Print forecast and real bytes at one quality."""
     print(f"\n{'':20s}    dB     set     PCA  cosines    AVIF    JPEG")
     for name, (source, quality, n_values) in SETS.items():
         X, test = load(source)

@@ -1,8 +1,8 @@
 """How close `loss_and_gradient` comes to the machine's matrix-product rate.
 
-The peer is NumPy's matrix product, with all the threads it takes, on the same layer
-shapes: exactly the products that one gradient cannot do without, into arrays that
-exist already, and nothing else. Both are timed in turn.
+The peer is NumPy's matrix product, with all the threads it uses, on the same layer
+shapes: exactly the products that one gradient cannot do without, into existing arrays,
+and nothing else. Both are timed in turn.
 
     python -m benchmarks.gradient
 """
@@ -27,7 +27,7 @@ NETWORKS = {
 
 
 def products(layout, n_rows, rng):
-    """The products of one gradient: what is multiplied, and an array to put it in."""
+    """Return the products of one gradient: two factors, and an array for the result."""
 
     def random(*shape):
         return rng.random(shape, dtype=np.float32)

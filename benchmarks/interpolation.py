@@ -1,8 +1,8 @@
-"""Bytes at equal quality: read between six points of a curve, and measured.
+"""Bytes at equal quality: interpolated between six points of a curve, and measured.
 
-Every lossy contender of `evaluate` is measured on the digits of scikit-learn with 26
-settings. Every fifth of them, six as in a report, are interpolated in four ways, and
-the bytes compared with those of the full curve, every tenth of a decibel up to 26 dB.
+Every lossy contender of `evaluate` is measured on scikit-learn's digits at 26 settings.
+Every fifth of them, six as in a report, serves to interpolate in four ways; the bytes
+are compared with those of the full curve, every tenth of a decibel up to 26 dB.
 
     python -m benchmarks.interpolation
 """
@@ -25,7 +25,7 @@ N_MEASURED, EVERY, HIGHEST = 26, 5, 26.0
 
 
 def by_cubics(curve, qualities):
-    """Monotone cubics on the curve of each network: what `bytes_at_psnr` does."""
+    """Use monotone cubics on the curve of each network, as `bytes_at_psnr` does."""
     return np.exp(least(log_rates(curve), qualities))
 
 

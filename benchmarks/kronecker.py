@@ -1,9 +1,9 @@
 """What curvature costs: a natural-gradient step, and a pass as rows grow.
 
-784-1000-500-250-30 with a linear path, the default network. First seconds of a pass
+784-1000-500-250-30 with a linear path, the default network. First the seconds per pass
 over the rows, an epoch of "kfac" or an evaluation of "kfac-lbfgs", and the memory each
-takes beside the rows, for 10,000 to 60,000 rows. Then as many steps of "kfac" as share
-a look at the curvature, that look included, over as many gradients of the same
+takes besides the rows, for 10,000 to 60,000 rows. Then as many steps of "kfac" as share
+one look at the curvature, that look included, over as many gradients of the same
 mini-batch. Images are random mixtures of twenty; the time is the same.
 
     python -m benchmarks.kronecker
@@ -61,7 +61,7 @@ def step_cost(n_rows):
 
 
 def fit(connection, solver, n_rows):
-    """Fit for some iterations; send seconds of a pass, and the memory around it."""
+    """Fit for some iterations; send seconds per pass, and memory before and after."""
     rng = np.random.default_rng(0)
     X = np.empty((n_rows, 784), np.uint8)
     basis = rng.dirichlet(np.ones(20), 784).astype(np.float32).T
@@ -74,7 +74,8 @@ def fit(connection, solver, n_rows):
         alpha=1e-3,  # "auto" would try several
         random_state=0,
     )
-    # What a fit of any size takes, code and threads, but none of the network's memory.
+    # A small fit first: it takes the code and threads that any fit takes, but none of
+    # the memory of the network.
     DeepAutoencoderCompressor(
         2, hidden_layer_sizes=(4,), solver=solver, max_iter=1, random_state=0
     ).fit(X[:100, :16])

@@ -1,11 +1,12 @@
-"""Images without loss, and with a bounded error: bits a pixel, beside other coders.
+"""Lossless and bounded-error coding: bits per pixel, compared with other coders.
 
 For MNIST's 10,000 test images and 1,148 chest X-rays: a `TransformCodec` around an
 autoencoder and around PCA, each fitted to the training images, and around PCA with one
-value, where next to nothing is predicted. Beside them are general compressors (all
-pixels as one file), image formats (all images as one mosaic) and Huffman coding. A
-model is not counted; printed are its bytes, and for how many images it pays against
-the shortest of the peers. Decoded pixels are compared with the original ones.
+value, where next to nothing is predicted. They are compared with general-purpose
+compressors (all pixels as one file), image formats (all images as one mosaic) and
+Huffman coding. The model is not counted; its bytes are printed, and from how many
+images on it pays off against the best of the peers. Decoded pixels are compared with
+the originals.
 
 Needs the folder named by SKLEARN_DAE_DATA, Pillow and imagecodecs.
 
@@ -34,7 +35,7 @@ from sklearn_dae.datasets import load_mnist
 #: Largest errors of a pixel.
 ERRORS = (0, 1, 3, 7)
 
-#: What the codecs are compared with; more of it is in `benchmarks.baselines`.
+#: What the codecs are compared with; `benchmarks.baselines` has more.
 PEERS = {
     "gzip": GeneralCodec("gzip"),
     "bz2": GeneralCodec("bz2"),

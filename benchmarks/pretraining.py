@@ -1,10 +1,10 @@
-"""Seconds an epoch of `BernoulliRBM` against scikit-learn's, and against the floor.
+"""Seconds per epoch of `BernoulliRBM`, against scikit-learn's and against the floor.
 
 20,000 rows of 784 pixels, 1,000 hidden units, batches of 100, single precision,
 persistent contrastive divergence as scikit-learn does it. The floor is the time of
 the matrix products alone, 10 floating-point operations for each row, visible and
-hidden unit, made by NumPy with all its threads on the same shapes. The images are
-MNIST where SKLEARN_DAE_DATA names it, else random ones; the time is the same.
+hidden unit, computed by NumPy with all its threads on the same shapes. The images are
+MNIST if SKLEARN_DAE_DATA names it, otherwise random; the time is the same.
 
     python -m benchmarks.pretraining
 """
@@ -30,7 +30,7 @@ def images():
 
 
 def floor(rng):
-    """Return a function that makes the matrix products of the epochs."""
+    """Return a function that computes the matrix products of the epochs."""
     visible = rng.random((2 * BATCH, N_VISIBLE), dtype=np.float32)
     hidden = rng.random((2 * BATCH, N_HIDDEN), dtype=np.float32)
     weights = rng.random((N_VISIBLE, N_HIDDEN), dtype=np.float32)

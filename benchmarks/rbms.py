@@ -1,9 +1,9 @@
-"""What restricted Boltzmann machines are good for, beside the default network.
+"""What restricted Boltzmann machines are good for, next to the default network.
 
 Each network learns from 10,000 images of MNIST by natural gradient. Errors are those of
 10,000 other training images, as the encoder compresses them and with refined codes.
 
-Needs MNIST in the folder named by SKLEARN_DAE_DATA. Five minutes.
+Needs MNIST in the folder named by SKLEARN_DAE_DATA. Takes five minutes.
 
     python -m benchmarks.rbms
 """

@@ -1,18 +1,18 @@
-"""What keeps the default network from learning single images by heart.
+"""What keeps the default network from memorising single images.
 
-The default compressor either takes the L2 penalty that "auto" starts from, the guess,
-or 64 times as much, or leaves its network as PCA. Each other row has the guess, and
-changes one thing: the penalty, none or so many times the guess; the size of
+The default compressor either uses the L2 penalty that "auto" starts from, the guess, or
+64 times as much, or leaves its network as PCA. Every other row uses the guess, and
+changes one thing: the penalty, to none or a multiple of the guess; the size of
 mini-batches; early stopping; four jittered copies of each image for a fifth of the
-epochs, alpha falling as rows grow; and what the package does not offer because of what
-this prints: masked pixels, noise on codes, weights averaged over about an epoch.
+epochs, with alpha falling as rows grow; and what the package does not offer because of
+what this prints: masked pixels, noise on codes, weights averaged over about an epoch.
 Sparsity needs bounded units: it is tried on a network of logistic units from RBMs.
-Images are held out of those for training, never test images; where there are few,
-errors are means over three seeds. MNIST of 20,000 and of 50,000 images trains for 20
-and 10 epochs, not 40.
+Images are held out from the training images, and test images are never used; where
+there are few, errors are means over three seeds. MNIST with 20,000 and with 50,000
+images trains for 20 and 10 epochs, not 40.
 
 Needs the X-rays and MNIST in the folder named by SKLEARN_DAE_DATA. The whole takes
-an hour and a half; name sets to see a part of it.
+an hour and a half; name sets to see part of it.
 
     python -m benchmarks.regularisation [digits] [photographs] [xray] [mnist-2000]
         [mnist-20000] [mnist-50000]
@@ -68,7 +68,7 @@ TRIALS = (
 
 @dataclass(frozen=True)
 class NoisyProblem(Problem):
-    """Disturbed images, or codes, of which the clean images are to be made."""
+    """Disturbed images, or codes, from which the clean images are to be restored."""
 
     masked: float = 0.0
     code_noise: float = 0.0
@@ -79,7 +79,7 @@ class NoisyProblem(Problem):
         return replace(self, rows=self.rows.take(rows))
 
     def loss_and_gradient(self, theta):
-        """Value and gradient of the objective, with noise that is new each time."""
+        """Return value and gradient of the objective, with fresh noise each time."""
         layout, objective = self.layout, self.objective
         number = next(self.numbers)
 
@@ -113,7 +113,7 @@ class AveragedStep:
         self._weight = np.float32(1 / n_steps)
 
     def __call__(self, theta, *arguments):
-        """Move theta; bring the average nearer to it."""
+        """Move theta, and bring the average closer to it."""
         self._step(theta, *arguments)
         if self.average is None:
             self.average = theta.copy()
@@ -135,7 +135,7 @@ def fit(
     code_noise=0.0,
     averaged=False,
 ):
-    """Fit a compressor, with the guess unless told otherwise, and what it lacks."""
+    """Fit a compressor, with the guess unless told otherwise, and extras it lacks."""
     dae = DeepAutoencoderCompressor(**settings)
     if n_copies:
         shape = shape_of_row(X.shape[1])
@@ -177,7 +177,7 @@ def guessed_alpha(n_components, X):
 
 
 def variants(n_rows):
-    """Name each change: of settings, and of what settings do not reach."""
+    """Name each change: to settings, and to what settings do not reach."""
     batch_size = choose_batch_size(n_rows)
     alpha = 5 / n_rows
     logistic: dict[str, Any] = LOGISTIC | {"alpha": alpha, "pretrain_epochs": 10}
@@ -207,7 +207,7 @@ def variants(n_rows):
 
 
 def load(name):
-    """Training rows and rows held out of them."""
+    """Return training rows, and rows held out from them."""
     if name.startswith("mnist"):
         n_rows = int(name.removeprefix("mnist-"))
         X = load_mnist().data.astype(np.float32)

@@ -1,15 +1,15 @@
 """Fine-tuning of the paper's network from the same start by each full-batch solver.
 
-784-1000-500-196 logistic units, the first 20,000 MNIST images, RBMs learned for 5
+784-1000-500-196 logistic units, the first 20,000 MNIST images, RBMs trained for 5
 epochs, then 45 evaluations of the gradient by plain and by Kronecker-whitened L-BFGS,
-of the paper's log loss and of the squared error. Printed are the loss, seconds, and
-what shares of the time go to SciPy on its own and to neither it nor gradients:
+with the paper's log loss and with the squared error. It prints the loss, the seconds,
+and what shares of the time go to SciPy itself and to neither SciPy nor gradients:
 measuring curvature, whitening by it, copies. No network gets a log loss below the
-entropy of the pixels, so the two are compared above it, too. Then scikit-learn's
+entropy of the pixels, so the two are also compared above it. Then scikit-learn's
 `MLPRegressor`, as an autoencoder of the same shape (its output is linear, its cost the
 squared error), for as long as ours took, and ours on its problem from its own start.
 
-Needs MNIST in the folder named by SKLEARN_DAE_DATA. About twelve minutes.
+Needs MNIST in the folder named by SKLEARN_DAE_DATA. Takes about twelve minutes.
 
     python -m benchmarks.solvers
 """
@@ -41,18 +41,18 @@ from sklearn_dae.training import (
 N_EVALUATIONS = 45
 SIZES = [784, 1000, 500, 196]
 
-#: Iterations after which coordinates are whitened anew.
+#: Iterations after which coordinates are whitened afresh.
 SOLVERS = {"lbfgs": None, "kfac-lbfgs": RENEW_EVERY}
 
-#: Seconds of gradients, and of SciPy on its own.
+#: Seconds spent on gradients, and in SciPy itself.
 seconds: Counter[str] = Counter()
 
 
 class TimedProblem(Problem):
-    """A problem that notes the seconds of its gradients."""
+    """A problem that records the seconds of its gradients."""
 
     def loss_and_gradient(self, theta):
-        """Compute, and note how long it took."""
+        """Compute both, and record how long it took."""
         begin = time.perf_counter()
         result = super().loss_and_gradient(theta)
         seconds["gradients"] += time.perf_counter() - begin
@@ -60,7 +60,7 @@ class TimedProblem(Problem):
 
 
 def timed_minimize(fun, x0, *, callback, **settings):
-    """Call SciPy's `minimize`, and note the seconds that it does not spend in ours."""
+    """Call SciPy's `minimize`, and record the seconds not spent in our functions."""
 
     def apart(function):
         def call(*args, **kwargs):
@@ -82,7 +82,7 @@ def timed_minimize(fun, x0, *, callback, **settings):
 
 
 def squared_error(X, restored):
-    """Squared error an image."""
+    """Return the squared error per image."""
     return float(np.square(restored - X).sum(axis=1).mean())
 
 
@@ -105,7 +105,7 @@ def fine_tune(X, layout, objective, theta, renew_every):
 
 
 def mlp(X, budget):
-    """Let scikit-learn's network train until the time is up."""
+    """Train scikit-learn's network until the time is up."""
     hidden = (*SIZES[1:], *SIZES[-2:0:-1])
     network = MLPRegressor(
         hidden_layer_sizes=hidden,
@@ -116,8 +116,8 @@ def mlp(X, budget):
     )
     network.set_params(tol=0.0)
     begin = time.perf_counter()
-    # A fit of one iteration costs two evaluations, so the whole is asked for at once,
-    # first to learn what an iteration costs.
+    # A fit of one iteration costs two evaluations, so all are asked for at once, after
+    # a first fit to learn what an iteration costs.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         network.set_params(max_iter=5).fit(X, X)
@@ -206,7 +206,7 @@ def main():
 
 
 def _entropy(X):
-    """Log loss of each image that no reconstruction can go below."""
+    """Return the log loss of each image below which no reconstruction can go."""
     p = np.clip(X.astype(np.float64), 1e-12, 1 - 1e-12)
     return -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum(axis=1)
 

@@ -1,15 +1,15 @@
-"""The best 784-1000-500-250-30 autoencoders of MNIST that ten minutes give.
+"""The best 784-1000-500-250-30 autoencoders of MNIST that ten minutes allow.
 
 "rbms" is a network of logistic units that starts from RBMs, with the log loss; its
 penalty was chosen with 10,000 of the training images held out. "jittered" is the same
-with four copies of each image beside it, a little turned, stretched and moved at
-random; "default" is the default compressor. `fit_cost` tells what an epoch will take,
-so how many fit. "patient" is "jittered" for 16 epochs, about a quarter of an hour. Each
-trains on all 60,000 images, once, and the test images are looked at once, at the end:
-as the encoder compresses them, and with refined codes.
+with four added copies of each image, slightly rotated, stretched and shifted at random;
+"default" is the default compressor. `fit_cost` predicts what an epoch will take, and so
+how many fit. "patient" is "jittered" for 16 epochs, about a quarter of an hour. Each
+trains once on all 60,000 images, and the test images are looked at once, at the end: as
+the encoder compresses them, and with refined codes.
 
 Needs MNIST in the folder named by SKLEARN_DAE_DATA. Ten minutes for each but "patient",
-which runs where it is asked for.
+which runs only if asked for.
 
     python -m benchmarks.ten_minutes [rbms] [jittered] [default] [patient]
 """
@@ -26,14 +26,14 @@ from benchmarks.rbms import LOGISTIC
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import jitter, load_mnist
 
-#: Seconds; less than ten minutes, as epochs may take a fifth longer than foreseen.
+#: Seconds; less than ten minutes, since epochs may take a fifth longer than predicted.
 BUDGET = 600 * 0.82
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 
 
 class Training(NamedTuple):
-    """Settings, jittered copies of each image, and epochs; None: as many as fit."""
+    """Settings, jittered copies of each image, and epochs; None for as many as fit."""
 
     settings: dict
     n_copies: int = 0

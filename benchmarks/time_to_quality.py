@@ -1,25 +1,25 @@
 """Time until a 784-1000-500-250-30 autoencoder of MNIST is as good as PyTorch makes it.
 
-PyTorch trains the network with Adam, 40 epochs on all 60,000 images, on all cores, with
-a rate that falls along a cosine. Its units, cost, batch size, precision, weight decay
-and start, its own or our RBMs, are the best of a few by the error of 10,000 training
-images after 4 epochs on the others; its rate is, too, but after all 40: what is best
-for a short training is too high for a long one. The time of the RBMs counts.
-Then ours, with the same hidden layers, train for the fewest epochs that on the same
-split reach that error, and a hundredth below, by which errors differ from seed to seed:
+PyTorch trains the network with Adam, for 40 epochs on all 60,000 images, on all cores,
+with a rate that falls along a cosine. Its units, cost, batch size, precision, weight
+decay and start, its own or our RBMs, are the best of a few by the error on 10,000
+training images after 4 epochs on the others; so is its rate, but after all 40: the best
+one for a short training run is too high for a long one. The time of the RBMs counts.
+Then ours, with the same hidden layers, trains for the fewest epochs that on the same
+split get a hundredth below that error, since errors differ by that much between seeds:
 
 - "default": the default compressor with the refined codes that `transform` returns;
 - "encoders": logistic units from RBMs, by the encoder alone, as PyTorch's network
   restores images;
 - "refined": the same with refined codes, against PyTorch's network with refined codes;
-- "jittered": "encoders" with four jittered copies of each image, for PyTorch, too. It
-  trains for 8 epochs of them, as many steps as 40 of the images alone.
+- "jittered": "encoders" with four jittered copies of each image, for PyTorch too, which
+  trains on them for 8 epochs, as many steps as 40 of the images alone.
 
 The time of making copies counts. The test images are looked at once, at the end.
 
-Needs MNIST in the folder named by SKLEARN_DAE_DATA, and torch. An hour and a half, 25
-minutes less with "chosen", which takes the settings of PyTorch that the trials chose,
-without them. Name races to see a part of it.
+Needs MNIST in the folder named by SKLEARN_DAE_DATA, and torch. Takes an hour and a
+half, 25 minutes less with "chosen", which uses the PyTorch settings that the trials
+chose, without running them. Name races to see part of it.
 
     python -m benchmarks.time_to_quality [chosen] [default] [encoders] [refined]
         [jittered]
@@ -82,7 +82,7 @@ RACES = {
 
 
 def network(unit):
-    """The autoencoder in PyTorch: a linear code, logistic outputs."""
+    """Return the autoencoder in PyTorch: a linear code, logistic outputs."""
     sizes = [784, *HIDDEN, N_COMPONENTS]
     layers = []
     for half in (sizes, sizes[::-1]):
@@ -93,7 +93,7 @@ def network(unit):
 
 
 def matched_layers(model, dae):
-    """Each layer of PyTorch's network, and the weights and biases of ours."""
+    """Pair each layer of PyTorch's network with the weights and biases of ours."""
     linear = [layer for layer in model if isinstance(layer, nn.Linear)]
     return zip(linear, dae.coefs_, dae.intercepts_, strict=True)
 
@@ -116,7 +116,7 @@ def rbms(n_rows, n_epochs):
 
 
 def with_copies(X, n_copies):
-    """Jittered copies below the images, which are more to learn from."""
+    """Append jittered copies to the images, to have more to learn from."""
     copies = (jitter(X, (28, 28), random_state=number) for number in range(n_copies))
     return np.concatenate([X, *copies])
 
@@ -134,7 +134,7 @@ def peer(
     decay,
     rbm_epochs,
 ):
-    """Train with Adam, decoupled weight decay aside; return the network and seconds.
+    """Train with Adam and decoupled weight decay; return the network and seconds.
 
     A pass has as many images as there are without copies.
     """
@@ -174,7 +174,7 @@ def peer(
 
 
 def peer_error(model, X, settings, n_steps):
-    """Squared error an image, codes being refined by some of our steps."""
+    """Return the squared error per image, with codes refined by our steps."""
     if n_steps == ALONE:
         with torch.no_grad():
             restored = torch.sigmoid(model(torch.from_numpy(X))).numpy()
@@ -207,12 +207,12 @@ def ours(X, n_epochs, n_copies, settings):
 
 
 def our_error(dae, X, n_steps):
-    """Squared error an image, codes being refined by some steps."""
+    """Return the squared error per image, with codes refined by ``n_steps`` steps."""
     return -dae.set_params(transform_max_iter=n_steps).score(X)
 
 
 def best_settings(X, held_out):
-    """Choose the peer's settings, its rate aside, by a short training."""
+    """Choose the peer's settings, except its rate, by a short training run."""
     errors = {}
     relu, sigmoid = (nn.ReLU, "squared_error"), (nn.Sigmoid, "log_loss")
     for (unit, loss), batch_size, rate, precision, decay, rbm_epochs in (
@@ -245,12 +245,12 @@ def best_settings(X, held_out):
 
 
 def peer_errors(model, X, settings):
-    """Squared error an image, of the encoder alone and with refined codes."""
+    """Return squared errors per image, by the encoder alone and with refined codes."""
     return {n: peer_error(model, X, settings, n) for n in (ALONE, REFINED)}
 
 
 def best_rate(X, held_out, settings):
-    """Choose the peer's rate by whole trainings; return settings and the errors."""
+    """Choose the peer's rate by whole training runs; return settings and the errors."""
     best = None
     for rate in RATES:
         tried = settings | {"rate": rate}
@@ -263,7 +263,7 @@ def best_rate(X, held_out, settings):
 
 
 def report(what, seconds, errors):
-    """Print what a training of the peer has reached."""
+    """Print what a training run of the peer has reached."""
     print(
         f"  {what} {seconds:6.1f} s, error {errors[ALONE]:.3f}, "
         f"with refined codes {errors[REFINED]:.3f}",

@@ -3,7 +3,7 @@
 Chest X-rays of 28 x 28 pixels, enlarged to 32 x 32, 64 x 64 and 128 x 128, 64 values
 each, a few iterations. A Kronecker factor of more than 2,048 rows is cut into blocks.
 
-Needs the X-rays in the folder named by SKLEARN_DAE_DATA. About ten minutes.
+Needs the X-rays in the folder named by SKLEARN_DAE_DATA. Takes about ten minutes.
 
     python -m benchmarks.wide
 """
@@ -24,14 +24,14 @@ N_COMPONENTS, N_ITER = 64, 10
 
 
 def enlarged(images, side):
-    """Rows of images enlarged to side x side pixels."""
+    """Return rows of images enlarged to side x side pixels."""
     factor = side / images.shape[1]
     larger = zoom(images.astype(np.float32), (1, factor, factor), order=1)
     return np.clip(np.rint(larger), 0, 255).astype(np.uint8).reshape(len(images), -1)
 
 
 def error(method, X):
-    """Squared error an image, with pixels scaled to [0, 1]."""
+    """Return the squared error per image, with pixels scaled to [0, 1]."""
     restored = np.clip(method.inverse_transform(method.transform(X)), 0, 255)
     return float(np.square((restored - X) / 255).sum(axis=1).mean())
 

@@ -1,7 +1,7 @@
-"""Files that are there as a whole or not at all.
+"""Files that exist as a whole or not at all.
 
-In: a path, and what is written. Out: a file of that name once all of it is on the disk,
-or none, whatever happens on the way.
+In: a path, and what is written to it. Out: a file of that name once all of it is on
+disk, or none, whatever happens on the way.
 """
 
 import errno
@@ -18,19 +18,19 @@ from typing import BinaryIO
 def atomic_writer(
     path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Iterator[BinaryIO]:
-    """Open a binary file that gets its name only when all is written.
+    """Open a binary file that gets its name only once all of it is written.
 
-    Until then it is a temporary file in the same folder, which is removed should the
-    ``with`` block end by an exception, Ctrl-C included. The file can be read and sought
-    in while it is open.
+    Until then it is a temporary file in the same folder, which is removed if the
+    ``with`` block ends in an exception, Ctrl-C included. The file can be read, and its
+    position changed, while it is open.
 
     Parameters
     ----------
     path : str or path-like
-        The final name. A symbolic link stays one, and leads to the new file.
+        The final name. A symbolic link remains one, and points to the new file.
 
     overwrite : bool, default=False
-        Whether a file of that name may be replaced. The new one has its permissions.
+        Whether such a file may be replaced. The new one takes over its permissions.
 
     Yields
     ------
@@ -40,8 +40,8 @@ def atomic_writer(
     Raises
     ------
     FileExistsError
-        If there is such a file and it may not be replaced; checked before the block and
-        once more after it.
+        If the file exists and may not be replaced; checked before the block and again
+        after it.
 
     OSError
         If the folder is missing or cannot be written to, ``path`` is a folder or a
@@ -63,7 +63,7 @@ def atomic_writer(
     _check_target(target, overwrite)
     temporary = target.with_name(f".sklearn-dae-{secrets.token_hex(8)}.tmp")
     try:
-        # "x" makes a file of our own, with the permissions that new files have here.
+        # "x" creates a file of our own, with the usual permissions of new files.
         with _naming(target, temporary), open(temporary, "x+b") as file:
             yield file
             file.flush()
@@ -97,7 +97,7 @@ def _exists(target: Path) -> FileExistsError:
 
 @contextmanager
 def _naming(target: Path, temporary: Path) -> Iterator[None]:
-    """Let errors name the file that the caller knows of."""
+    """Make errors name the file that the caller knows of."""
     try:
         yield
     except OSError as error:
@@ -116,7 +116,7 @@ def _give_name(temporary: Path, target: Path, overwrite: bool) -> None:
     except FileExistsError:
         raise _exists(target) from None
     except OSError:
-        # Some file systems have no links: then this is as close as one can get.
+        # Some file systems have no links: this is as close as one can get.
         if target.exists():
             raise _exists(target) from None
         os.replace(temporary, target)
@@ -125,7 +125,7 @@ def _give_name(temporary: Path, target: Path, overwrite: bool) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk too, where a system can do that."""
+    """Flush the new name to disk too, where the system can do that."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -22,7 +22,7 @@ from sklearn_dae.exceptions import BitstreamError
 
 
 class Chunks:
-    """Chunks of a file, by their numbers.
+    """The chunks of a file, by number.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Chunks:
         Its header.
 
     index : Index
-        Where chunks are.
+        Where its chunks are.
     """
 
     def __init__(self, file: SourceFile, header: Header, index: Index) -> None:
@@ -46,12 +46,12 @@ class Chunks:
         return self._header.images_of(number, self._index.n_images)
 
     def read(self, number: int) -> bytes:
-        """Return the coded images of a chunk, once its checksums are right.
+        """Return the coded images of a chunk, after checking its checksums.
 
         Raises
         ------
         BitstreamError
-            If they are not, or there is no such chunk.
+            If a checksum is wrong, or there is no such chunk.
         """
         begin, end = self.place(number)
         with self.locating(number):
@@ -91,7 +91,7 @@ class Chunks:
 
     @contextmanager
     def locating(self, number: int) -> Iterator[None]:
-        """Let errors say where they are."""
+        """Make errors say where they occurred."""
         try:
             yield
         except BitstreamError as error:

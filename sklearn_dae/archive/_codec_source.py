@@ -1,7 +1,7 @@
 """The codec of an archive: from the archive itself, or from what the user has.
 
-In: what the header says of the model, and its bytes or a model. Out: the codec, once it
-is sure to be the one that the images were coded with.
+In: what the header says about the model, and its bytes or a model. Out: the codec, once
+it is certain to be the one that the images were coded with.
 """
 
 import os
@@ -15,7 +15,7 @@ from sklearn_dae.exceptions import BitstreamError
 
 
 def given_codec(model: Any, header: Header) -> Codec:
-    """Return the codec that a user gave: an estimator, a path or bytes.
+    """Return the codec that the user gave: an estimator, a path or bytes.
 
     Raises
     ------
@@ -41,12 +41,12 @@ def given_codec(model: Any, header: Header) -> Codec:
 
 
 def stored_codec(read: Callable[[], bytes], header: Header) -> Codec:
-    """Return the codec that is in the archive.
+    """Return the codec that is stored in the archive.
 
     Raises
     ------
     ValueError
-        If there is none in it.
+        If the archive holds none.
 
     BitstreamError
         If it is damaged.

@@ -1,8 +1,8 @@
 """Whether the parts of a model fit together.
 
-A file may be whole and still claim what no fit could have arrived at. Each check takes
+A file may be intact and still claim what no fit could have arrived at. Each check takes
 an estimator whose attributes have the right types and shapes, and raises ValueError or
-TypeError where using it would fail, or give what no training led to.
+TypeError if using it would fail, or give what no training could have led to.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from sklearn_dae.codecs._residuals import n_symbols
 from sklearn_dae.coding import FrequencyTables
 from sklearn_dae.network import UNITS, Layout
 
-#: Steps of `transform` that a file may ask for: a stranger's must not make it hang.
+#: Most steps of `transform` that a file may ask for: none must be able to make it hang.
 _MOST_STEPS = 10_000
 
 
@@ -30,7 +30,7 @@ def _expect_equal(what: str, got: Any, expected: Any) -> None:
 
 
 def check_pixel_range(scaler: PixelScaler) -> None:
-    """Raise unless the range is one."""
+    """Raise unless the range is a valid one."""
     span = scaler.span
     if not (span > 0 and np.isfinite([span, 1 / span]).all()):
         raise ValueError(f"The pixel range [{scaler.low}, {scaler.high}] is none")
@@ -65,12 +65,12 @@ def check_compressor(dae: Any) -> None:
 
 
 def check_rbm(rbm: Any) -> None:
-    """Raise unless the machine knows its units."""
+    """Raise unless the machine's parameters are valid."""
     rbm._check_parameters()
 
 
 def check_standard_scaler(scaler: Any) -> None:
-    """Raise unless what is to be applied is there."""
+    """Raise unless the mean and the scale to be applied are there."""
     for wanted, name in ((scaler.with_mean, "mean_"), (scaler.with_std, "scale_")):
         if wanted and getattr(scaler, name) is None:
             raise ValueError(f"StandardScaler has no {name}")
@@ -94,7 +94,7 @@ def check_huffman_coder(coder: Any) -> None:
 
 
 def check_huffman_codec(codec: Any) -> None:
-    """Raise unless the code is one of the codec's numbers."""
+    """Raise unless the code is for numbers of the codec's dtype."""
     _check_codec(codec)
     _expect_equal(
         "Numbers of the code", codec._code.values.dtype.name, codec.dtype_.name
@@ -110,7 +110,7 @@ def check_general_codec(codec: Any) -> None:
 
 
 def check_image_format_codec(codec: Any) -> None:
-    """Raise unless the format takes such images, and their range is one it learns."""
+    """Raise unless the format accepts such images, and their range can be learned."""
     _check_codec(codec)
     codec._check_parameters()
     codec._check_images()
@@ -123,7 +123,7 @@ def check_image_format_codec(codec: Any) -> None:
 
 
 def check_set_redundancy_codec(codec: Any) -> None:
-    """Raise unless all pixels can be predicted, and what is left has a table."""
+    """Raise unless all pixels can be predicted, and the residuals have tables."""
     _check_codec(codec)
     codec._check_parameters()
     codec._check_images()
@@ -140,7 +140,7 @@ def check_set_redundancy_codec(codec: Any) -> None:
 
 
 def _check_escape(tables: FrequencyTables, n: int) -> None:
-    """Raise unless all tables have a given number of symbols, each of which can be."""
+    """Raise unless all tables have ``n`` symbols, each of which can be coded."""
     _expect_equal("Precision of the tables", tables.precision, 16)
     _expect_equal("Symbols of the tables", {len(table) for table in tables}, {n})
     if min(table.min() for table in tables) < 1:
@@ -183,7 +183,7 @@ def check_pixel_model(model: PixelModel) -> None:
 
 
 def check_transform_codec(codec: Any) -> None:
-    """Raise unless transformer, code space, quantiser and tables have equal sizes."""
+    """Raise unless transformer, code space, quantiser and tables agree in size."""
     _check_codec(codec)
     codec._check_parameters()
     transformer, quantizer = codec.transformer_, codec.quantizer_
@@ -215,7 +215,7 @@ def check_transform_codec(codec: Any) -> None:
 
 
 def _steps(pipeline: Pipeline) -> list[Any]:
-    """Steps of a pipeline that do something."""
+    """Return the steps of a pipeline that do something."""
     steps = [step for _, step in pipeline.steps if step not in (None, "passthrough")]
     if not steps:
         raise ValueError("A pipeline without steps cannot be stored")

@@ -1,11 +1,12 @@
 """The bytes of an archive: a preamble, chunks, an index and a footer.
 
 In: numbers and byte strings. Out: the parts of a ``.dae`` file, and back. Nothing here
-opens a file or knows what images are. docs/archive.md has every field, by an example.
+opens a file or knows what images are. docs/archive.md describes every field, with an
+example.
 
-A file is a preamble with a header, maybe a model, chunks, and at its end the index of
-the chunks and the footer, so that it can be written in one go, to a pipe too. Integers
-are unsigned and little-endian.
+A file is a preamble with a header, an optional model, chunks, and at its end the index
+of the chunks and the footer, so that it can be written in one go, even to a pipe.
+Integers are unsigned and little-endian.
 """
 
 import struct
@@ -17,24 +18,24 @@ import numpy as np
 
 from sklearn_dae.exceptions import BitstreamError
 
-#: Its first byte is no text, and the line ends do not survive a transfer as text.
+#: Its first byte is not text, and its line ends do not survive a transfer as text.
 SIGNATURE = b"\x89DAE\r\n\x1a\n"
 
 #: Last bytes of a file.
 END_SIGNATURE = b"\x89DAEend\n"
 
-#: What each chunk begins with, to be found by where the index is lost.
+#: What each chunk begins with, so that it can be found if the index is lost.
 CHUNK_MARK = b"\xdaCHK"
 
 FORMAT_VERSION = 1
 
-#: Longest header: most of it is what users want to say of their images.
+#: Longest header: most of it is what users want to say about their images.
 MAX_HEADER_SIZE = 2**20
 
 #: Signature, version, size and CRC-32 of the header.
 _PREAMBLE = struct.Struct("<8sBII")
 
-#: Mark, number, images, size and CRC-32 of names, and of data; CRC-32 of these.
+#: Mark, number, images, size and CRC-32 of names and of data; CRC-32 of all these.
 _CHUNK_HEAD = struct.Struct("<4s7I")
 
 #: Where the index begins, number of images, CRC-32 of index and these, end signature.
@@ -99,7 +100,7 @@ def _what_it_is(start: bytes) -> str:
 
 
 class ChunkHead(NamedTuple):
-    """What a chunk says of itself.
+    """What a chunk says about itself.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ class ChunkHead(NamedTuple):
         Number of the chunk, from 0.
 
     n_images : int
-        Images in it.
+        Number of images in it.
 
     names_size, names_crc, data_size, data_crc : int
         Bytes of the names and of the coded images, and their CRC-32.
@@ -166,7 +167,7 @@ def unpack_chunk(data: bytes) -> Chunk:
 
 
 def check_names(head: ChunkHead, names: bytes) -> bytes:
-    """Return the names of a chunk if they are whole."""
+    """Return the names of a chunk if they are intact."""
     if len(names) != head.names_size or zlib.crc32(names) != head.names_crc:
         raise BitstreamError("the checksum of its names is wrong")
     return names
@@ -181,7 +182,7 @@ class Footer(NamedTuple):
 
 
 def pack_index(offsets: Sequence[int], n_images: int, begin: int) -> bytes:
-    """Write index and footer; the index is to begin at that byte of the file."""
+    """Write the index, which is to begin at byte ``begin`` of the file, and footer."""
     index = np.asarray(offsets, "<u8").tobytes()
     footer = _FOOTER.pack(begin, n_images, 0, END_SIGNATURE)
     totals = footer[: -_CRC_SIZE - len(END_SIGNATURE)]
@@ -189,7 +190,7 @@ def pack_index(offsets: Sequence[int], n_images: int, begin: int) -> bytes:
 
 
 def unpack_footer(footer: bytes) -> Footer:
-    """Read the footer, whose checksum needs the index too."""
+    """Read the footer, whose checksum covers the index too."""
     if len(footer) < FOOTER_SIZE or not footer.endswith(END_SIGNATURE):
         raise BitstreamError("it does not end as an archive does, so it was cut off")
     begin, n_images, _, _ = _FOOTER.unpack(footer)
@@ -202,12 +203,12 @@ def unpack_index(index: bytes, footer: bytes) -> np.ndarray:
     totals = footer[: -_CRC_SIZE - len(END_SIGNATURE)]
     if unpack_footer(footer).checksum != _crc(index, totals):
         raise BitstreamError("the checksum of its index is wrong")
-    # What does not fit becomes negative, and out of order.
+    # What does not fit becomes negative, and thus out of order.
     return np.frombuffer(index, "<u8").astype(np.int64)
 
 
 def _crc(*parts: bytes) -> bytes:
-    """CRC-32 of parts that follow each other."""
+    """Return the CRC-32 of consecutive parts."""
     value = 0
     for part in parts:
         value = zlib.crc32(part, value)

@@ -1,11 +1,11 @@
 """What an attribute of a model must be like.
 
-A check takes the value and the sizes that are known by names such as "features". It
-raises TypeError or ValueError for a value that does not fit, and notes the sizes that
-it sees first: so all attributes of a model agree on them.
+A check takes the value and the sizes known so far, by names such as "features". It
+raises TypeError or ValueError for a value that does not fit, and records the sizes that
+it is the first to see, so that all attributes of a model agree on them.
 
-What is written and what is read pass the same checks. So what was saved can be loaded,
-and what was loaded can be used.
+What is written and what is read must pass the same checks. So what was saved can be
+loaded, and what was loaded can be used.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from sklearn.base import BaseEstimator
 Sizes = dict[str, int]
 Check = Callable[[Any, Sizes], None]
 
-#: Bound of claimed sizes that no array of the file confirms.
+#: Bound on claimed sizes that no array of the file confirms.
 _MAX_SIZE = 2**31
 
 
 def array(*shape: str | None, kinds: str = "f", finite: bool = True) -> Check:
-    """Take arrays of some kinds of numbers, with axes of named sizes or any (None)."""
+    """Accept arrays of some kinds of numbers, with axes of named or any (None) size."""
 
     def check(value: Any, sizes: Sizes) -> None:
         if not isinstance(value, np.ndarray):
@@ -41,7 +41,7 @@ def array(*shape: str | None, kinds: str = "f", finite: bool = True) -> Check:
 
 
 def size(axis: str) -> Check:
-    """Take the size of a named axis."""
+    """Accept the size of a named axis."""
 
     def check(value: Any, sizes: Sizes) -> None:
         count(1, _MAX_SIZE)(value, sizes)
@@ -51,7 +51,7 @@ def size(axis: str) -> Check:
 
 
 def count(low: int = 0, high: int | None = None) -> Check:
-    """Take integers in a range."""
+    """Accept integers in a range."""
 
     def check(value: Any, sizes: Sizes) -> None:
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
@@ -63,7 +63,7 @@ def count(low: int = 0, high: int | None = None) -> Check:
 
 
 def number(finite: bool = True) -> Check:
-    """Take real numbers."""
+    """Accept real numbers."""
 
     def check(value: Any, sizes: Sizes) -> None:
         kinds = int | float | np.integer | np.floating
@@ -76,7 +76,7 @@ def number(finite: bool = True) -> Check:
 
 
 def names(axis: str) -> Check:
-    """Take an object array of strings, as many as the named axis has entries."""
+    """Accept an object array of strings, as many as the named axis has entries."""
 
     def check(value: Any, sizes: Sizes) -> None:
         array(axis, kinds="O")(value, sizes)
@@ -87,7 +87,7 @@ def names(axis: str) -> Check:
 
 
 def instance(*classes: type) -> Check:
-    """Take objects of some classes, and of none derived from them."""
+    """Accept objects of some classes, but not of their subclasses."""
 
     def check(value: Any, sizes: Sizes) -> None:
         if type(value) not in classes:
@@ -98,13 +98,13 @@ def instance(*classes: type) -> Check:
 
 
 def dtype(value: Any, sizes: Sizes) -> None:
-    """Take dtypes of numbers."""
+    """Accept dtypes of numbers."""
     if not isinstance(value, np.dtype) or value.kind not in "biuf":
         raise TypeError(f"must be a dtype of numbers, got {briefly(value)}")
 
 
 def one_of(*checks: Check) -> Check:
-    """Take what any of the checks takes."""
+    """Accept what any of the checks accepts."""
 
     def check(value: Any, sizes: Sizes) -> None:
         for one in checks[:-1]:
@@ -118,7 +118,7 @@ def one_of(*checks: Check) -> Check:
 
 
 def interval(value: Any, sizes: Sizes) -> None:
-    """Take two numbers, the lower one first."""
+    """Accept two numbers, the lower one first."""
     instance(tuple, list)(value, sizes)
     for end in value:
         number()(end, sizes)
@@ -127,7 +127,7 @@ def interval(value: Any, sizes: Sizes) -> None:
 
 
 def image_shape(value: Any, sizes: Sizes) -> None:
-    """Take the height and width of an image."""
+    """Accept the height and width of an image."""
     instance(tuple)(value, sizes)
     if len(value) != 2:
         raise ValueError(f"is {briefly(value)}, expected (height, width)")
@@ -136,7 +136,7 @@ def image_shape(value: Any, sizes: Sizes) -> None:
 
 
 def steps(value: Any, sizes: Sizes) -> None:
-    """Take the steps of a Pipeline."""
+    """Accept the steps of a Pipeline."""
     instance(list)(value, sizes)
     for step in value:
         if not isinstance(step, tuple | list) or len(step) != 2:
@@ -149,7 +149,7 @@ def steps(value: Any, sizes: Sizes) -> None:
 
 
 def each(item: Check) -> Check:
-    """Take lists of what a check takes."""
+    """Accept lists of what a check accepts."""
 
     def check(value: Any, sizes: Sizes) -> None:
         instance(list)(value, sizes)
@@ -160,7 +160,7 @@ def each(item: Check) -> Check:
 
 
 def anything(value: Any, sizes: Sizes) -> None:
-    """Take whatever can be stored."""
+    """Accept whatever can be stored."""
 
 
 TEXT, FLAG, NONE = instance(str), instance(bool, np.bool_), instance(type(None))

@@ -1,4 +1,4 @@
-"""A file to read from anywhere, by several threads.
+"""A file that several threads can read from any position.
 
 In: a path or a seekable binary file. Out: as many bytes as asked for, or an error that
 says which are missing.
@@ -13,7 +13,7 @@ from sklearn_dae.exceptions import BitstreamError
 
 
 class SourceFile:
-    """A file that is read at any place.
+    """A file that is read at any position.
 
     Parameters
     ----------
@@ -23,10 +23,10 @@ class SourceFile:
     Attributes
     ----------
     size : int
-        Bytes of the file.
+        Size of the file in bytes.
 
     path : str or None
-        Its absolute path, if it was opened by one.
+        Its absolute path, if it was opened by path.
     """
 
     def __init__(self, file: Any) -> None:
@@ -47,12 +47,12 @@ class SourceFile:
         self.size = self._file.seek(0, os.SEEK_END)
 
     def read(self, begin: int, n_bytes: int) -> bytes:
-        """Read so many bytes from a place on.
+        """Read ``n_bytes`` bytes from position ``begin`` on.
 
         Raises
         ------
         BitstreamError
-            If the file does not have them; nothing is read then.
+            If the file does not have them; then nothing is read.
 
         ValueError
             If it is closed.
@@ -78,7 +78,7 @@ class SourceFile:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:
-        """Read no more, and close the file if it was opened here."""
+        """Stop reading, and close the file if it was opened here."""
         self.is_open = False
         if self.path is not None:
             self._file.close()

@@ -1,11 +1,11 @@
 """The bytes of a model file: a readable tree and arrays <-> one byte string.
 
-In: a tree of what JSON knows, and arrays. Out: a signature, lengths, the tree and a
-table of the arrays as JSON, the arrays, and a SHA-256 of all of it. Nothing here knows
-what a model is. docs/models.md has every field, by an example.
+In: a tree of JSON types, and arrays. Out: a signature, lengths, the tree and a table of
+the arrays as JSON, the arrays, and a SHA-256 of all of it. Nothing here knows what a
+model is. docs/models.md describes every field, with an example.
 
-A reader believes nothing. It checks the lengths, the checksum, whether the JSON is what
-a writer makes, and whether the arrays fill the rest, and takes memory last.
+A reader trusts nothing. It checks the lengths, the checksum, that the JSON is what a
+writer makes, and that the arrays fill the rest, and allocates memory last.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import numpy as np
 
 from sklearn_dae.exceptions import BitstreamError
 
-#: Its first byte is no text, and the line ends do not survive a transfer as text.
+#: Its first byte is not text, and its line ends do not survive a transfer as text.
 SIGNATURE = b"\x89DAEM\r\n\x1a\n"
 
 FORMAT_VERSION = 1
@@ -30,22 +30,22 @@ DIGEST_SIZE = 32
 #: Longest JSON: Python's objects take many times the memory of the text.
 MAX_HEADER_SIZE = 2**24
 
-#: Kinds of numbers in arrays, the byte order being little-endian on all machines.
+#: Kinds of numbers in arrays; the byte order is little-endian on all machines.
 DTYPES = frozenset(
     "|b1 |i1 |u1 <i2 <u2 <i4 <u4 <i8 <u8 <f2 <f4 <f8".split()  # noqa: SIM905
 )
 
-#: More dimensions or numbers in an array are no array of NumPy's.
+#: An array may have at most this many dimensions, and numbers.
 _MAX_DIMENSIONS, _MAX_NUMBERS = 8, 2**48
 
 
 def dtype_name(dtype: np.dtype) -> str:
-    """Name a dtype, but for its byte order.
+    """Name a dtype, regardless of its byte order.
 
     Raises
     ------
     TypeError
-        If model files have no such numbers.
+        If model files cannot hold such numbers.
     """
     name = dtype.newbyteorder("<").str
     if name not in DTYPES:
@@ -63,7 +63,7 @@ def native_dtype(name: Any) -> np.dtype:
 
 
 def pack(tree: Any, arrays: list[np.ndarray]) -> bytes:
-    """Write a tree and arrays; equal ones make equal bytes."""
+    """Write a tree and arrays; equal ones give equal bytes."""
     entries, blobs = [], []
     for array in arrays:
         name, order = dtype_name(array.dtype), _order(array)
@@ -87,7 +87,7 @@ def pack(tree: Any, arrays: list[np.ndarray]) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[Any, list[np.ndarray]]:
-    """Read what `pack` wrote; the arrays are new."""
+    """Read what `pack` wrote; the arrays are copies."""
     size, header_size = read_preamble(data[:PREAMBLE_SIZE])
     if len(data) != size:
         raise BitstreamError(
@@ -117,7 +117,7 @@ def unpack(data: bytes) -> tuple[Any, list[np.ndarray]]:
 
 
 def read_preamble(data: bytes) -> tuple[int, int]:
-    """Return the lengths of the file and of its JSON, from its first bytes."""
+    """Return the lengths of the file and of its JSON, given its first bytes."""
     if data[: len(SIGNATURE)] != SIGNATURE:
         if data.startswith(SIGNATURE[:5]):
             raise BitstreamError(
@@ -144,7 +144,7 @@ def read_preamble(data: bytes) -> tuple[int, int]:
 
 
 class _Entry(NamedTuple):
-    """A line of the table of arrays."""
+    """An entry in the table of arrays."""
 
     dtype: np.dtype
     order: Any
@@ -176,7 +176,7 @@ class _Entry(NamedTuple):
 def _read_header(header: bytes) -> tuple[Any, list[_Entry]]:
     try:
         content = json.loads(header.decode())
-        # Nothing else is what a writer makes: no key twice, no number that JSON lacks.
+        # A writer makes nothing else: no duplicate key, no number that JSON lacks.
         as_expected = _canonical(content) == header
     except (ValueError, RecursionError) as error:
         raise BitstreamError(
@@ -198,6 +198,6 @@ def _canonical(content: Any) -> bytes:
 
 
 def _order(array: np.ndarray) -> Literal["C", "F"]:
-    """Order of an array in memory, on which the last bits of a product may depend."""
+    """Memory order of an array, on which the last bits of a product may depend."""
     turned = array.ndim == 2 and abs(array.strides[0]) < abs(array.strides[1])
     return "F" if turned and not array.flags.c_contiguous else "C"

@@ -1,7 +1,7 @@
 """The header of an archive: what its images are and what decodes them, as JSON.
 
-In: what a writer knows before the first image. Out: one line of text, and back. A key
-that a reader does not know is passed over.
+In: what a writer knows before the first image. Out: one line of text, and back. Keys
+that a reader does not know are ignored.
 """
 
 import json
@@ -16,14 +16,14 @@ from sklearn_dae.archive._container import MAX_HEADER_SIZE
 from sklearn_dae.archive._format import dtype_name, native_dtype
 from sklearn_dae.exceptions import BitstreamError
 
-#: A chunk holds at most that many images.
+#: Largest number of images in a chunk.
 MAX_CHUNK_IMAGES = 65536
 
-#: A chunk holds at most that many numbers, unless it is a single image: so little
-#: memory is all that a false claim can take.
+#: Largest number of values in a chunk, unless it is a single image: a false claim can
+#: take no more memory than that.
 MAX_CHUNK_NUMBERS = 2**20
 
-#: More dimensions or numbers in an image are no image.
+#: An image may have at most this many dimensions, and numbers.
 _MAX_DIMENSIONS, _MAX_NUMBERS = 8, 2**31
 
 
@@ -37,19 +37,19 @@ class Header:
         Shape of an image.
 
     dtype : dtype
-        Of the images as they went in and come back.
+        Dtype of the images, as they went in and come back.
 
     chunk_size : int
-        Images of a chunk, the last one may have fewer.
+        Images in a chunk; the last chunk may have fewer.
 
     has_names : bool
         Whether each image has a name.
 
     model_class, model_hash : str
-        Class of the codec, SHA-256 of its model file.
+        Class of the codec, and SHA-256 of its model file.
 
     model_size : int
-        Bytes of the model file.
+        Size of the model file in bytes.
 
     model_inside : bool
         Whether the model file follows the header.
@@ -58,7 +58,7 @@ class Header:
         What wrote the archive.
 
     metadata : dict
-        What the user wants to say.
+        What the user wants to say about the images.
     """
 
     shape: tuple[int, ...]
@@ -74,15 +74,15 @@ class Header:
 
     @property
     def n_features(self) -> int:
-        """Numbers in an image."""
+        """Number of values in an image."""
         return math.prod(self.shape)
 
     def n_chunks(self, n_images: int) -> int:
-        """Return how many chunks hold so many images."""
+        """Return how many chunks hold ``n_images`` images."""
         return -(-n_images // self.chunk_size)
 
     def images_of(self, number: int, n_images: int) -> range:
-        """Return the numbers of the images of a chunk, of so many in all."""
+        """Return the numbers of the images of a chunk, of ``n_images`` in all."""
         start = number * self.chunk_size
         return range(start, min(start + self.chunk_size, n_images))
 
@@ -92,7 +92,7 @@ class Header:
         Raises
         ------
         TypeError, ValueError
-            If metadata is not what JSON can hold, or too long, or the shape is none.
+            If the metadata are not valid JSON or too long, or the shape is invalid.
         """
         _check_metadata(self.metadata)
         content = {
@@ -115,18 +115,18 @@ class Header:
                 f"metadata makes a header of {len(data)} bytes, at most "
                 f"{MAX_HEADER_SIZE} can be stored."
             )
-        # What is written can be read, whatever shape a caller thinks of.
+        # What is written can be read, whatever shape the caller thinks of.
         Header.from_bytes(data)
         return data
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Header":
-        """Read a header, of which nothing is believed.
+        """Read a header, trusting nothing in it.
 
         Raises
         ------
         BitstreamError
-            If it is none.
+            If it is not a header.
         """
         try:
             content = json.loads(data.decode())
@@ -159,7 +159,7 @@ class Header:
 
 
 def most_images_of_chunk(n_features: int) -> int:
-    """Return how many images of so many numbers a chunk may hold."""
+    """Return how many images of ``n_features`` values a chunk may hold."""
     return max(1, min(MAX_CHUNK_IMAGES, MAX_CHUNK_NUMBERS // n_features))
 
 

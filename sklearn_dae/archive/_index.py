@@ -23,18 +23,18 @@ from sklearn_dae.archive._file import SourceFile
 from sklearn_dae.archive._header import Header
 from sklearn_dae.exceptions import BitstreamError
 
-#: Bytes that are searched for a mark at once.
+#: Bytes searched for a mark at once.
 _BLOCK_SIZE = 2**16
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """The chunks that are there.
+    """The chunks that are present.
 
     Parameters
     ----------
     n_images : int
-        Images of the archive, as far as is known.
+        Number of images in the archive, as far as is known.
 
     end : int
         Byte at which the last chunk ends.
@@ -62,12 +62,12 @@ class Index:
 
 
 def read_index(file: SourceFile, begin: int, header: Header) -> Index:
-    """Read the index at the end of a file whose chunks begin at that byte.
+    """Read the index at the end of a file whose chunks begin at byte ``begin``.
 
     Raises
     ------
     BitstreamError
-        If the end is not as it was written.
+        If the end of the file is not as it was written.
     """
     footer_begin = max(begin, file.size - FOOTER_SIZE)
     footer = file.read(footer_begin, file.size - footer_begin)
@@ -96,7 +96,7 @@ def find_chunks(file: SourceFile, begin: int, header: Header) -> Index:
         if head is not None:
             end = position + head.size
             followed = _head_at(file, end, header) is not None
-            # Of two chunks with one number, one that ends well may be whole.
+            # Of two chunks with one number, one that another follows may be whole.
             if followed or head.number not in found:
                 found[head.number] = position, end
             n_images = max(n_images, head.number * header.chunk_size + head.n_images)
@@ -107,8 +107,8 @@ def find_chunks(file: SourceFile, begin: int, header: Header) -> Index:
     numbers = np.array(sorted(found), np.int64)
     places = np.array([found[n] for n in numbers.tolist()], np.int64).reshape(-1, 2)
     begins, ends = places.T
-    # A chunk in which another begins is damaged. To let it end there bounds what is
-    # read of all by the size of the file, whatever they claim.
+    # A chunk in which another begins is damaged. Letting it end there bounds what is
+    # read of all chunks by the size of the file, whatever they claim.
     order = np.argsort(begins)
     ends[order[:-1]] = np.minimum(ends[order[:-1]], begins[order[1:]])
     end = min(int(ends.max(initial=begin)), file.size)
@@ -127,7 +127,7 @@ def _head_at(file: SourceFile, position: int, header: Header) -> ChunkHead | Non
 
 
 def _marks(file: SourceFile, begin: int) -> Iterator[int]:
-    """Yield the bytes from ``begin`` on at which there is a mark."""
+    """Yield the positions from ``begin`` on at which there is a mark."""
     while begin < file.size:
         block = file.read(begin, min(_BLOCK_SIZE, file.size - begin))
         at = block.find(CHUNK_MARK)

@@ -1,7 +1,7 @@
 """How the objects of one class are stored.
 
 An estimator is stored as its parameters and its fitted attributes: those that are
-needed to use it, and some that tell of its training. A value, such as a frequency
+needed to use it, and some that describe its training. A value, such as a frequency
 table, is stored as what it is made from.
 """
 
@@ -27,10 +27,10 @@ class Kind:
     Parameters
     ----------
     cls : type
-        The class. Its name is that in the file.
+        The class. Its name is the one used in the file.
 
     fields, optional : mapping of str to check
-        The attributes that are stored, and those that are where an object has them.
+        The attributes that are always stored, and those stored if an object has them.
 
     parameters : mapping of str to check, default=None
         The parameters of an estimator that are stored; the others must have their
@@ -40,14 +40,14 @@ class Kind:
         Raises ValueError or TypeError for an object whose parts do not fit together.
 
     finish : callable, default does nothing
-        Sets what follows from the attributes of an estimator that was read.
+        Sets what is derived from the attributes of an estimator that was read.
 
     get, make : callable, default=None
-        For a value, its fields as a dict, and a value from these. None takes the
-        attributes, and the constructor.
+        For a value: return its fields as a dict, and make a value from them. None uses
+        the attributes, and the constructor.
 
     version : int, default=1
-        Of the fields.
+        Version of the fields.
     """
 
     cls: type
@@ -88,7 +88,7 @@ class Kind:
         Raises
         ------
         TypeError
-            If one has a value that would be lost: one of a later scikit-learn.
+            If a parameter, such as one of a later scikit-learn, would lose its value.
         """
         parameters = estimator.get_params(deep=False)
         for name, parameter in inspect.signature(self.cls).parameters.items():

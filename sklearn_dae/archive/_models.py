@@ -1,7 +1,7 @@
 """Fitted models <-> files, without pickle.
 
-In: a fitted estimator of this package, or one of the few of scikit-learn's that stand
-beside them. Out: bytes that hold its numbers and names, and no code.
+In: a fitted estimator of this package, or one of the few from scikit-learn that go with
+them. Out: bytes that hold its numbers and names, and no code.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from sklearn_dae.archive._registry import BY_CLASS, SUPPORTED
 from sklearn_dae.archive._state import Reader, Writer, is_fitted
 from sklearn_dae.exceptions import BitstreamError
 
-#: What numbers and names without sense make of themselves.
+#: What numbers and names that make no sense may raise.
 _IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
@@ -29,24 +29,24 @@ def model_to_bytes(estimator: Any) -> bytes:
         A fitted `DeepAutoencoderCompressor`, `BernoulliRBM`, `GaussianRBM`,
         `UniformQuantizer`, `KMeansQuantizer`, `HuffmanCoder` or codec of
         `sklearn_dae.codecs`, or scikit-learn's ``PCA``, ``StandardScaler``,
-        ``MinMaxScaler`` or a ``Pipeline`` of such.
+        ``MinMaxScaler`` or a ``Pipeline`` of these.
 
     Returns
     -------
     bytes
-        A model file. Equal models make equal bytes.
+        A model file. Equal models give equal bytes.
 
     Raises
     ------
     TypeError
         If the estimator, or something in it, cannot be stored: another class, a
-        function, a random generator as parameter.
+        function, a random generator as a parameter.
 
     NotFittedError
         If the estimator is not fitted.
 
     ValueError
-        If it was changed after `fit` so that its parts do not fit together.
+        If it was changed after `fit` so that its parts no longer fit together.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def model_to_bytes(estimator: Any) -> bytes:
 def model_from_bytes(data: bytes) -> Any:
     """Read an estimator from what `model_to_bytes` returned.
 
-    Nothing in the bytes is ever run, and none but the supported classes is made.
+    Nothing in the bytes is ever run, and only the supported classes are created.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def model_from_bytes(data: bytes) -> Any:
     Raises
     ------
     BitstreamError
-        If the bytes are cut off, damaged, of a newer version, or no model.
+        If the bytes are cut off, damaged, from a newer version, or not a model.
     """
     tree, arrays = unpack(bytes(memoryview(data)))
     reader = Reader(arrays)
@@ -125,13 +125,13 @@ def save_model(
 ) -> None:
     """Save a fitted estimator to a file.
 
-    The file appears when it is complete: if something fails on the way, there is none,
-    or still the one that was there before.
+    The file appears only once it is complete: if something fails on the way, there is
+    none, or still the one that was there before.
 
     Parameters
     ----------
     estimator : estimator
-        As `model_to_bytes` takes it.
+        An estimator that `model_to_bytes` accepts.
 
     path : str or path-like
         The file.
@@ -142,7 +142,7 @@ def save_model(
     Raises
     ------
     TypeError, NotFittedError, ValueError
-        As `model_to_bytes`; nothing is written then.
+        As for `model_to_bytes`; nothing is written then.
 
     FileExistsError
         If the file exists and may not be replaced.
@@ -191,14 +191,14 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     BitstreamError
-        If the file is cut off, damaged, of a newer version, or no model file.
+        If the file is cut off, damaged, from a newer version, or not a model file.
 
     OSError
         If it cannot be read.
     """
     try:
         with open(path, "rb") as file:
-            # A file of another kind may be of any size: only this is read of it.
+            # A file of another kind may have any size: only this much of it is read.
             read_preamble(file.read(PREAMBLE_SIZE))
             file.seek(0)
             return model_from_bytes(file.read())

@@ -1,8 +1,8 @@
 """Names of the images of a chunk <-> bytes.
 
-In: strings. Out: the length of all, then what they are made of: the length of each in
-bytes, then the strings in UTF-8, one after the other; deflated (zlib's format), unless
-that makes them no shorter.
+In: strings. Out: the length of the content, then the content: the length of each string
+in bytes, then the strings in UTF-8, one after another; deflated (zlib's format), unless
+that makes it no shorter.
 """
 
 import zlib
@@ -12,7 +12,7 @@ from typing import overload
 from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
-#: Most bytes of the names of a chunk: what a false claim can take in memory.
+#: Most bytes of the names of a chunk: the most memory that a false claim can take.
 _MAX_SIZE = 2**23
 
 #: File names that are not valid in the file system's encoding have lone surrogates.
@@ -43,12 +43,12 @@ def pack_names(names: Sequence[str]) -> bytes:
 
 
 def unpack_names(data: bytes, n_names: int) -> list[str]:
-    """Read what `pack_names` wrote of so many names.
+    """Read the ``n_names`` names that `pack_names` wrote.
 
     Raises
     ------
     BitstreamError
-        If the bytes are not those of so many names.
+        If the bytes are not those of that many names.
     """
     reader = ByteReader(data)
     size = reader.leb128()
@@ -72,7 +72,7 @@ def unpack_names(data: bytes, n_names: int) -> list[str]:
 def _inflate(data: bytes, size: int) -> bytes:
     inflater = zlib.decompressobj()
     try:
-        # A byte more than expected shows what goes on.
+        # One byte more than expected shows whether the stream goes on.
         content = inflater.decompress(data, size + 1)
     except zlib.error as error:
         raise BitstreamError(f"its names cannot be inflated: {error}") from None
@@ -82,7 +82,7 @@ def _inflate(data: bytes, size: int) -> bytes:
 
 
 class Names(Sequence[str]):
-    """Names of all images, read a chunk at a time where they are asked for.
+    """Names of all images, read one chunk at a time when they are asked for.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ class Names(Sequence[str]):
         How many there are.
 
     chunk_size : int
-        Names of a chunk.
+        Names in a chunk.
 
     of_chunk : callable
-        Returns the names of the chunk of a number.
+        Returns the names of the chunk of a given number.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """An archive -> its images, from anywhere in it.
 
-In: a file that `write_archive` wrote, maybe damaged since. Out: images, by their
-numbers, one after the other, or as many as can be saved. Only the chunks that are asked
-for are read, and all that is read is checked.
+In: a file that `write_archive` wrote, possibly damaged since. Out: images, by number,
+one after another, or as many as can be salvaged. Only the chunks that are asked for are
+read, and everything read is checked.
 """
 
 import operator
@@ -33,29 +33,29 @@ def open_archive(file: Any, model: Any = None, *, salvage: bool = False) -> "Arc
     Parameters
     ----------
     file : str, path-like or seekable binary file
-        The archive. A file that is given is left open.
+        The archive. A file object is left open.
 
     model : codec, str, path-like or bytes, default=None
-        What the images were coded with, where the archive holds only a reference to
-        it, or a damaged one: the fitted codec, a model file's path, or its bytes.
+        What the images were coded with, if the archive holds only a reference to it, or
+        a damaged copy: the fitted codec, the path of a model file, or its bytes.
 
     salvage : bool, default=False
-        Whether to open an archive too that has lost its end, such as one that was cut
+        Whether to also open an archive that has lost its end, such as one that was cut
         off: its chunks are then searched for.
 
     Returns
     -------
     Archive
-        The images, to be used in a ``with`` statement. They are not in memory.
+        The images, to be used in a ``with`` statement. They are not held in memory.
 
     Raises
     ------
     BitstreamError
-        If the file is no archive, of a newer version, cut off, or its header is
-        damaged. Damaged images are found when they are read.
+        If the file is not an archive, is from a newer version or cut off, or its header
+        is damaged. Damaged images are found when they are read.
 
     ValueError
-        If ``model`` is another than the images were coded with.
+        If ``model`` is not the one that the images were coded with.
 
     OSError
         If the file cannot be read.
@@ -81,10 +81,10 @@ class Archive:
     """The images of a file, as `open_archive` returns them.
 
     ``len(archive)`` is their number, ``archive[i]`` one of them; a slice, an array of
-    integers or a mask takes several, as one array. Only the chunks that are asked for
+    integers or a mask selects several, as one array. Only the chunks that are asked for
     are read, and the last one is kept decoded. Iteration has one chunk in memory at a
-    time. Several threads may read at once. An archive that was opened by a path can be
-    pickled, and opens it again elsewhere.
+    time. Several threads may read at once. An archive that was opened by path can be
+    pickled; unpickling opens the path again.
 
     Reading raises `BitstreamError` where the file is damaged, and ValueError where the
     model is missing or the archive is closed.
@@ -152,7 +152,7 @@ class Archive:
         self.close()
 
     def close(self) -> None:
-        """Read no more, and close the file if it was opened by its path."""
+        """Stop reading, and close the file if it was opened by path."""
         self._file.close()
         self._decoded = None
 
@@ -182,17 +182,17 @@ class Archive:
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the images."""
+        """Dtype of the images."""
         return self._header.dtype
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the writer wanted to say."""
+        """What the writer wanted to say about the images."""
         return self._header.metadata
 
     @property
     def names(self) -> Sequence[str]:
-        """A name for each image, read when it is asked for; empty if there are none."""
+        """A name for each image, read when asked for; empty if there are none."""
         return self._names
 
     @property
@@ -205,7 +205,7 @@ class Archive:
             If the model in the archive is damaged.
 
         ValueError
-            If it is not in the archive, and none was given.
+            If the archive holds none, and none was given.
         """
         with self._codec_lock:
             if self._codec is None:
@@ -221,7 +221,7 @@ class Archive:
     def info(self) -> ArchiveInfo:
         """Return what the archive is, and the bytes of its parts.
 
-        Neither model nor images are read for it.
+        Neither the model nor the images are read.
         """
         return describe(
             self._header,
@@ -258,7 +258,7 @@ class Archive:
         numbers = selected // size
         order = np.argsort(numbers, kind="stable")
         firsts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
-        # Before memory is taken for them.
+        # This fails before memory is allocated for them.
         for number in numbers[order[firsts]].tolist():
             self._chunks.place(number)
         images = np.empty((len(selected), *self.image_shape), self.dtype)
@@ -272,7 +272,7 @@ class Archive:
             yield from images
 
     def chunks(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Go through the images, a chunk at a time.
+        """Iterate over the images, one chunk at a time.
 
         Yields
         ------
@@ -286,20 +286,20 @@ class Archive:
             yield number * self._header.chunk_size, self._decode(number)
 
     def salvage(self) -> Iterator[Salvaged]:
-        """Go through the images, passing over what is lost.
+        """Iterate over the images, skipping what is lost.
 
         Yields
         ------
         Salvaged
-            The images of a chunk, or why there are none. A damaged chunk costs its own
-            images only; chunks in a row that are not there are one piece.
+            The images of a chunk, or why there are none. A damaged chunk costs only its
+            own images; consecutive missing chunks are one piece.
 
         Raises
         ------
         BitstreamError, ValueError
             If there is no model: then no image can be restored.
         """
-        # Loaded first: to yield an error for each chunk would not help.
+        # Loaded first: yielding an error for each chunk would not help.
         _ = self.codec
         for numbers, images in self._pieces():
             pixels, names, error = None, [], None
@@ -308,7 +308,7 @@ class Archive:
             except BitstreamError as caught:
                 error = _told(caught)
             if self._header.has_names:
-                # Names may be whole where images are not.
+                # Names may be intact where images are not.
                 try:
                     names = self._chunks.read_names(numbers.start)
                 except BitstreamError as caught:
@@ -321,27 +321,27 @@ class Archive:
         decode: bool = True,
         progress: Callable[[int], object] | None = None,
     ) -> Verification:
-        """Check all of the archive; raise nothing for what is damaged.
+        """Check all of the archive, without raising for what is damaged.
 
         Parameters
         ----------
         decode : bool, default=True
-            Whether to decode the images too, if there is a model. False checks
-            checksums only, which is faster, and finds all damage after writing.
+            Whether to decode the images too, if there is a model. False checks only
+            checksums, which is faster, and finds all damage done after writing.
 
         progress : callable, default=None
-            Called after each chunk with the number of images that were checked so far.
+            Called after each chunk with the number of images checked so far.
 
         Returns
         -------
         Verification
-            What is wrong; its ``ok`` says whether anything is.
+            What is wrong; its ``ok`` says whether all is well.
         """
         model_error: Exception | None = None
         try:
             _ = self.codec
         except ValueError as error:
-            # The same as a BitstreamError, or a model that was not given.
+            # That is a BitstreamError too, or a model that was not given.
             model_error = error
         read = self._decode if decode and model_error is None else self._chunks.read
         damages = []
@@ -361,9 +361,9 @@ class Archive:
         return self._header.n_chunks(len(self))
 
     def _pieces(self) -> Iterator[tuple[range, range]]:
-        """Yield the chunks that are there, and those between them as one piece.
+        """Yield the chunks that are present, and each gap between them as one piece.
 
-        Each piece is a range of chunks and one of images.
+        Each piece is a range of chunks and a range of images.
         """
         size, before = self._header.chunk_size, 0
         for number in self._index.numbers.tolist():
@@ -374,7 +374,7 @@ class Archive:
 
     def _images(self, number: int) -> np.ndarray:
         """Return the images of a chunk, which must not be changed."""
-        # One name for both, so that no other thread comes between them.
+        # One name for both, so that no other thread can come between them.
         decoded = self._decoded
         if decoded is None or decoded[0] != number:
             decoded = number, self._decode(number)
@@ -392,7 +392,7 @@ class Archive:
 
 
 def _told(error: BitstreamError) -> BitstreamError:
-    """Return what an error says, without the chunks that its frames hold."""
+    """Return an error that says the same, without the chunks that its frames hold."""
     return BitstreamError(str(error))
 
 

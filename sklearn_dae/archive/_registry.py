@@ -1,11 +1,11 @@
-"""The classes that model files know, and what is stored of each.
+"""The classes that model files know, and what is stored for each.
 
 No file can name any other class, and no code comes out of a file: loading calls the
 constructors listed here, with values that have passed the checks.
 
-To store one more class, add a `Kind` here. What is stored of a class is for ever: to
+To store another class, add a `Kind` here. What is stored for a class is permanent: to
 store more, make it optional, so that files of today's models stay as they are; where
-that cannot be, raise the version, and go on to read the old one.
+that is impossible, raise the version, and keep reading the old one.
 """
 
 from typing import Any
@@ -54,7 +54,7 @@ from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
 
 
 def _layout_fields(layout: Layout) -> dict[str, Any]:
-    """What `Layout.autoencoder` makes the layout from."""
+    """Return what `Layout.autoencoder` makes the layout from."""
     units = [layer.unit for layer in layout.layers]
     code = layout.n_encoder_layers - 1
     return {
@@ -83,11 +83,11 @@ def _make_tables(
     return FrequencyTables(np.split(frequencies, ends[:-1]), precision)
 
 
-#: What estimators tell of their training data.
+#: What estimators record about their training data.
 _FEATURES = {"n_features_in_": size("features")}
 _NAMES = {"feature_names_in_": names("features")}
 
-#: Rows seen in training; scikit-learn has fractions of them, for the sake of weights.
+#: Rows seen in training; in scikit-learn they may be fractional, because of weights.
 _COUNTED = one_of(number(), array("features", kinds="iuf"))
 
 
@@ -205,7 +205,7 @@ KINDS = (
         },
         make=RowCode.from_lengths,
     ),
-    # Estimators of scikit-learn.
+    # scikit-learn's estimators.
     Kind(
         PCA,
         {
@@ -269,7 +269,7 @@ KINDS = (
         },
         check=consistency.check_pipeline,
     ),
-    # Estimators of ours.
+    # Our own estimators.
     _rbm(BernoulliRBM),
     _rbm(GaussianRBM),
     Kind(

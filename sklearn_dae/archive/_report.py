@@ -1,4 +1,4 @@
-"""What can be said of an archive: its sizes, its damage, what was saved of it."""
+"""What can be said about an archive: its sizes, its damage, what was salvaged."""
 
 import math
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ class ArchiveInfo:
     Parameters
     ----------
     n_images, n_chunks, chunk_size : int
-        Images, chunks, and images of a chunk (the last one may have fewer).
+        Number of images, of chunks, and of images in a chunk (the last may have fewer).
 
     shape : tuple of int
         Shape of an image.
 
     dtype : dtype
-        Of the images.
+        Dtype of the images.
 
     has_names : bool
         Whether each image has a name.
@@ -31,7 +31,7 @@ class ArchiveInfo:
         Class of the codec, and the SHA-256 of its model file.
 
     model_size : int
-        Bytes of the model file, wherever it is.
+        Bytes of the model file, wherever it is stored.
 
     model_inside : bool
         Whether the model is in the archive.
@@ -46,7 +46,7 @@ class ArchiveInfo:
         Bytes of the header; of images, their names and checksums; of index and footer.
 
     metadata : dict
-        What the writer wanted to say.
+        What the writer wanted to say about the images.
 
     images_apart : tuple of int, default=None
         Numbers of the images that are unlike those that the codec was trained on, and
@@ -75,7 +75,7 @@ class ArchiveInfo:
 
     @property
     def n_apart(self) -> int | None:
-        """Number of images unlike the others, where known."""
+        """Number of images unlike the training images, if known."""
         return None if self.images_apart is None else len(self.images_apart)
 
     @property
@@ -90,7 +90,7 @@ class ArchiveInfo:
 
     @property
     def bytes_without_model(self) -> int:
-        """Bytes of the archive but for the model."""
+        """Bytes of the archive without the model."""
         return self.header_bytes + self.chunk_bytes + self.index_bytes
 
     @property
@@ -121,12 +121,12 @@ class Damage(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification:
-    """What `Archive.verify` found; printed, it is a line for each thing that is wrong.
+    """What `Archive.verify` found; printed, one line for each thing that is wrong.
 
     Parameters
     ----------
     n_images, n_chunks : int
-        Images and chunks of the archive, as far as is known.
+        Number of images and of chunks in the archive, as far as is known.
 
     index_error : BitstreamError, default=None
         Why the end of the archive cannot be read. Images after the last chunk that was
@@ -179,7 +179,7 @@ class Salvaged(NamedTuple):
         The images.
 
     names : list of str
-        Their names, where they have any and these can be read.
+        Their names, if they have any and these can be read.
 
     error : BitstreamError or None
         Why there are no images, or no names.

@@ -1,7 +1,7 @@
-"""What stands in brackets behind an archive -> numbers of images.
+"""What is in brackets after an archive -> numbers of images.
 
-In: a slice, integers or a mask. Out: the numbers that it selects, as an array of
-NumPy would understand it, none of them negative.
+In: a slice, integers or a mask. Out: the numbers that it selects, as a NumPy array
+would understand it, none of them negative.
 """
 
 from typing import Any
@@ -18,17 +18,17 @@ def selected_numbers(key: Any, n_images: int) -> np.ndarray:
         What to select.
 
     n_images : int
-        Number of images there are.
+        How many images there are.
 
     Returns
     -------
     numbers : ndarray of intp of shape (n_selected,)
-        From 0 on, in the order of the key.
+        Counted from 0, in the order of the key.
 
     Raises
     ------
     IndexError
-        If the key is of another kind, or selects what is not there.
+        If the key is of another kind, or selects what does not exist.
 
     Examples
     --------

@@ -1,20 +1,21 @@
-"""Objects <-> a tree of what JSON knows, and arrays.
+"""Objects <-> a tree of JSON types, and arrays.
 
-Numbers, text, None and lists stand for themselves. All else is a dict with keys that
-tell what it is:
+Numbers, text, None and lists stand for themselves. All else is a dict whose keys say
+what it is:
 
-    {"array": 3}                          the array of that number
+    {"array": 3}                          the array with that number
     {"dtype": "<f4"}                      a dtype
-    {"dtype": "<f4", "number": 0.5}       a number of NumPy's
+    {"dtype": "<f4", "number": 0.5}       a NumPy number
     {"float": "inf"}                      inf, -inf or nan
     {"names": ["a", "b"]}                 an object array of strings
     {"tuple": [1, 2]}                     a tuple
     {"class": ..., "version": ..., "state": ...}                 a value
     {"class": ..., "version": ..., "params": ..., "state": ...}  an estimator
-    {"same": 0}                           the estimator that ended as that number
+    {"same": 0}                           the estimator that ended with that number
 
 The state of an estimator that is not fitted is None. Arrays are numbered in the order
-in which they are met, each of them once. In a file, attributes lose their underscores.
+in which they occur, each of them once. In a file, the names of attributes lose their
+outer underscores.
 """
 
 import math
@@ -132,7 +133,7 @@ class Writer:
 
 
 class Reader:
-    """Turns trees into objects, of which it believes nothing."""
+    """Turns trees into objects, trusting nothing in them."""
 
     def __init__(self, arrays: list[np.ndarray]) -> None:
         self._arrays = arrays
@@ -145,7 +146,7 @@ class Reader:
         Raises
         ------
         BitstreamError
-            If it is the tree of no object that can be stored.
+            If it is not the tree of an object that can be stored.
         """
         if depth > _MAX_DEPTH:
             raise BitstreamError(f"{where} is nested too deeply.")
@@ -190,7 +191,7 @@ class Reader:
         ]
 
     def _read_array(self, number: Any, where: str) -> np.ndarray:
-        # Used twice, an array would take memory twice.
+        # An array used twice would take memory twice.
         if type(number) is not int or number != self._n_read:
             raise BitstreamError(
                 f"{where} is array {briefly(number)}, expected {self._n_read}."
@@ -256,12 +257,12 @@ class Reader:
         return fields
 
 
-#: What may have happened where a file has more than we know.
+#: What may have happened if a file has more than we know.
 _UPGRADE = "it was written by a newer version; upgrade sklearn-dae."
 
 
 def stored_name(attribute: str) -> str:
-    """Name of an attribute in a file."""
+    """Return the name of an attribute in a file."""
     return attribute.strip("_")
 
 

@@ -1,8 +1,8 @@
 """Images from anywhere, as chunks of rows.
 
-In: an array of images, an ImageSet, or an iterable of such and of single images. Out:
+In: an array of images, an ImageSet, or an iterable of these and of single images. Out:
 the shape and dtype of an image, and chunks of rows with their names, so that no more
-than a chunk and what the caller holds is in memory.
+than one chunk is in memory, besides what the caller holds.
 """
 
 import math
@@ -25,7 +25,7 @@ class _Batch(NamedTuple):
 
 
 class ImageStream:
-    """Images on their way into an archive, to be taken once.
+    """Images on their way into an archive, to be read once.
 
     Parameters
     ----------
@@ -33,16 +33,16 @@ class ImageStream:
         The images.
 
     n_features : int
-        Numbers in an image: tells a single image from a batch of rows.
+        Number of values in an image: tells a single image from a batch of rows.
 
     dtype : dtype
-        Of images where there are none.
+        Dtype to use if there are no images.
 
     shape : tuple of int, default=None
         Shape of an image; None takes it from the images.
 
     names : iterable of str, default=None
-        A name for each image; None takes those of an ImageSet.
+        A name for each image; None uses those of an ImageSet.
 
     Attributes
     ----------
@@ -50,10 +50,10 @@ class ImageStream:
         Shape of an image.
 
     dtype : dtype
-        Of all images, in this machine's byte order.
+        Dtype of all images, in this machine's byte order.
 
     has_names : bool
-        Whether all images have names, or none.
+        Whether all images have names, or none has.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class ImageStream:
         self.has_names = self._names is not None or first.names is not None
 
     def chunks(self, size: int) -> Iterator[tuple[np.ndarray, list[str]]]:
-        """Yield rows, as many as asked for but for the last, and their names.
+        """Yield rows, ``size`` at a time but for the last ones, and their names.
 
-        The next rows overwrite these.
+        Each yield overwrites the rows of the previous one.
         """
         rows = np.empty((size, self._n_features), self.dtype)
         names: list[str] = []

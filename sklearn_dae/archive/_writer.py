@@ -1,7 +1,7 @@
-"""Images -> an archive, a chunk at a time.
+"""Images -> an archive, one chunk at a time.
 
 In: images from anywhere, and a fitted codec. Out: a file, or what goes into a pipe.
-A chunk is in memory, and eight bytes for each one before it, and a number for each
+Memory holds one chunk, eight bytes for each chunk before it, and a number for each
 image that the codec keeps apart.
 """
 
@@ -32,9 +32,9 @@ from sklearn_dae.archive._stream import ImageStream
 from sklearn_dae.codecs import Codec
 from sklearn_dae.codecs._base import warn_of_rows_apart
 
-#: Numbers in a chunk by default: 668 images of 28 x 28 pixels. Any of them is there in
-#: ten milliseconds, half of them for rANS. Half as many would take half of that, and
-#: a percent of bytes more, where an image has ten.
+#: Numbers in a chunk by default: 668 images of 28 x 28 pixels. Reading any of them
+#: takes ten milliseconds, half of it for rANS. Half as many would take half that time,
+#: and a percent more bytes, where an image has ten.
 _CHUNK_NUMBERS = 2**19
 
 
@@ -53,40 +53,40 @@ def write_archive(
 ) -> ArchiveInfo:
     """Compress images into one file.
 
-    Memory does not grow with the number of images. A path gets its file when all is
-    written, or none, whatever happens on the way.
+    Memory use does not grow with the number of images. The file appears at the path
+    once all of it is written, or not at all, whatever happens on the way.
 
     Parameters
     ----------
     path : str, path-like or binary file
-        Where to write. A file is written to from where it stands, and need not be
+        Where to write. A file is written from its current position on, and need not be
         seekable: a pipe will do.
 
     images : array, ImageSet or iterable
         Images as an array of shape (n, height, width) or (n, n_features), in memory or
         memory-mapped, or an ImageSet, or an iterable of such batches or of single
-        images. All have the same shape and dtype.
+        images. All must have the same shape and dtype.
 
     codec : Codec
         A fitted codec that `save_model` can save, such as `TransformCodec`.
 
     names : iterable of str, default=None
-        A name for each image. None takes those of an ImageSet.
+        A name for each image. None uses those of an ImageSet.
 
     shape : tuple of int, default=None
-        Shape in which an image comes back; None is that in which it went in.
+        Shape in which images come back; None means that in which they went in.
 
     model : {"inside", "reference"}, default="inside"
-        Whether the codec is stored in the archive, or only its SHA-256: then the
-        archive opens together with the model file only.
+        Whether the codec is stored in the archive, or only its SHA-256: the archive can
+        then be read only together with the model file.
 
     chunk_size : int, default=None
-        Images that are coded together, and have to be decoded for one of them. None
-        takes that of the codec, or else as many as have half a million pixels. A chunk
+        Images coded together, all of which are decoded to get one of them. None means
+        that of the codec, or else as many as have half a million pixels. A chunk
         never has more than 65,536 images or a million pixels.
 
     metadata : dict, default=None
-        Anything that JSON can hold, to be read with the archive.
+        Anything that JSON can hold, to be read back with the archive.
 
     overwrite : bool, default=False
         Whether an existing file may be replaced.
@@ -97,13 +97,13 @@ def write_archive(
     Returns
     -------
     ArchiveInfo
-        Number of images, bytes of each part, and the numbers of those images that are
+        Number of images, bytes of each part, and the numbers of the images that are
         unlike the training images and are therefore stored without loss.
 
     Warns
     -----
     OutOfDomainWarning
-        If there are such images; once, when all is written.
+        If there are such images; once, after everything is written.
 
     Raises
     ------
@@ -114,8 +114,8 @@ def write_archive(
         If it cannot be written.
 
     ValueError, TypeError
-        If images, names or metadata are not as described, or the codec cannot code
-        or be stored.
+        If images, names or metadata are not as described, or the codec cannot code them
+        or cannot be stored.
 
     See Also
     --------
@@ -213,7 +213,7 @@ def describe(
     index_bytes: int,
     format_version: int = FORMAT_VERSION,
 ) -> ArchiveInfo:
-    """Say what an archive is, by its header and the sizes of its parts."""
+    """Describe an archive by its header and the sizes of its parts."""
     return ArchiveInfo(
         n_images=n_images,
         n_chunks=header.n_chunks(n_images),
@@ -250,9 +250,9 @@ def _opened(path: Any, overwrite: bool) -> AbstractContextManager[Any]:
 
 
 def _write_all(file: Any, data: bytes) -> None:
-    """Write to files that are not buffered too, which may take only a part."""
+    """Write all data, to unbuffered files too, which may take only a part of it."""
     rest = memoryview(data)
     while rest:
         n_written = file.write(rest)
-        # Most files take all, and some do not say so.
+        # Most files take all of it, and some do not say so.
         rest = rest[len(rest) if n_written is None else n_written :]

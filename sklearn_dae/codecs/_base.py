@@ -1,12 +1,12 @@
 """Codecs: rows of numbers <-> bytes.
 
-In: images as rows. Out: one byte string of chunks, each of which decodes without the
-others. A codec has two inverse functions for a chunk; what is common is here: the
-framing, checks of what comes in, dtypes, and a score by which a search can rank codecs.
+In: images as rows. Out: one byte string of chunks, each decodable without the others.
+A codec defines two mutually inverse functions for a chunk; what all codecs share is
+here: framing, input checks, dtypes, and a score by which a search can rank codecs.
 
-A byte string holds, after the number of rows and the rows of a chunk, for each chunk
-its length, its CRC-32 (four bytes) and its bytes. Numbers are unsigned LEB128: seven
-bits a byte, the lowest first, the highest bit set in all but the last.
+A byte string holds the number of rows and the number of rows per chunk, then for each
+chunk its length, its CRC-32 (four bytes) and its bytes. Numbers are unsigned LEB128:
+seven bits per byte, lowest first, the highest bit set in all bytes but the last.
 """
 
 import warnings
@@ -23,27 +23,27 @@ from sklearn_dae._validation import check_integer
 from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
-#: Numbers in a chunk by default, some thousand images of 28 x 28 pixels. Smaller chunks
-#: make a single image faster to reach, larger ones make coding faster.
+#: Numbers in a chunk by default: several thousand images of 28 x 28 pixels. Smaller
+#: chunks make a single image faster to reach, larger ones make coding faster.
 _CHUNK_NUMBERS = 2**22
 
-#: Most rows of a chunk.
+#: Largest number of rows in a chunk.
 MAX_CHUNK_SIZE = 65536
 
 
 class Codec(BaseEstimator):
-    """Base of all codecs.
+    """Base class for all codecs.
 
-    A subclass takes ``chunk_size`` among its parameters, calls `_learn_rows` in `fit`,
-    and has `_encode_chunk` and its inverse `_decode_chunk`.
+    A subclass has ``chunk_size`` among its parameters, calls `_learn_rows` in `fit`,
+    and defines `_encode_chunk` and its inverse `_decode_chunk`.
 
     Attributes
     ----------
     n_features_in_ : int
-        Numbers in a row.
+        Number of values in a row.
 
     dtype_ : dtype
-        Of the rows seen in `fit`; what `decode` returns.
+        Dtype of the rows seen in `fit`, and of what `decode` returns.
 
     low_, high_ : float
         Range of the rows: that of the dtype for 8-bit integers, else that of the
@@ -57,15 +57,15 @@ class Codec(BaseEstimator):
         raise NotImplementedError
 
     def _encode_chunk(self, X: np.ndarray) -> bytes:
-        """Encode rows, of ``dtype_``."""
+        """Encode rows of ``dtype_``."""
         raise NotImplementedError
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        """Decode as many rows; the caller casts them to ``dtype_``."""
+        """Decode ``n_rows`` rows; the caller casts them to ``dtype_``."""
         raise NotImplementedError
 
     def _learn_rows(self, X: Any) -> np.ndarray:
-        """Check training rows, and note what kind of numbers they are."""
+        """Check training rows, and record their dtype and range."""
         if self.chunk_size is not None:
             check_integer("chunk_size", self.chunk_size, 1, MAX_CHUNK_SIZE)
         X = validate_data(self, X, dtype="numeric")
@@ -88,7 +88,7 @@ class Codec(BaseEstimator):
         Returns
         -------
         bytes
-            All that `decode` needs beside the fitted codec.
+            All that `decode` needs besides the fitted codec.
         """
         X = self._check_rows(X)
         chunk_size = self.rows_of_chunk
@@ -115,12 +115,12 @@ class Codec(BaseEstimator):
         Returns
         -------
         X : ndarray of ``dtype_`` of shape (n_samples, n_features)
-            The rows, in their order.
+            The rows, in their original order.
 
         Raises
         ------
         BitstreamError
-            If the bytes are cut off, damaged, or not those of such a codec.
+            If the bytes are truncated, damaged, or not those of such a codec.
         """
         check_is_fitted(self)
         chunks = [self.decode_chunk(chunk, n) for chunk, n in _chunks(data)]
@@ -130,7 +130,7 @@ class Codec(BaseEstimator):
 
     @property
     def rows_of_chunk(self) -> int:
-        """Most rows that are coded together."""
+        """Largest number of rows that are coded together."""
         by_size = _CHUNK_NUMBERS // self.n_features_in_
         return self.chunk_size or min(max(by_size, 1), MAX_CHUNK_SIZE)
 
@@ -151,12 +151,12 @@ class Codec(BaseEstimator):
             What `encode_chunk` made of ``n_rows`` rows.
 
         n_rows : int
-            How many these were.
+            Number of these rows.
 
         Returns
         -------
         list of int
-            Their numbers in the chunk; none for codecs without loss.
+            Their numbers within the chunk; none for lossless codecs.
         """
         check_is_fitted(self)
         return self._rows_apart(data, n_rows)
@@ -165,7 +165,7 @@ class Codec(BaseEstimator):
         return []
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Rank codecs, whatever their rate and their error: higher is better.
+        """Return a score that ranks codecs of any rate and error; higher is better.
 
         Parameters
         ----------
@@ -178,16 +178,16 @@ class Codec(BaseEstimator):
         Returns
         -------
         float
-            Minus the bits that a row takes, real ones of its codes, and those that its
-            error would take besides if it were a Gaussian coded to the precision of
-            the pixels: ``n_features / 2 * log2(1 + 12 * MSE / d**2)``, where d is the
-            distance of two integers, and for floats a 255th of their range.
+            Minus the bits per row: those that its codes take, plus those that its
+            error would take if it were a Gaussian coded to the precision of the
+            pixels: ``n_features / 2 * log2(1 + 12 * MSE / d**2)``, where d is the
+            spacing of integers, or for floats a 255th of their range.
         """
         data = self.encode(X)
         return self._score(self._check_rows(X), len(data), self.decode(data))
 
     def _score(self, X: np.ndarray, n_bytes: int, restored: np.ndarray) -> float:
-        """Return the score of rows that took so many bytes and were restored so."""
+        """Score rows that took ``n_bytes`` and came back as ``restored``."""
         mse = mean_squared_error(X, restored)
         unit = 1.0 if self.dtype_.kind in "iu" else (self.high_ - self.low_) / 255 or 1
         rest = X.shape[1] / 2 * np.log2(1 + 12 * mse / unit**2)
@@ -208,7 +208,7 @@ class Codec(BaseEstimator):
 
 
 def warn_of_rows_apart(rows: list[int], n_rows: int) -> None:
-    """Tell of rows that a codec would have restored badly."""
+    """Warn of rows that a codec would have restored badly."""
     named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
     warnings.warn(
         f"{len(rows)} of {n_rows} images are unlike the training images and would be "
@@ -220,13 +220,13 @@ def warn_of_rows_apart(rows: list[int], n_rows: int) -> None:
 
 
 def mean_squared_error(X: np.ndarray, Y: np.ndarray) -> float:
-    """Mean over all pixels of the squared difference."""
+    """Return the mean squared difference over all pixels."""
     difference = np.subtract(X, Y, dtype=np.float64)
     return float(np.square(difference).mean()) if difference.size else 0.0
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield the bytes of each chunk, checked, and how many rows it holds."""
+    """Yield the checked bytes of each chunk, and the number of rows it holds."""
     reader = ByteReader(data)
     n_left, chunk_size = reader.leb128(), reader.leb128()
     if not 0 < chunk_size <= MAX_CHUNK_SIZE:

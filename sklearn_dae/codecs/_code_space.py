@@ -1,14 +1,13 @@
-"""Coordinates for codes, in which all directions matter alike.
+"""Coordinates for codes in which all directions matter equally.
 
-In: a transformer and its codes. Out: a linear map to coordinates that are not
-correlated, and in which the squared length of a small change is the squared error that
-it makes in the image. A quantiser with one step for all coordinates then spends its
-bits where they are seen, and an entropy coder that takes the coordinates for
-independent loses less.
+In: a transformer and its codes. Out: a linear map to coordinates that are uncorrelated,
+and in which the squared length of a small change is the squared error that it causes in
+the image. A quantiser with one step for all coordinates then spends its bits where they
+are seen, and an entropy coder that treats the coordinates as independent loses less.
 
-With H the mean of J^T J over codes, J being the Jacobian of the inverse transform, and
-C the covariance of the codes, the map is Q^T H^1/2, where Q holds the eigenvectors of
-H^1/2 C H^1/2. For PCA it is the identity, but for signs.
+Let H be the mean of J^T J over codes, J being the Jacobian of the inverse transform,
+and C the covariance of the codes. The map is Q^T H^1/2, where Q holds the eigenvectors
+of H^1/2 C H^1/2. For PCA it is the identity, up to signs.
 """
 
 from dataclasses import dataclass
@@ -21,14 +20,14 @@ from sklearn_dae._threads import multiply
 #: Rows that the inverse transform is probed with, at each code.
 _PROBED_ROWS = 20_000
 
-#: Codes at which the Jacobian is measured, at most.
+#: Largest number of codes at which the Jacobian is measured.
 _PROBED_CODES = 256
 
-#: Change of a code to measure the Jacobian with, as a fraction of its deviation.
+#: Change of a code for measuring the Jacobian, relative to its standard deviation.
 _PROBE = 0.05
 
-#: What H is damped by, as a fraction of its mean eigenvalue: units that the images do
-#: not depend on would else get no coordinates.
+#: Damping of H, as a fraction of its mean eigenvalue: without it, units that the images
+#: do not depend on would get no coordinates.
 _DAMPING = 1e-6
 
 
@@ -39,10 +38,11 @@ class CodeSpace:
     Parameters
     ----------
     mean : ndarray of shape (n_components,)
-        The code that is mapped to zeros.
+        The code that maps to zeros.
 
     forward, backward : ndarray of shape (n_components, n_components)
-        ``(code - mean) @ forward`` are the coordinates; ``backward`` is its inverse.
+        ``(code - mean) @ forward`` are the coordinates; ``backward`` is the inverse of
+        ``forward``.
     """
 
     mean: np.ndarray
@@ -51,7 +51,7 @@ class CodeSpace:
 
     @classmethod
     def plain(cls, codes: np.ndarray) -> Self:
-        """Leave codes as they are."""
+        """Make the map that leaves codes as they are."""
         n = codes.shape[1]
         return cls(np.zeros(n), np.eye(n), np.eye(n))
 
@@ -62,7 +62,7 @@ class CodeSpace:
         Parameters
         ----------
         transformer : transformer with ``inverse_transform``
-            What codes are decoded with.
+            What decodes the codes.
 
         codes : ndarray of shape (n_samples, n_components)
             Codes of training images.
@@ -70,7 +70,7 @@ class CodeSpace:
         Raises
         ------
         ValueError
-            If what it decodes close to these codes is not finite.
+            If what it decodes from codes close to these is not finite.
         """
         mean = codes.mean(axis=0, dtype=np.float64)
         metric = _metric(transformer, codes)

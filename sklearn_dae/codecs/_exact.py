@@ -1,12 +1,13 @@
-"""Networks in arithmetic that has the same result on every machine.
+"""Networks in arithmetic that gives the same result on every machine.
 
-Matrix products of floats differ in their last bits between machines, as BLAS adds in
-an order of its own, and a residual that is coded without loss must be added to the very
-prediction that it was taken from. So here weights and activations are rounded to a
-*grid*, the whole multiples of a power of two, chosen such that every partial sum of a
-product is such a multiple too, and below 2**53 of them: then no addition rounds, and
-the order does not matter. Everything else is done number by number, by operations that
-IEEE 754 rounds alike everywhere, or by tables. All of it is in double precision.
+Matrix products of floats differ in their last bits between machines, since BLAS adds in
+an order of its own, but a losslessly coded residual must be added to exactly the
+prediction that it was taken from. So weights and activations are rounded here to a
+*grid*, the integer multiples of a power of two, chosen so that every partial sum of a
+product is such a multiple too, and less than 2**53 of them: then no addition rounds,
+and the order does not matter. Everything else is done number by number, by operations
+that IEEE 754 rounds the same way everywhere, or by tables. All of it is in double
+precision.
 """
 
 import math
@@ -21,14 +22,14 @@ from sklearn_dae._threads import multiply
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 
-#: Multiples of the grid that a factor of a product may have; of all weights of a unit
-#: together, and of an activation.
+#: Largest multiple of its grid step that a factor of a product may reach: the weights
+#: of a unit all together, or an activation.
 _MOST_STEPS = 2.0**26
 
-#: Activations of unbounded units stay below this, and are multiples of the latter.
+#: Activations of unbounded units stay within the bound and are multiples of the step.
 _BOUND, _STEP = 2.0**14, 2.0**-12
 
-#: Tables of bounded units: entries a unit of the pre-activation, and where they end.
+#: Tables of bounded units: entries per unit of pre-activation, and where they end.
 _ENTRIES, _END = 256, 16
 
 
@@ -38,14 +39,14 @@ def to_grid(x: np.ndarray, step: float) -> np.ndarray:
 
 
 def grid_of(bound: float) -> float:
-    """Finest step of a grid that reaches from -bound to bound."""
+    """Return the finest step of a grid that reaches from -bound to bound."""
     _, exponent = math.frexp(bound)
     return math.ldexp(1.0, exponent) / _MOST_STEPS
 
 
 def weights_on_grid(weights: np.ndarray) -> np.ndarray:
     """Round weights of shape (n_in, n_out), ready for `multiply` with activations."""
-    # Not the sum of the weights, which would depend on the order of adding.
+    # Not the sum of the weights, which would depend on the order of addition.
     bound = len(weights) * float(np.abs(weights).max(initial=0.0))
     return to_grid(weights, grid_of(bound)) if bound else np.zeros(weights.shape)
 
@@ -64,10 +65,11 @@ def _clipped(z: np.ndarray) -> np.ndarray:
 
 
 def unit_table(function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Values in the middles of intervals of the pre-activation, on the grid.
+    """Tabulate a function in the middles of intervals of the pre-activation.
 
-    They are so coarse that all machines round them alike, though their exponential
-    functions may differ in the last bit; the tests say how far from a tie they are.
+    The values are on a grid so coarse that all machines round them alike, though their
+    exponential functions may differ in the last bit; the tests check how far the values
+    are from a tie.
     """
     middles = (np.arange(-_END * _ENTRIES, _END * _ENTRIES) + 0.5) / _ENTRIES
     return to_grid(function(middles), _STEP)
@@ -124,23 +126,23 @@ def check_exact(transformer: Any) -> None:
 
 
 class ExactDecoder:
-    """From quantised coordinates to 8-bit pixels.
+    """Decoder from quantised coordinates to 8-bit pixels.
 
     Parameters
     ----------
     transformer : DeepAutoencoderCompressor or PCA
-        A fitted one.
+        A fitted transformer.
 
     space : CodeSpace
-        What the coordinates are those of.
+        The space that the coordinates belong to.
 
     largest : float
-        Bound of the absolute values of coordinates.
+        Bound on the absolute values of the coordinates.
 
     Raises
     ------
     TypeError
-        As `check_exact`.
+        As for `check_exact`.
     """
 
     def __init__(self, transformer: Any, space: CodeSpace, largest: float) -> None:

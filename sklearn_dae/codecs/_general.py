@@ -1,4 +1,4 @@
-"""Pixels through general compressors: gzip, bz2, lzma, zstd."""
+"""Pixels through general-purpose compressors: gzip, bz2, lzma, zstd."""
 
 import bz2
 import lzma
@@ -13,22 +13,22 @@ from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.exceptions import BitstreamError
 
-#: Most memory, in bytes, that a file may make a reader of lzma or zstd take for looking
-#: back; and how far lzma may be told to look back.
+#: Most memory, in bytes, that a file may make the decoder of lzma or zstd use for its
+#: window; and the smallest and largest dictionary that lzma is told to use.
 _MOST_MEMORY = 2**27
 _LEAST_DICTIONARY, _MOST_DICTIONARY = 2**12, 2**26
 
-#: Bytes that zstd is fed at once. Each four of them can become 128 KiB.
+#: Bytes fed to zstd at a time. Every four of them can become 128 KiB.
 _ZSTD_STEP = 256
 
-#: Added to the logarithm of zlib's window, asks for the header of gzip.
+#: Added to the logarithm of zlib's window, this asks for gzip's header.
 _GZIP_HEADER = 16
 
 
 def _lzma(data: bytes, level: int | None, itemsize: int) -> bytes:
     if level is not None:
         return lzma.compress(data, preset=level)
-    # Bytes depend on their place in a number, which is aligned, and on the byte before.
+    # A byte depends on its place in a number, which is aligned, and on the byte before.
     n_aligned = min(itemsize.bit_length() - 1, 2)
     filters = [
         {
@@ -37,7 +37,7 @@ def _lzma(data: bytes, level: int | None, itemsize: int) -> bytes:
             "pb": n_aligned,
             "lp": n_aligned,
             "lc": 4 - n_aligned,
-            # Over all of the data and no more, as it takes memory.
+            # As large as the data and no larger, since it takes memory.
             "dict_size": min(max(len(data), _LEAST_DICTIONARY), _MOST_DICTIONARY),
         }
     ]
@@ -72,7 +72,7 @@ def _ungzip(data: bytes, size: int) -> bytes:
 
 
 def _bounded(decompressor: Any, data: bytes, size: int) -> bytes:
-    """Unpack a stream of the standard library, but only a byte more than expected."""
+    """Unpack with the standard library, to at most a byte more than expected."""
     content = decompressor.decompress(data, size + 1)
     if not decompressor.eof:
         raise EOFError("it is cut off, or goes on for too long")
@@ -85,7 +85,7 @@ def _unzstd(data: bytes, size: int) -> bytes:
     zstandard = _zstandard()
     unpacker = zstandard.ZstdDecompressor(max_window_size=_MOST_MEMORY).decompressobj()
     content = bytearray()
-    # It has no bound for its output, so it gets its input in small pieces.
+    # Its output cannot be bounded, so its input is fed in small pieces.
     for start in range(0, len(data), _ZSTD_STEP):
         if unpacker.eof or len(content) > size:
             raise EOFError("it goes on for too long")
@@ -109,7 +109,7 @@ def _zstandard() -> Any:
 
 
 class Method(NamedTuple):
-    """A compressor: its lowest and highest level, and its two directions."""
+    """A compressor: its lowest and highest levels, and its two directions."""
 
     lowest: int
     highest: int
@@ -124,15 +124,15 @@ METHODS = {
     "zstd": Method(1, 22, _zstd, _unzstd),
 }
 
-#: What these raise when a stream is not what it seems.
+#: What these raise for a stream that is not what it seems.
 _DAMAGE = (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError)
 
 
 class GeneralCodec(Codec):
-    """Store images without loss by a general compressor, which knows nothing of images.
+    """Store images without loss, with a general-purpose compressor.
 
-    The pixels of a chunk are one stream, lowest byte of each number first. The bytes of
-    a chunk are a file of the compressor: .xz, .bz2, .gz or .zst.
+    The pixels of a chunk form one stream, lowest byte of each number first. The bytes
+    of a chunk are a file of the compressor: .xz, .bz2, .gz or .zst.
 
     Parameters
     ----------
@@ -141,20 +141,20 @@ class GeneralCodec(Codec):
 
     level : int, default=None
         How hard it tries: 0 to 9 for "lzma" and "gzip", 1 to 9 for "bz2", 1 to 22 for
-        "zstd". None tries hardest, which for "lzma" is 9 with its flag "extreme", and
+        "zstd". None tries hardest, which for "lzma" means 9 with its "extreme" flag and
         a model of bytes that suits numbers of the dtype.
 
     chunk_size : int, default=None
-        Images that are coded together; each chunk can be decoded without the others.
-        None takes as many as have four million pixels.
+        Images coded together; each chunk can be decoded without the others. None means
+        as many as have four million pixels.
 
     Attributes
     ----------
     n_features_in_ : int
-        Numbers in a row.
+        Number of values in a row.
 
     dtype_ : dtype
-        Of the rows seen in `fit`; what `decode` returns.
+        Dtype of the rows seen in `fit`, and of what `decode` returns.
 
     low_, high_ : float
         Range of the rows: that of the dtype for 8-bit integers, else that of the
@@ -244,5 +244,5 @@ class GeneralCodec(Codec):
 
     @property
     def _stored_dtype(self) -> np.dtype:
-        """Of the stream, the same on every machine."""
+        """Dtype of the stream, the same on every machine."""
         return self.dtype_.newbyteorder("<")

@@ -1,18 +1,18 @@
-"""How to know an image that a codec was not made for.
+"""How to recognise an image that a codec was not made for.
 
-In: squared errors of restored training images. Out: the largest that an image of their
-kind may have.
+In: squared errors of restored training images. Out: the largest error that an image of
+their kind may have.
 """
 
 import numpy as np
 
-#: An image is unlike the training images if its squared error is larger than all of
-#: theirs and than this: its logarithm so many standard deviations above their mean, and
-#: twice that, as networks that have overfitted make twice the error on new images.
+#: An image is unlike the training images if its squared error exceeds all of theirs and
+#: also twice the error whose logarithm is this many standard deviations above their
+#: mean; twice, since overfitted networks make twice the error on new images.
 _DEVIATIONS, _OVERFITTING = 4.0, 2.0
 
-#: Root of a mean squared error that is never too large, as a fraction of the range of
-#: pixels: four levels of grey.
+#: Root mean squared error that is never too large, as a fraction of the pixel range:
+#: four grey levels.
 _UNSEEN_ERROR = 4 / 255
 
 
@@ -25,13 +25,13 @@ def error_limit(errors: np.ndarray, n_features: int, span: float) -> float:
         Squared errors of training images.
 
     n_features : int
-        Pixels of an image.
+        Number of pixels in an image.
 
     span : float
-        Width of their range.
+        Width of the pixel range.
     """
     unseen = n_features * (_UNSEEN_ERROR * span) ** 2
-    # Smaller ones, some of them zero, tell nothing of how large others may be.
+    # Smaller errors, some of them zero, say nothing about how large others may be.
     errors = errors[errors > unseen / _OVERFITTING]
     if not errors.size:
         return unseen

@@ -1,4 +1,4 @@
-"""Pixels in Huffman's code: the lossless baseline."""
+"""Pixels in a Huffman code: the lossless baseline."""
 
 from typing import Any, Self
 
@@ -12,22 +12,22 @@ from sklearn_dae.exceptions import BitstreamError
 class HuffmanCodec(Codec):
     """Store images without loss, each pixel as a word of one Huffman code.
 
-    The code is learned from the training images. A value that they do not have is
+    The code is learned from the training images. A value that does not occur in them is
     stored as an escape word and the value itself.
 
     Parameters
     ----------
     chunk_size : int, default=None
-        Images that are coded together; each chunk can be decoded without the others.
-        None takes as many as have four million pixels.
+        Images coded together; each chunk can be decoded without the others. None means
+        as many as have four million pixels.
 
     Attributes
     ----------
     n_features_in_ : int
-        Numbers in a row.
+        Number of values in a row.
 
     dtype_ : dtype
-        Of the rows seen in `fit`; what `decode` returns.
+        Dtype of the rows seen in `fit`, and of what `decode` returns.
 
     low_, high_ : float
         Range of the rows: that of the dtype for 8-bit integers, else that of the
@@ -35,7 +35,7 @@ class HuffmanCodec(Codec):
 
     See Also
     --------
-    HuffmanCoder : The same code, for rows on their own, as a transformer.
+    HuffmanCoder : The same code as a transformer, for individual rows.
 
     References
     ----------
@@ -87,7 +87,7 @@ class HuffmanCodec(Codec):
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         n_pixels = n_rows * self.n_features_in_
-        # A word has a bit at least: a claim is checked before memory is taken for it.
+        # A word has at least one bit: claims are checked before memory is allocated.
         if n_pixels > 8 * len(data):
             raise BitstreamError(
                 f"{len(data)} bytes cannot hold {n_rows} images of "

@@ -1,9 +1,9 @@
-"""What all codecs by an image format share.
+"""What all image-format codecs share.
 
 In: rows of pixels. Out: files of the format, as its own library writes them.
 
-A chunk holds the lengths of all its files but the last, as LEB128, and the files: with
-one file, it is that file.
+A chunk holds the lengths of all its files but the last, as LEB128, and then the files:
+a chunk of one file is just that file.
 """
 
 from typing import Any, Self
@@ -20,26 +20,26 @@ from sklearn_dae.exceptions import BitstreamError
 
 LAYOUTS = ("mosaic", "files")
 
-#: Most pixels along a side of an image: within the limits of every format (WebP has
-#: 16,383), and of what Pillow takes for a picture and not for an attack.
+#: Largest side of an image in pixels: within the limits of every format (WebP's is
+#: 16,383), and of what Pillow takes for a picture rather than an attack.
 MAX_SIDE = 8192
 
 
 class ImageFormatCodec(Codec):
-    """Base of the codecs that write pictures.
+    """Base class for codecs that write pictures.
 
-    A subclass takes the parameters below, checks its own in `_check_parameters`, and
-    has `_require`, `_write` and `_read`.
+    A subclass has the parameters below, checks its own in `_check_parameters`, and
+    defines `_require`, `_write` and `_read`.
     """
 
     lossless: bool
     layout: str
     image_shape: tuple[int, int] | None
 
-    #: Pixels of the blocks of the format, to a multiple of which images may be padded.
+    #: Side of the format's blocks in pixels; images may be padded to a multiple of it.
     _block = 1
 
-    #: Pixels, both ways, that an image in a mosaic is padded to a multiple of.
+    #: Images in a mosaic are padded, both ways, to a multiple of this many pixels.
     multiple_: int
 
     def _check_parameters(self) -> None:
@@ -48,7 +48,7 @@ class ImageFormatCodec(Codec):
         check_image_shape(self.image_shape)
 
     def _require(self) -> None:
-        """Raise ImportError unless what writes and reads the format is installed."""
+        """Raise ImportError unless the library for the format is installed."""
         raise NotImplementedError
 
     @property
@@ -56,7 +56,7 @@ class ImageFormatCodec(Codec):
         return self.lossless
 
     def _write(self, picture: np.ndarray) -> bytes:
-        """Write a picture of uint8 as a file."""
+        """Write a uint8 picture as a file."""
         raise NotImplementedError
 
     def _read(self, data: bytes, size: tuple[int, int]) -> np.ndarray:
@@ -69,7 +69,7 @@ class ImageFormatCodec(Codec):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training images: uint8, or floats where there may be loss.
+            Training images: uint8, or floats unless the codec is lossless.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -82,10 +82,10 @@ class ImageFormatCodec(Codec):
         Raises
         ------
         ValueError
-            If a parameter is wrong, or pixels have more than 8 bits.
+            If a parameter is invalid, or pixels have more than 8 bits.
 
         ImportError
-            If what writes and reads the format is not installed.
+            If the library for the format is not installed.
         """
         self._check_parameters()
         self._require()
@@ -100,7 +100,7 @@ class ImageFormatCodec(Codec):
         self.multiple_ = 1
 
     def _check_images(self) -> None:
-        """Raise unless pixels and sizes are such as the format takes."""
+        """Raise unless the format can hold such pixels and sizes."""
         is_float = self.dtype_.kind == "f"
         if self.dtype_ != np.uint8 and (self._is_lossless or not is_float):
             raise ValueError(
@@ -117,10 +117,10 @@ class ImageFormatCodec(Codec):
             )
 
     def _scaler(self, X: np.ndarray) -> PixelScaler:
-        """Choose the range that is stretched to 0..255, of floats that of X.
+        """Choose the range that is stretched to 0..255; for floats, that of X.
 
         Formats quantise as if pixels went up to 255. Bytes that all stay below half of
-        that are multiplied by a whole number, so that they suffer as much as others.
+        that are multiplied by a whole number, so that they suffer no more than others.
         """
         if X.dtype != np.uint8:
             return PixelScaler.from_data(X)
@@ -151,7 +151,7 @@ class ImageFormatCodec(Codec):
         self._require()
         layout = self._layout
         numbers = layout.numbers(n_rows)
-        # A file has a byte at least: a claim is checked before it takes memory.
+        # A file has at least one byte: claims are checked before they take memory.
         if 2 * len(numbers) - 1 > len(data):
             raise BitstreamError(f"{len(data)} bytes cannot hold {len(numbers)} files.")
         reader = ByteReader(data)

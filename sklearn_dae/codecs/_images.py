@@ -1,4 +1,4 @@
-"""What pixel by pixel coding asks of images."""
+"""What pixel-by-pixel coding requires of images."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sklearn_dae.datasets._image_set import shape_of_row
 
 
 def check_image_shape(shape: Any) -> None:
-    """Raise unless it is None, or a height and a width."""
+    """Raise unless the shape is None, or a height and a width."""
     if shape is None:
         return
     if not isinstance(shape, tuple | list) or len(shape) != 2:
@@ -19,12 +19,12 @@ def check_image_shape(shape: Any) -> None:
 
 
 def choose_image_shape(shape: Any, n_features: int) -> tuple[int, int]:
-    """Height and width: the given ones, or those of a square or a single line.
+    """Return height and width: those given, or those of a square or a single line.
 
     Raises
     ------
     ValueError
-        If images of that shape have another number of pixels.
+        If images of that shape have a different number of pixels.
     """
     if shape is None:
         return shape_of_row(n_features)

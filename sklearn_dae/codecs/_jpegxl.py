@@ -1,4 +1,4 @@
-"""Images in JPEG XL, by imagecodecs."""
+"""Images in JPEG XL, through imagecodecs."""
 
 import numpy as np
 
@@ -8,48 +8,48 @@ from sklearn_dae.exceptions import BitstreamError
 
 
 class JpegXLCodec(ImageFormatCodec):
-    """Store images in JPEG XL, by imagecodecs.
+    """Store images in JPEG XL, through imagecodecs.
 
-    The bytes of a chunk are those of the reference encoder, without a container: one
-    picture of all images side by side, or one an image, in shades of grey.
+    The bytes of a chunk come from the reference encoder, without a container: one
+    picture of all images side by side, or one per image, in greyscale.
 
     Parameters
     ----------
     distance : float, default=1.0
-        Perceptual distance from the original that is aimed at, from 0.01 to 25; at 1 a
-        viewer sees hardly a difference.
+        Target for the perceptual distance from the original, from 0.01 to 25; at 1 a
+        viewer hardly sees a difference.
 
     lossless : bool, default=False
-        Whether images are restored exactly, instead.
+        Whether to restore images exactly instead.
 
     effort : int, default=9
-        From 1 to 9: how long the encoder searches.
+        How long the encoder searches, from 1 to 9.
 
     layout : {"mosaic", "files"}, default="mosaic"
-        "mosaic" lays all images of a chunk out in one picture, nearly square, as a
-        small image is mostly header. "files" writes one file an image.
+        "mosaic" lays all images of a chunk out in one nearly square picture, since a
+        small image file is mostly header. "files" writes one file per image.
 
     image_shape : tuple of (height, width), default=None
-        Size of the images. None takes them for squares if the number of pixels is a
-        square, else for single lines.
+        Size of the images. None treats them as squares if the number of pixels is a
+        square, otherwise as single lines.
 
     chunk_size : int, default=None
-        Images that are coded together; each chunk can be decoded without the others.
-        None takes as many as have four million pixels.
+        Images coded together; each chunk can be decoded without the others. None means
+        as many as have four million pixels.
 
     Attributes
     ----------
     scaler_ : PixelScaler
-        The range that becomes 0 to 255, as that of `PillowCodec`.
+        The range that becomes 0 to 255, as for `PillowCodec`.
 
     multiple_ : int
-        1: images in a mosaic are not padded.
+        Always 1: images in a mosaic are not padded.
 
     n_features_in_ : int
-        Numbers in a row.
+        Number of values in a row.
 
     dtype_ : dtype
-        Of the rows seen in `fit`; what `decode` returns.
+        Dtype of the rows seen in `fit`, and of what `decode` returns.
 
     low_, high_ : float
         Range of the rows: that of the dtype for 8-bit integers, else that of the
@@ -124,7 +124,7 @@ class JpegXLCodec(ImageFormatCodec):
 
         picture = np.empty(size, np.uint8)
         try:
-            # Refuses a picture of another size before it decodes it.
+            # A picture of another size is refused before it is decoded.
             return jpegxl_decode(data, numthreads=1, out=picture)
         except (JpegxlError, ValueError, RuntimeError) as error:
             raise BitstreamError(f"A JPEG XL file cannot be read: {error}") from error

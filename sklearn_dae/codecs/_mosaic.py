@@ -1,8 +1,8 @@
 """Images laid out as one: rows of pixels <-> mosaics.
 
 In: rows of a chunk, and the size of an image. Out: pictures for an image format, one
-an image or one of many images side by side, and back. How images are laid out follows
-from their number and size, so nothing of it is stored.
+per image or one of many images side by side, and back. The layout follows from the
+number and size of the images, so none of it is stored.
 """
 
 import math
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Most pixels along a side of a mosaic: the encoder of JPEG XL economises on memory for
-#: larger pictures, which then take a sixth more bytes.
+#: Largest side of a mosaic in pixels: for larger pictures the JPEG XL encoder saves
+#: memory, and they take a sixth more bytes.
 MOSAIC_SIDE = 2048
 
 
@@ -22,14 +22,14 @@ class Layout:
     Parameters
     ----------
     height, width : int
-        Of an image, in pixels.
+        Size of an image, in pixels.
 
     multiple : int
-        The place of an image is this many pixels, or a multiple, high and wide. The
-        margin that this leaves repeats the last line and column.
+        Both sides of the place of an image are multiples of this many pixels. The
+        margin that this leaves repeats the last row and column.
 
     many : bool
-        Whether a picture holds many images, or one.
+        Whether a picture holds many images or only one.
     """
 
     height: int
@@ -46,17 +46,17 @@ class Layout:
 
     @property
     def _most(self) -> tuple[int, int]:
-        """Most rows and columns of places."""
+        """Largest numbers of rows and columns of places."""
         height, width = self.place
         return max(1, MOSAIC_SIDE // height), max(1, MOSAIC_SIDE // width)
 
     def numbers(self, n_images: int) -> list[int]:
-        """How many images each picture holds."""
+        """Return how many images each picture holds."""
         most = math.prod(self._most) if self.many else 1
         return [min(most, n_images - first) for first in range(0, n_images, most)]
 
     def grid(self, n_images: int) -> tuple[int, int]:
-        """Rows and columns of places that make a picture nearly square."""
+        """Return the rows and columns of places that make a picture nearly square."""
         height, width = self.place
         most_rows, most_columns = self._most
         least_columns = -(-n_images // most_rows)
@@ -65,12 +65,12 @@ class Layout:
         return -(-n_images // n_columns), n_columns
 
     def size(self, n_images: int) -> tuple[int, int]:
-        """Height and width of a picture, in pixels."""
+        """Return height and width of a picture, in pixels."""
         (height, width), (n_rows, n_columns) = self.place, self.grid(n_images)
         return n_rows * height, n_columns * width
 
     def draw(self, rows: np.ndarray) -> np.ndarray:
-        """Lay images out in a picture; places that are left over are black.
+        """Lay images out in a picture; unused places are black.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class Layout:
         return np.ascontiguousarray(grid).reshape(self.size(len(rows)))
 
     def cut(self, picture: np.ndarray, n_images: int) -> np.ndarray:
-        """Take the images out of a picture."""
+        """Cut the images out of a picture."""
         (height, width), (n_rows, n_columns) = self.place, self.grid(n_images)
         grid = picture.reshape(n_rows, height, n_columns, width).swapaxes(1, 2)
         places = grid.reshape(n_rows * n_columns, height, width)[:n_images]

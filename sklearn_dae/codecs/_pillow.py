@@ -17,12 +17,12 @@ from sklearn_dae.exceptions import BitstreamError
 
 @dataclass(frozen=True)
 class Format:
-    """What Pillow has to be told to write a format as small as it can.
+    """What Pillow must be told to write a format as small as it can.
 
     Parameters
     ----------
     name : str
-        Pillow's.
+        Pillow's name for the format.
 
     feature : str
         What `PIL.features` calls the library that it needs.
@@ -31,13 +31,14 @@ class Format:
         Parameters of `PIL.Image.Image.save`.
 
     lossless : dict, default=None
-        Such parameters for a file without loss. None if the format has none.
+        Such further parameters for a lossless file. None if the format is never
+        lossless.
 
     mosaic : dict
-        Such parameters that make large pictures smaller, and small ones larger.
+        Such further parameters, which make large pictures smaller, small ones larger.
 
     quality : float, default=None
-        Quality by default. None if the format knows none.
+        Default quality. None if the format has no quality.
 
     qualities : tuple of (low, high)
         Range of the quality.
@@ -46,14 +47,14 @@ class Format:
         Whether the quality is a whole number.
 
     effort : int, default=None
-        Effort by default. None if the format knows none.
+        Default effort. None if the format has no effort.
 
     most_effort : int
-        Of which the least is 0.
+        Largest effort; the smallest is 0.
 
     block : int
-        Pixels, both ways, of the blocks that the format transforms on their own, if
-        it has blocks of one size.
+        Side, in pixels, of the blocks that the format transforms independently, if all
+        its blocks have one size.
     """
 
     name: str
@@ -84,12 +85,12 @@ class Format:
         quality = self.quality if codec.quality is None else codec.quality
         if self.name == "JPEG2000":
             return parameters | {"quality_layers": [float(quality)]}
-        # Some formats take no integers but Python's own.
+        # Some formats accept no integers but Python's own.
         return parameters | {"quality": int(quality) if self.is_whole else quality}
 
 
-#: What each format is saved with. AVIF's threads and tiles are fixed, so that the bytes
-#: do not depend on the number of processors.
+#: How each format is saved. AVIF's threads and tiles are fixed, so that the bytes do
+#: not depend on the number of processors.
 FORMATS = {
     "jpeg": Format(
         "JPEG",
@@ -130,10 +131,10 @@ FORMATS = {
     "png": Format("PNG", "zlib", {"optimize": True}, lossless={}),
 }
 
-#: Most training images on which a layout is chosen.
+#: Most training images used to choose a layout.
 _LAYOUT_ROWS = 1000
 
-#: What Pillow raises when a file is not what it seems, or warns of.
+#: What Pillow raises, or warns of, when a file is not what it seems.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -150,11 +151,11 @@ _DAMAGE = (
 
 
 class PillowCodec(ImageFormatCodec):
-    """Store images in an image format, by Pillow.
+    """Store images in an image format, through Pillow.
 
-    The bytes of a chunk are Pillow's own: one file of all images side by side, or a
-    file an image. JPEG, JPEG 2000, AVIF and PNG are written in shades of grey, AVIF as
-    4:0:0; WebP has only colour, and its two channels of colour stay empty.
+    The bytes of a chunk are Pillow's own: one file of all images side by side, or one
+    file per image. JPEG, JPEG 2000, AVIF and PNG are written in greyscale, AVIF as
+    4:0:0; WebP has only colour, so its two colour channels stay empty.
 
     Parameters
     ----------
@@ -164,47 +165,47 @@ class PillowCodec(ImageFormatCodec):
     quality : int or float, default=None
         In the format's own units: a whole number up to 100 for "jpeg" (from 1) and
         "avif" (from 0), any number from 0 to 100 for "webp"; the peak signal-to-noise
-        ratio in decibels for "jpeg2000". None takes 75, 75, 80 and 40.
+        ratio in decibels for "jpeg2000". None means 75, 75, 80 and 40, respectively.
 
     lossless : bool, default=False
-        Whether images are restored exactly. "jpeg" cannot, "png" always does.
+        Whether to restore images exactly. "jpeg" cannot, "png" always does.
 
     effort : int, default=None
-        How long "webp" (0 to 6) and "avif" (0 to 10, ten less the speed) search. None
-        takes 6 and 4, which is the speed that Pillow takes: more effort costs AVIF much
-        time for some percent of the bytes.
+        How long "webp" (0 to 6) and "avif" (0 to 10, ten minus the speed) search. None
+        means 6 and 4, the latter for the speed that Pillow uses by default: more effort
+        costs AVIF much time to save a few percent of the bytes.
 
     layout : {"mosaic", "files"}, default="mosaic"
-        "mosaic" lays all images of a chunk out in one picture, nearly square, as a
-        small image is mostly header. "files" writes one file an image.
+        "mosaic" lays all images of a chunk out in one nearly square picture, since a
+        small image file is mostly header. "files" writes one file per image.
 
     image_shape : tuple of (height, width), default=None
-        Size of the images. None takes them for squares if the number of pixels is a
-        square, else for single lines.
+        Size of the images. None treats them as squares if the number of pixels is a
+        square, otherwise as single lines.
 
     chunk_size : int, default=None
-        Images that are coded together; each chunk can be decoded without the others.
-        None takes as many as have four million pixels.
+        Images coded together; each chunk can be decoded without the others. None means
+        as many as have four million pixels.
 
     Attributes
     ----------
     scaler_ : PixelScaler
-        The range that becomes 0 to 255. For uint8 without loss, and where pixels go
-        beyond 127, that is 0 to 255, and the bytes are those of the pixels as they are;
-        smaller pixels are multiplied by a whole number and divided again, as lossy
-        formats quantise for pixels up to 255. For floats it is that of the training
-        images. What is outside is clipped.
+        The range that becomes 0 to 255. For uint8 without loss, or beyond 127 anywhere,
+        it is 0 to 255, and the pixels are coded as they are; smaller pixels are
+        multiplied by a whole number and divided again, since lossy formats quantise as
+        if pixels went up to 255. For floats it is the range of the training images.
+        Values outside it are clipped.
 
     multiple_ : int
-        Pixels, both ways, that an image in a mosaic is padded to a multiple of, by
-        repeating its edge. 8 for "jpeg" if that makes its `score` better on training
-        images: so images share no block. 1 otherwise.
+        Images in a mosaic are padded, both ways, to a multiple of this many pixels by
+        repeating the edge. 8 for "jpeg" if that improves its `score` on the training
+        images: images then share no block. 1 otherwise.
 
     n_features_in_ : int
-        Numbers in a row.
+        Number of values in a row.
 
     dtype_ : dtype
-        Of the rows seen in `fit`; what `decode` returns.
+        Dtype of the rows seen in `fit`, and of what `decode` returns.
 
     low_, high_ : float
         Range of the rows: that of the dtype for 8-bit integers, else that of the
@@ -323,7 +324,7 @@ class PillowCodec(ImageFormatCodec):
 
         name = FORMATS[self.format].name
         try:
-            # Reads the size; pixels take memory only after that is known to be right.
+            # This reads the size; only once that is right do pixels take memory.
             with Image.open(io.BytesIO(data), formats=[name]) as image:
                 if image.size == size[::-1]:
                     return np.asarray(image.convert("L"))

@@ -1,7 +1,7 @@
 """Pixels to bytes and back, by a model of pixels.
 
-One pixel of all images is coded at a time, as each pixel depends on those before it in
-its own image only.
+All images are coded in step, one pixel at a time, since each pixel depends only on
+those before it in its own image.
 """
 
 from itertools import product
@@ -14,12 +14,12 @@ from sklearn_dae.codecs._pixel_model import N_INPUTS, Canvas, PixelModel
 from sklearn_dae.coding import IntervalDecoder, IntervalEncoder
 from sklearn_dae.exceptions import BitstreamError
 
-#: Images that a lane of rANS codes. A lane costs three bytes.
+#: Images per lane of rANS. A lane costs three bytes.
 _IMAGES_OF_LANE = 16
 
 
 class CodedPixels(NamedTuple):
-    """What comes of coding images: the stream, bits of each, and what a decoder gets.
+    """The result of coding images: the stream, bits of each, and what a decoder gets.
 
     ``n_bits`` has shape (n,), ``images`` (n, height * width).
     """
@@ -37,7 +37,7 @@ def encode_pixels(
     Parameters
     ----------
     images, predictions : ndarray of uint8 of shape (n, height * width)
-        The images, and what is known of them already.
+        The images, and what is already known of them.
 
     model : PixelModel
         The model.
@@ -85,7 +85,7 @@ def decode_pixels(
     Raises
     ------
     BitstreamError
-        If the stream was damaged, or model or predictions are others.
+        If the stream is damaged, or was coded with another model or predictions.
     """
     n = len(predictions)
     decoder = IntervalDecoder(data)
@@ -114,7 +114,7 @@ def _n_lanes(n_images: int) -> int:
 class _Mixtures:
     """The distributions of one pixel of all images.
 
-    Images that are black all around have the same one, and often are most of all.
+    Images that are black all around it share one, and are often the majority.
     """
 
     def __init__(self, model: PixelModel, inputs: np.ndarray) -> None:
@@ -126,7 +126,7 @@ class _Mixtures:
         self._of_blank = model.trust(blank)
 
     def intervals(self, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First slots of the symbols of all images, and their numbers of slots."""
+        """Return the first slots of the symbols of all images, and numbers of slots."""
         starts, frequencies = np.empty((2, len(symbols)))
         for chosen, trust in (
             (self._varied, self._of_varied),
@@ -138,7 +138,7 @@ class _Mixtures:
         return starts, frequencies
 
     def decode(self, decoder: IntervalDecoder) -> np.ndarray:
-        """Take a symbol of each image from the stream."""
+        """Take one symbol per image from the stream."""
         n = len(self._varied)
         symbols = np.empty(n, np.int64)
         starts, frequencies = np.empty((2, n))

@@ -1,17 +1,17 @@
 """How likely each value of a pixel is, given a prediction and the pixels before it.
 
 In: images that a network has predicted, pixel by pixel in reading order. Out: for each
-pixel, an interval of 2**16 slots for every value that it may have, as an entropy coder
-takes them.
+pixel, an interval out of 2**16 slots for every value that it may have, in the form that
+an entropy coder uses.
 
 A small network sees the pixels above and to the left of a pixel, the prediction in its
-neighbourhood, and how far predictions of this pixel were off in training. It says by
-how much each of some *experts*, fixed distributions of the value, is to be trusted; the
-distribution of the pixel is their mixture. Where it takes fewer bits, experts tell not
-values but differences from a *centre*, a linear prediction from the same inputs.
+neighbourhood, and how far predictions of this pixel were off in training. It says how
+much to trust each of several *experts*, fixed distributions of the value; the
+distribution of the pixel is their mixture. Where it takes fewer bits, experts describe
+not values but differences from a *centre*, a linear prediction from the same inputs.
 
-Pixels may be coded to a bounded error. Then values lie ``2 * max_error + 1`` apart, and
-what the network sees of the pixels before is what a decoder will see.
+Pixels may be coded with a bounded error. Coded values then lie ``2 * max_error + 1``
+apart, and the network sees the earlier pixels as a decoder will see them.
 
 All of it is exact in double precision, so every machine computes the same intervals;
 see the module `_exact`.
@@ -28,15 +28,15 @@ from sklearn_dae.coding import FrequencyTables
 #: How far a pixel's context reaches, in the image and in the prediction.
 IMAGE_REACH, PREDICTION_REACH = 3, 2
 
-#: Number of pixels of the image, and of the prediction, that a context has.
+#: Number of pixels of the image, and of the prediction, in a context.
 N_BEFORE = 2 * IMAGE_REACH * (IMAGE_REACH + 1)
 N_AROUND = (2 * PREDICTION_REACH + 1) ** 2
 
 #: Inputs of the network: these, and the spread.
 N_INPUTS = N_BEFORE + N_AROUND + 1
 
-#: exp(-i / 32) in units of 2**-15: what an expert is trusted, by how far its logit is
-#: below the largest. Multiples of 2**-15 so coarse that all machines round alike.
+#: exp(-i / 32) in units of 2**-15: the trust in an expert, by how far its logit is
+#: below the largest. Multiples of 2**-15 are so coarse that all machines round alike.
 _TRUST_STEPS = 32
 TRUST = np.rint(2.0**15 * np.exp(-np.arange(12 * _TRUST_STEPS) / _TRUST_STEPS))
 
@@ -58,10 +58,10 @@ class PixelModel:
 
     centre : ndarray of float32 of shape (n_inputs + 1,)
         Weights of the inputs in the centre of a pixel's values, and its bias; all zero
-        if experts tell values.
+        if experts describe values.
 
     weights : list of ndarray of float32 of shape (n_in + 1, n_out)
-        Layers of the network, biases in the last row.
+        Layers of the network, with biases in the last row.
 
     experts : FrequencyTables
         A distribution for each output of the network.
@@ -76,13 +76,13 @@ class PixelModel:
 
     @cached_property
     def cumulative(self) -> np.ndarray:
-        """Slots before each symbol, of each expert: (n_experts, n_symbols + 1)."""
+        """Slots before each symbol under each expert: (n_experts, n_symbols + 1)."""
         tables = np.array(list(self.experts), np.float64)
         return np.pad(np.cumsum(tables, axis=1), ((0, 0), (1, 0)))
 
     @cached_property
     def _layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Weights on a grid, a row a unit, and biases."""
+        """Weights on a grid, one row per unit, and biases."""
         return [
             (weights_on_grid(w[:-1]).T.copy(), w[-1:].T.astype(np.float64))
             for w in self.weights
@@ -94,14 +94,14 @@ class PixelModel:
         return weights_on_grid(weights).T if weights.any() else None
 
     def centres(self, inputs: np.ndarray) -> np.ndarray:
-        """What differences are counted from: int64 of shape (n,)."""
+        """Return what differences are counted from: int64 of shape (n,)."""
         if self._centre_weights is None:
             return np.zeros(inputs.shape[1], np.int64)
         centres = (self._centre_weights @ inputs)[0] + np.float64(self.centre[-1])
         return np.clip(np.rint(centres), 0, 255).astype(np.int64)
 
     def trust(self, inputs: np.ndarray) -> np.ndarray:
-        """How much each expert is trusted.
+        """Return how much each expert is trusted.
 
         Parameters
         ----------
@@ -127,12 +127,12 @@ class PixelModel:
     def intervals(
         self, trust: np.ndarray, symbols: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """First slot of each symbol, and its number of slots, as float64.
+        """Return the first slot of each symbol, and its number of slots, as float64.
 
         Parameters
         ----------
         trust : ndarray of float64 of shape (n_experts, n) or (n_experts, 1)
-            The mixtures, or one for all symbols.
+            The mixtures, or one mixture for all symbols.
 
         symbols : ndarray of int of shape (n,)
             Symbols.
@@ -149,7 +149,7 @@ class PixelModel:
     def find(
         self, trust: np.ndarray, slots: np.ndarray
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Find the symbols in whose intervals slots lie, and these intervals."""
+        """Find the symbols in whose intervals the slots lie, and these intervals."""
         total = trust.sum(axis=0)
         # floor(below / total) <= slot, in whole numbers.
         limits = (slots + 1.0) * total
@@ -170,7 +170,7 @@ class PixelModel:
 
     def pixels(self, symbols: np.ndarray, centres: np.ndarray) -> np.ndarray:
         """Turn symbols into pixels, at most ``max_error`` off: uint8."""
-        # Of the steps that are the same symbol, only one leads to a pixel.
+        # Of the steps that share a symbol, only one leads to a pixel.
         lowest = (self.max_error - centres) // self._width
         steps = lowest + (symbols - lowest) % self.n_symbols
         return np.clip(centres + steps * self._width, 0, 255).astype(np.uint8)
@@ -188,20 +188,20 @@ class PixelModel:
 def _slots(
     below: np.ndarray, above: np.ndarray, total: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    # A quotient is a whole number, or farther from one than division is inexact.
+    # A quotient is a whole number, or farther from one than the error of the division.
     starts = np.floor(below / total)
     return starts, np.floor(above / total) - starts
 
 
 def count_symbols(max_error: int) -> int:
-    """Most steps of ``2 * max_error + 1`` that lead from some pixel to another."""
+    """Return how many steps of ``2 * max_error + 1`` may lead from pixel to pixel."""
     pixels, width = np.arange(256), 2 * max_error + 1
     lowest, highest = (max_error - pixels) // width, (255 - pixels + max_error) // width
     return int((highest - lowest).max()) + 1
 
 
 class Canvas:
-    """Images that are filled in pixel by pixel, and what is known at each.
+    """Images being filled in pixel by pixel, and what is known at each pixel.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class Canvas:
         height, width = model.shape
         n = len(predictions)
         self._spread = model.spread.reshape(model.shape)
-        # Pixels first, so that one pixel of all images is one stretch of memory.
+        # Pixels first, so that one pixel of all images is contiguous in memory.
         margin = ((PREDICTION_REACH,) * 2, (PREDICTION_REACH,) * 2, (0, 0))
         self._around = np.pad(predictions.T.reshape(height, width, n), margin)
         self._before = np.zeros(
@@ -237,7 +237,7 @@ class Canvas:
         return inputs
 
     def fill(self, y: int, x: int, pixels: np.ndarray) -> None:
-        """Set a pixel of all images."""
+        """Set one pixel of all images."""
         self._before[y + IMAGE_REACH, x + IMAGE_REACH] = pixels
 
     @property

@@ -1,7 +1,7 @@
-"""Training of the model of pixels.
+"""Training of the pixel model.
 
-In: training images and what is predicted of them. Out: a `PixelModel`, by Adam on the
-bits that randomly drawn pixels take.
+In: training images and their predictions. Out: a `PixelModel`, trained by Adam to
+minimise the bits that randomly drawn pixels take.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,24 +21,24 @@ from sklearn_dae.codecs._pixel_model import (
 )
 from sklearn_dae.coding import FrequencyTables
 
-#: Units of the hidden layers, and experts.
+#: Units of the hidden layers, and number of experts.
 _HIDDEN, _N_EXPERTS = (64, 32), 40
 
-#: Pixels of a step, and the fewest and most steps; in between, every pixel of the
+#: Pixels per step, and the fewest and most steps; in between, every pixel of the
 #: training images is drawn some twenty times.
 _BATCH_SIZE, _LEAST_STEPS, _MOST_STEPS, _N_VISITS = 2048, 200, 4000, 20
 
-#: Pixels that are drawn at a time. Where all is black around a pixel, only one in
+#: Pixels drawn at a time. Of those with nothing but black around them, only one in
 #: ``_BLANK_WEIGHT`` is kept, and counts for all.
 _DRAWN, _BLANK_WEIGHT = 2**18, 16
 
-#: Parts of the training after which it tells how far it is.
+#: Parts of the training, after each of which its progress is reported.
 N_PARTS = 100
 
-#: Adam's highest rate, and what its moments are multiplied by each step.
+#: Adam's highest learning rate, and what its moments are multiplied by at each step.
 _RATE, _MOMENTUM, _SECOND_MOMENTUM = 3e-3, 0.9, 0.99
 
-#: Share of the steps in which the rate grows; it falls by a cosine afterwards.
+#: Share of the steps in which the rate grows; it then falls along a cosine.
 _WARM_UP = 0.2
 
 #: Least probability of any symbol under an expert.
@@ -54,7 +54,7 @@ class _Batch(NamedTuple):
 
 
 class _Sampler:
-    """Draws pixels of images, with what a decoder knows when it comes to them."""
+    """Draws pixels of images, with what a decoder knows when it reaches them."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class _Sampler:
         self.spread = np.rint(np.sqrt(mse)).astype(np.uint8)
         known = images
         if max_error:
-            # Decoded pixels are off by any error up to the largest alike.
+            # Decoded pixels are off by any error up to the largest, equally often.
             noise = rng.integers(-max_error, max_error + 1, images.shape)
             known = np.clip(images + noise, 0, 255).astype(np.uint8)
         self._before = self._padded(known, IMAGE_REACH)
@@ -83,7 +83,7 @@ class _Sampler:
         return np.pad(rows.reshape(-1, *self._shape), margin)
 
     def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw pixels; return their inputs, whole numbers, and their values."""
+        """Draw pixels; return their inputs, as whole numbers, and their values."""
         height, width = self._shape
         image = self._rng.integers(len(self._images), size=n)
         pixel = self._rng.integers(height * width, size=n)
@@ -126,7 +126,7 @@ def fit_pixel_model(
     Parameters
     ----------
     images, predictions : ndarray of uint8 of shape (n, height * width)
-        Training images and what is predicted of them.
+        Training images and their predictions.
 
     shape : tuple of (height, width)
         Size of the images.
@@ -135,11 +135,11 @@ def fit_pixel_model(
         How far a decoded pixel may be off.
 
     seed : int, default=0
-        Of the random draws.
+        Seed of the random draws.
 
     on_part : callable, default=None
-        Called after each of ``N_PARTS`` equal parts of the training; ends it by
-        returning True.
+        Called after each of ``N_PARTS`` equal parts of the training; returning True
+        ends it.
     """
     rng = np.random.default_rng(seed)
     sampler = _Sampler(images, predictions, shape, max_error, rng)
@@ -196,8 +196,8 @@ def _entropy(values: np.ndarray) -> float:
 def _first_experts(symbols: np.ndarray, n_symbols: int, is_value: bool) -> np.ndarray:
     """Logits of the distributions that training starts from: (n_experts, n_symbols).
 
-    For values, each is what was counted near a level; the first is all black. For
-    differences, they are Laplacian, of several widths and means.
+    For values, each follows what was counted near one level; the first is all black.
+    For differences, they are Laplacian, of several widths and means.
     """
     levels = np.arange(n_symbols)
     if is_value:
@@ -221,11 +221,11 @@ def _first_experts(symbols: np.ndarray, n_symbols: int, is_value: bool) -> np.nd
 
 
 def _batches(sampler: _Sampler, model: PixelModel) -> Iterator[_Batch]:
-    """Draw batches without end."""
+    """Draw batches endlessly."""
     while True:
         inputs, values = sampler.draw(_DRAWN)
         blank: np.ndarray = ~np.any(inputs[:, :-1], axis=1)
-        # One in so many, evenly: which they are is random already.
+        # One in _BLANK_WEIGHT, evenly spaced: their order is random already.
         kept = ~blank
         kept[np.flatnonzero(blank)[::_BLANK_WEIGHT]] = True
         inputs, values, blank = inputs[kept], values[kept], blank[kept]
@@ -248,7 +248,7 @@ def _rate(progress: float) -> float:
 
 
 class _Network:
-    """The network and the experts while they are trained, in single precision."""
+    """The network and the experts during training, in single precision."""
 
     def __init__(self, expert_logits: np.ndarray, rng: np.random.Generator) -> None:
         sizes = (N_INPUTS, *_HIDDEN, len(expert_logits))
@@ -265,7 +265,7 @@ class _Network:
         self._n_steps = 0
 
     def improve(self, batch: _Batch, rate: float) -> float:
-        """Make a step of Adam; return the mean number of nats before it."""
+        """Take a step of Adam; return the mean number of nats before it."""
         loss, gradient = self._loss_and_gradient(batch)
         self._n_steps += 1
         scale = np.sqrt(1 - _SECOND_MOMENTUM**self._n_steps) / (
@@ -304,13 +304,13 @@ class _Network:
         return loss, [*gradient[:0:-1], gradient[0]]
 
     def weights_of_whole_numbers(self) -> list[np.ndarray]:
-        """Weights for inputs of 0 to 255 instead of 0 to 1."""
+        """Return the weights for inputs of 0 to 255 instead of 0 to 1."""
         first = self._layers[0].copy()
         first[:-1] /= 255
         return [first, *self._layers[1:]]
 
     def frequency_tables(self) -> FrequencyTables:
-        """Experts as whole frequencies, each of at least 1 of 2**16."""
+        """Return the experts as whole frequencies, each at least 1 out of 2**16."""
         experts = _softmax(self._expert_logits).astype(np.float64)
         counts = np.rint(experts * 2**40).astype(np.int64)
         return FrequencyTables.from_counts(

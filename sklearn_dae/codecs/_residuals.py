@@ -1,12 +1,12 @@
-"""What a prediction leaves of whole numbers <-> symbols of rANS, and bits beside them.
+"""Residuals of integer predictions <-> symbols for rANS, and bits beside them.
 
-In: differences of integers of 8 to 32 bits, any of them. Out: small symbols, for which
-there can be tables. A difference below 128 is a symbol of its own; of a larger one the
-symbol tells the sign, the leading bits and how many follow, and those are stored as
+In: any differences of integers of 8 to 32 bits. Out: symbols, few enough that there can
+be tables for them. A difference below 128 is a symbol of its own; for a larger one the
+symbol gives the sign, the leading bits and how many follow, and those are stored as
 they are.
 
-Differences are wrapped around as integers of their number of bits do, so that there are
-no more of them than pixels have values.
+Differences wrap around as integers of their number of bits do, so that there are no
+more of them than there are pixel values.
 """
 
 import numpy as np
@@ -14,19 +14,19 @@ import numpy as np
 from sklearn_dae.exceptions import BitstreamError
 
 #: Folded differences below 2**8 are their own symbols; of larger ones, the first four
-#: bits are in the symbol, of which the highest is set.
+#: bits, of which the highest is set, are in the symbol.
 _OWN_BITS, _LEADING_BITS = 8, 4
 
 _PER_LENGTH = 1 << (_LEADING_BITS - 1)
 
 
 def n_symbols(n_bits: int) -> int:
-    """Symbols that differences of so many bits have."""
+    """Return how many symbols differences of ``n_bits`` bits have."""
     return (1 << _OWN_BITS) + _PER_LENGTH * max(n_bits - _OWN_BITS, 0)
 
 
 def wrap(differences: np.ndarray, n_bits: int) -> np.ndarray:
-    """Bring differences to the range of signed integers of so many bits."""
+    """Wrap differences to the range of signed integers of ``n_bits`` bits."""
     half = 1 << (n_bits - 1)
     return ((differences + half) & ((1 << n_bits) - 1)) - half
 
@@ -40,7 +40,7 @@ def to_symbols(differences: np.ndarray, n_bits: int) -> tuple[np.ndarray, bytes]
         Differences from ``wrap``.
 
     n_bits : int
-        Of the pixels, 8 to 32.
+        Bits of the pixels, 8 to 32.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def from_symbols(symbols: np.ndarray, bits: bytes, n_bits: int) -> np.ndarray:
     Raises
     ------
     BitstreamError
-        If there are more bits or fewer than the symbols have.
+        If there are more or fewer bits than the symbols call for.
     """
     large = symbols >> _OWN_BITS != 0
     beyond = symbols[large] - (1 << _OWN_BITS)

@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: A level is so many bits of the way from the smallest to the largest pixel.
+#: Bits of a level: how far a pixel is on the way from the smallest to the largest.
 _LEVEL_BITS = 16
 
 
 class SetPredictor(NamedTuple):
     """Predicts the pixels of an image.
 
-    Before the first pixel is one that any image has: the smallest, or the centroid's.
-    It is the last entry of all arrays of pixels here.
+    Before the first pixel is one that every image has: the smallest, or the centroid's.
+    It is the last entry of all pixel arrays here.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class SetPredictor(NamedTuple):
         The smallest and the largest pixel at each place, or the centroid.
 
     neighbours : ndarray of int of shape (3, n_pixels)
-        Places of the pixels to the left of each, above, and above to the left. In the
-        first row all are that to the left, in the first column that above, and of the
-        first pixel the last entry.
+        Places of the pixels to the left of each pixel, above it, and above to the left.
+        In the first row all three are the pixel to the left, in the first column the
+        pixel above, and for the first pixel the last entry.
 
     limits : tuple of (low, high)
         Smallest and largest prediction.
@@ -50,7 +50,7 @@ class SetPredictor(NamedTuple):
         shape: tuple[int, int],
         limits: tuple[int, int],
     ) -> "SetPredictor":
-        """Make it from images of shape (1 or 2, height * width)."""
+        """Make a predictor from images of shape (1 or 2, height * width)."""
         height, width = shape
         places = np.arange(height * width).reshape(shape)
         neighbours = np.full((3, *shape), places.size)
@@ -75,11 +75,11 @@ class SetPredictor(NamedTuple):
         Parameters
         ----------
         place : ndarray of int or int
-            Their places.
+            Places of the pixels.
 
         neighbours : sequence of 3 ndarrays of int64
-            The neighbours of each; their last axis is that of the places, if there
-            are several.
+            The neighbours of each; the last axis is that of the places, if there are
+            several.
 
         Returns
         -------
@@ -111,7 +111,7 @@ class SetPredictor(NamedTuple):
         return low[place] + (_median(*levels) * span + half >> _LEVEL_BITS), 1
 
     def _level(self, place: np.ndarray | int, pixels: np.ndarray) -> np.ndarray:
-        """Where pixels are between the smallest and the largest at their place."""
+        """Return where pixels lie between smallest and largest at their place."""
         low, high = self.references
         span = np.maximum(high[place] - low[place], 1)
         above_low = np.clip(pixels - low[place], 0, span)
@@ -119,6 +119,6 @@ class SetPredictor(NamedTuple):
 
 
 def _median(left: np.ndarray, above: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Predict from neighbours as JPEG-LS does: on their plane, but not beyond them."""
+    """Predict from neighbours as JPEG-LS does: on their plane, within their range."""
     low, high = np.minimum(left, above), np.maximum(left, above)
     return np.clip(left + above - corner, low, high)

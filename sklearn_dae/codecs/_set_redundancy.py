@@ -1,4 +1,4 @@
-"""Lossless coding by what is common to a set of images."""
+"""Lossless coding by what a set of images has in common."""
 
 from collections.abc import Iterator
 from typing import Any, Self
@@ -21,24 +21,24 @@ from sklearn_dae.exceptions import BitstreamError
 
 METHODS = ("min_max_differential", "min_max_predictive", "centroid")
 
-#: Numbers that are worked on at once in `fit`.
+#: Numbers that are processed at once in `fit`.
 _BLOCK_NUMBERS = 2**21
 
-#: Bounds of the mean difference from the prediction between which places of an image
-#: share a table: octaves.
+#: Bounds, an octave apart, of the mean difference from the prediction: places of an
+#: image between the same two bounds share a table.
 _CLASS_BOUNDS = 2.0 ** np.arange(-8, 17)
 
-#: What a seen symbol counts, where one that was never seen counts 1.
+#: What a sighting of a symbol counts, where a symbol never seen counts 1.
 _SEEN = 16
 
 
 class SetRedundancyCodec(Codec):
     """Store images without loss by how they differ from what their set has in common.
 
-    Three methods of Karadimitriou predict a pixel from the training images and from
-    the pixels to the left and above it. What is left is coded by rANS; places where
-    the training images were predicted equally well share a table of frequencies. Any
-    image comes back exactly, also with pixels that no training image has.
+    Three methods due to Karadimitriou predict a pixel from the training images and from
+    the pixels to the left and above it. The residual is coded by rANS; places where the
+    training images were predicted about equally well share a frequency table. Any image
+    comes back exactly, even with pixels that no training image has.
 
     Parameters
     ----------
@@ -47,33 +47,33 @@ default="min_max_predictive"
         How a pixel is predicted. "min_max_differential": as the smallest or the
         largest training pixel at its place, whichever was nearer at the pixel to the
         left. "min_max_predictive": as far between these two as its neighbours are
-        between theirs. "centroid": as the mean training pixel at its place, and what
-        its neighbours differ from theirs.
+        between theirs. "centroid": as the mean training pixel at its place, plus the
+        difference of its neighbours from theirs.
 
     image_shape : tuple of (height, width), default=None
-        Size of the images. None takes them for squares if the number of pixels is a
-        square, else for single lines.
+        Size of the images. None treats them as squares if the number of pixels is a
+        square, otherwise as single lines.
 
     chunk_size : int, default=None
-        Images that are coded together; each chunk can be decoded without the others.
-        None takes as many as have four million pixels.
+        Images coded together; each chunk can be decoded without the others. None means
+        as many as have four million pixels.
 
     Attributes
     ----------
     references_ : ndarray of shape (2, n_features) or (1, n_features)
-        The smallest and the largest training pixel at each place; or the mean, rounded.
+        The smallest and the largest training pixel at each place, or the rounded mean.
 
     classes_ : ndarray of uint8 of shape (n_features,)
-        Table of each place.
+        The table used at each place.
 
     tables_ : FrequencyTables
-        The tables of what is left.
+        The frequency tables of the residuals.
 
     n_features_in_ : int
-        Numbers in a row.
+        Number of values in a row.
 
     dtype_ : dtype
-        Of the rows seen in `fit`; what `decode` returns.
+        Dtype of the rows seen in `fit`, and of what `decode` returns.
 
     low_, high_ : float
         Range of the rows: that of the dtype for 8-bit integers, else that of the
@@ -81,15 +81,15 @@ default="min_max_predictive"
 
     Notes
     -----
-    The methods are described as mappings of pixels, to be followed by any coder; which
-    neighbours predict, and how, was read as follows. "min_max_differential" goes by the
-    pixel to the left, in the first column by that above; differences are counted
-    inwards, from the smallest up or from the largest down. For the other two, the
-    levels (or the differences from the centroid) of the pixels to the left, above and
-    above to the left are combined by the median predictor of LOCO-I, which took fewer
-    bits than the left one alone, and than the mean of left and above, on digits, MNIST
-    and X-rays. A level is rounded down to 16 bits; where all training images have
-    the same pixel it is zero.
+    The publications describe the methods as mappings of pixels, to be followed by any
+    coder; which neighbours predict, and how, is interpreted here as follows.
+    "min_max_differential" goes by the pixel to the left, or in the first column by the
+    one above; differences are counted inwards, from the smallest up or from the largest
+    down. For the other two, the levels (or the differences from the centroid) of the
+    pixels to the left, above, and above to the left are combined by the median
+    predictor of LOCO-I, which took fewer bits on digits, MNIST and X-rays than the left
+    one alone, and than the mean of left and above. A level is rounded down to 16 bits;
+    where all training images have the same pixel it is zero.
 
     References
     ----------
@@ -131,7 +131,7 @@ default="min_max_predictive"
         self.chunk_size = chunk_size
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what the images have in common, and count what predictions leave.
+        """Learn what the images have in common, and count the residuals.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ default="min_max_predictive"
         Raises
         ------
         ValueError
-            If a parameter is wrong, or X holds other numbers.
+            If a parameter is invalid, or X holds numbers of another kind.
         """
         self._check_parameters()
         X = self._learn_rows(X)
@@ -180,7 +180,7 @@ default="min_max_predictive"
         check_image_shape(self.image_shape)
 
     def _check_images(self) -> None:
-        """Raise unless pixels and sizes are such as can be predicted."""
+        """Raise unless the pixels and sizes can be predicted."""
         if self.dtype_.kind not in "iu" or self.dtype_.itemsize > 4:
             raise ValueError(
                 f"X holds {self.dtype_} numbers, but SetRedundancyCodec takes integers "
@@ -200,7 +200,7 @@ default="min_max_predictive"
         return SetPredictor.make(self.method, self.references_, shape, limits)
 
     def _all_differences(self, X: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield what predictions leave of the rows, some rows at a time."""
+        """Yield the residuals of the rows, some rows at a time."""
         n_rows = max(1, _BLOCK_NUMBERS // X.shape[1])
         for start in range(0, len(X), n_rows):
             yield self._differences(X[start : start + n_rows])
@@ -222,7 +222,7 @@ default="min_max_predictive"
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         shape = n_rows, self.n_features_in_
         least = np.array([16 - np.log2(table.max()) for table in self.tables_])
-        # A claim is checked before it takes memory; half allows for rounding.
+        # Claims are checked before they take memory; the half allows for rounding.
         if n_rows * least[self.classes_].sum() / 2 > 8 * len(data) + 64:
             raise BitstreamError(f"{len(data)} bytes cannot hold {n_rows} images.")
         reader = ByteReader(data)
@@ -233,7 +233,7 @@ default="min_max_predictive"
         return self._restore(np.ascontiguousarray(differences))
 
     def _restore(self, differences: np.ndarray) -> np.ndarray:
-        """Undo `_differences`, of which each row is a pixel of all images here."""
+        """Undo `_differences`; here each row is one pixel of all images."""
         predictor = self._predictor
         lowest = int(np.iinfo(self.dtype_).min)
         mask = (1 << self._n_bits) - 1

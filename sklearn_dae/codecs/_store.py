@@ -1,8 +1,8 @@
-"""Rows without loss, for images that a model does not fit.
+"""Rows stored without loss, for images that a model does not fit.
 
 In: rows of any numbers, and which of them stand apart from the rest of their chunk.
-Out: how many, the distance of each from the one before, and their bytes, packed by
-LZMA; for none of them a zero.
+Out: how many there are, the distance of each from the one before, and their bytes,
+packed by LZMA; a zero if there are none.
 """
 
 import lzma
@@ -13,15 +13,15 @@ import numpy as np
 from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
-#: What is packed with: settings are not in the bytes, so these are for ever.
+#: Settings for packing: they are not in the bytes, so they must never change.
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 2**22}]
 
-#: No stream is shorter than its content by a larger factor; LZMA reaches 7,000.
+#: No stream is shorter than its content by more than this factor; LZMA reaches 7,000.
 _LARGEST_RATIO = 2**13
 
 
 def pack_apart(X: np.ndarray, apart: np.ndarray) -> bytes:
-    """Pack the rows that a mask is set for, and where they belong."""
+    """Pack the rows that a mask selects, and where they belong."""
     places = np.flatnonzero(apart)
     written = leb128(len(places))
     if not len(places):

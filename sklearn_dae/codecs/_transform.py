@@ -1,4 +1,4 @@
-"""Any transformer that has an inverse, a quantiser and an entropy coder: a codec."""
+"""A codec from any transformer with an inverse, a quantiser and an entropy coder."""
 
 import math
 from typing import Any, Self
@@ -34,32 +34,32 @@ from sklearn_dae.coding import (
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.quantizers import UniformQuantizer
 
-#: Most training rows whose codes quantiser and tables are learned from, and on which a
-#: step is chosen; and most pixels of the former, which are all held in memory.
+#: Most training rows from whose codes quantiser and tables are learned, and most on
+#: which a step is chosen; and most pixels of the former, which are all held in memory.
 _LEARNING_ROWS, _SEARCH_ROWS, _LEARNING_PIXELS = 10_000, 2_000, 2**26
 
-#: Without any wish, quantising adds this fraction to the error of the transformer.
+#: Unless told otherwise, quantising adds this fraction to the transformer's error.
 _ADDED_ERROR = 0.25
 
-#: Images that a lane of rANS codes. Fewer make decoding of many images faster, which is
-#: to cost little beside the transformer; more save three bytes a lane.
+#: Images per lane of rANS. Fewer make decoding many images faster, which should cost
+#: little next to the transformer; more save three bytes per lane.
 _ROWS_OF_LANE = 64
 
-#: Halvings of the range of steps, 17 octaves wide, in the search for one.
+#: Halvings of the range of steps, 17 octaves wide, in the search for a step.
 _N_BISECTIONS = 14
 
 
 class TransformCodec(CallbackSupportMixin, Codec):
     """Store images as the quantised codes of a transformer.
 
-    The codes are turned to coordinates in which all directions matter alike for the
-    images and which are not correlated, quantised, and coded by rANS with a
-    table of frequencies for each coordinate, learned from the training images.
+    The codes are mapped to uncorrelated coordinates in which all directions matter
+    equally for the images, quantised, and coded by rANS with a frequency table for each
+    coordinate, learned from the training images.
 
-    Images of 8 bits can be stored without loss, or with a bound on the error of every
-    pixel: then the restored image is a prediction, and what it lacks is coded pixel
-    by pixel, by a model of how pixels depend on the prediction, on those above and to
-    the left, and on how far predictions were off in training.
+    8-bit images can be stored without loss, or with a bound on the error of every
+    pixel: then the restored image serves as a prediction, and the rest is coded pixel
+    by pixel, with a model of how pixels depend on the prediction, on the pixels above
+    and to the left, and on how far predictions were off in training.
 
     Parameters
     ----------
@@ -68,43 +68,42 @@ class TransformCodec(CallbackSupportMixin, Codec):
         used as it is, an unfitted one is cloned and fitted.
 
     quantizer : quantiser, default=None
-        An unfitted `UniformQuantizer` or `KMeansQuantizer`. None is a uniform one,
-        whose step follows ``target_psnr`` or ``target_bits_per_sample``; without
-        these, the step adds a quarter to the squared error of the transformer, and at
-        least what rounding to 8 bits makes.
+        An unfitted `UniformQuantizer` or `KMeansQuantizer`. None means a uniform one,
+        whose step follows from ``target_psnr`` or ``target_bits_per_sample``; without
+        these, the step adds to the squared error of the transformer a quarter of it,
+        and the error of rounding to 8 bits.
 
     target_psnr : float, default=None
-        Peak signal-to-noise ratio in decibels that the training images have when
-        restored.
+        Peak signal-to-noise ratio of the restored training images, in decibels.
 
     target_bits_per_sample : float, default=None
-        Bits that a training image takes on average.
+        Average number of bits per training image.
 
     lossless : bool, default=False
-        Whether images are restored exactly. Takes uint8 images, and as transformer a
-        `DeepAutoencoderCompressor` or ``PCA``, which are then computed in whole numbers
-        so that every machine restores the same. The parameters above say how good
-        the prediction is.
+        Whether to restore images exactly. Requires uint8 images, and as the transformer
+        a `DeepAutoencoderCompressor` or ``PCA``, which are then computed in whole
+        numbers so that every machine restores the same. The parameters above say how
+        good the prediction is.
 
     max_abs_error : int, default=None
-        How far a restored pixel may be off, at most, for every pixel of every image.
-        As ``lossless`` otherwise, which is an error of 0.
+        Largest error of a restored pixel, for every pixel of every image. Otherwise
+        like ``lossless``, which is an error of 0.
 
     fallback : bool, default=True
-        Whether an image that is unlike the training images, and would be restored
-        badly, is stored without loss instead. `encode` warns of such images.
+        Whether to store an image without loss if it is unlike the training images and
+        would be restored badly. `encode` warns of such images.
 
     image_shape : tuple of (height, width), default=None
-        Size of the images, which lossless coding goes through row by row. None takes
-        them for squares if the number of pixels is a square, else for single lines.
+        Size of the images, which lossless coding goes through row by row. None treats
+        them as squares if the number of pixels is a square, otherwise as single lines.
 
     rotate : bool, default=True
-        Whether codes are turned before they are quantised. False quantises the
-        codes themselves.
+        Whether to rotate codes before they are quantised. False quantises the codes
+        themselves.
 
     chunk_size : int, default=None
-        Images that are coded together; each chunk can be decoded without the others.
-        None takes as many as have four million pixels.
+        Images coded together; each chunk can be decoded without the others. None means
+        as many as have four million pixels.
 
     Attributes
     ----------
@@ -118,21 +117,21 @@ class TransformCodec(CallbackSupportMixin, Codec):
         A table for each coordinate.
 
     bits_per_sample_ : float
-        Bits that a training image takes by the tables, and without loss for its
-        pixels besides.
+        Bits per training image according to the tables, plus those for its pixels if
+        their error is bounded.
 
     error_limit_ : float
         Squared error of an image beyond which it is stored without loss; infinite
         without ``fallback``.
 
     psnr_ : float
-        Of the training images when restored, in decibels.
+        Peak signal-to-noise ratio of the restored training images, in decibels.
 
     n_features_in_ : int
-        Numbers in a row.
+        Number of values in a row.
 
     dtype_ : dtype
-        Of the rows seen in `fit`; what `decode` returns.
+        Dtype of the rows seen in `fit`, and of what `decode` returns.
 
     low_, high_ : float
         Range of the rows: that of the dtype for 8-bit integers, else that of the
@@ -152,7 +151,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
     True
     """
 
-    #: Made from the transformer when it is first needed.
+    #: Made from the transformer when first needed.
     _exact: ExactDecoder | None = None
 
     def __init__(
@@ -182,9 +181,9 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the transformer, if it is not, then quantiser and tables to its codes.
+        """Fit the transformer if it is not, then quantiser and tables to its codes.
 
-        Callbacks follow the training of the model of pixels, which bounded errors take.
+        Callbacks follow the training of the pixel model, which bounded errors need.
 
         Parameters
         ----------
@@ -202,11 +201,12 @@ class TransformCodec(CallbackSupportMixin, Codec):
         Raises
         ------
         ValueError
-            If a target cannot be reached, however fine or coarse the quantiser, pixels
-            are to be bounded that are not of 8 bits, or the transformer gives NaN.
+            If a target cannot be reached, however fine or coarse the quantiser; if
+            errors are to be bounded for pixels that are not of 8 bits; or if the
+            transformer gives NaN.
 
         TypeError
-            If pixels are to be bounded and the transformer has no exact arithmetic.
+            If errors are to be bounded and the transformer has no exact arithmetic.
         """
         self._check_parameters()
         X = self._learn_rows(X)
@@ -272,7 +272,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         return self.lossless or self.max_abs_error is not None
 
     def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray, context: Any) -> None:
-        """Learn how pixels depend on what the codes tell of them."""
+        """Learn how pixels depend on what the codes say about them."""
 
         def tell_callbacks() -> bool:
             part = context.subcontext(task_name="pixel model")
@@ -299,7 +299,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         return self._exact(self.quantizer_.inverse_transform(symbols))
 
     def __getstate__(self) -> dict[str, Any]:
-        # Large, and quickly made from the transformer.
+        # It is large, and quickly made from the transformer.
         return super().__getstate__() | {"_exact": None}
 
     def _quantize(self, coordinates: np.ndarray, quantizer: Any) -> None:
@@ -314,7 +314,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         self.bits_per_sample_ = float(self.tables_.bits(symbols).sum() / len(symbols))
 
     def _choose_step(self, X: np.ndarray, coordinates: np.ndarray) -> None:
-        """Quantise uniformly, with the step that meets what is asked for."""
+        """Quantise uniformly, with the step that meets the target."""
         X, at = _sample(X, _SEARCH_ROWS), _sample(coordinates, _SEARCH_ROWS)
         most_bits = self.target_bits_per_sample
         least_psnr = self._least_psnr(X, at) if most_bits is None else 0.0
@@ -328,13 +328,13 @@ class TransformCodec(CallbackSupportMixin, Codec):
             restored = self._restore(self.quantizer_.transform(at))
             return self._psnr(X, restored) >= least_psnr
 
-        # A step wider than the coordinates leaves nothing of them, a 2**15th all.
+        # A step wider than the coordinates keeps nothing of them, span * 2**-15 all.
         span = float(np.ptp(coordinates, axis=0).max()) or 1.0
         low, high = span * 2.0**-15, 4 * span
         for _ in range(_N_BISECTIONS):
             middle = math.sqrt(low * high)
             low, high = (middle, high) if too_fine(middle) else (low, middle)
-        # Rather a bit too few than too many, and rather too high a quality.
+        # Rather too few bits than too many, and rather too high a quality than too low.
         step = high if most_bits is not None else low
         self._quantize(coordinates, UniformQuantizer(step=step))
         if most_bits is not None and self.bits_per_sample_ > most_bits:
@@ -345,10 +345,10 @@ class TransformCodec(CallbackSupportMixin, Codec):
             )
 
     def _least_psnr(self, X: np.ndarray, coordinates: np.ndarray) -> float:
-        """Quality asked for, or else one that loses little of what there is."""
+        """Return the quality asked for, or else one that loses little."""
         mse = mean_squared_error(X, self._to_pixels(self._space.codes(coordinates)))
         if self.target_psnr is None:
-            # Where the transformer makes no error, that of rounding to 8 bits.
+            # Where the transformer makes no error, allow that of rounding to 8 bits.
             return self._decibels(
                 (1 + _ADDED_ERROR) * mse + self._span**2 / 255**2 / 12
             )
@@ -396,7 +396,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         return codes
 
     def symbols(self, X: Any) -> np.ndarray:
-        """Quantise the codes of images: what the entropy coder is given.
+        """Quantise the codes of images, as the entropy coder is given them.
 
         Parameters
         ----------
@@ -426,7 +426,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         else:
             predicted = self._predict(symbols)
             coded = encode_pixels(X, predicted, self._pixel_model)
-            # Such an image is shorter as it is.
+            # Such an image is shorter stored as it is.
             apart = coded.n_bits > 8 * X.shape[1]
             if apart.any():
                 kept = ~apart
@@ -466,7 +466,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         return rows
 
     def _decode_codes(self, data: bytes, n_rows: int) -> np.ndarray:
-        # A claim is checked before memory is taken for it.
+        # Claims are checked before memory is allocated for them.
         tables, least_bits = self.tables_, self.tables_.least_bits
         if n_rows * least_bits > 8 * len(data):
             raise BitstreamError(
@@ -498,9 +498,10 @@ def _fitted(transformer: Any, X: np.ndarray) -> Any:
 
 
 def _sample(rows: np.ndarray, most: int) -> np.ndarray:
-    """Return at most so many rows, the same for arrays of equal length.
+    """Return at most ``most`` rows, the same ones for arrays of equal length.
 
-    At random: every second row of MNIST, say, is from writers of another kind.
+    They are drawn at random: every second row of MNIST, say, is from writers of another
+    kind.
     """
     if len(rows) <= most:
         return rows

@@ -7,7 +7,7 @@ _MOST_BYTES = 9
 
 
 def leb128(number: int) -> bytes:
-    """Write a number that is not negative, seven bits a byte, the lowest first.
+    """Write a non-negative number, seven bits per byte, lowest first.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def leb128(number: int) -> bytes:
 class ByteReader:
     r"""Reads a byte string from its beginning to its end.
 
-    Whatever it is asked for and cannot give is a `BitstreamError` that says where.
+    A request that it cannot meet raises a `BitstreamError` that says where.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class ByteReader:
 
     @property
     def n_left(self) -> int:
-        """Bytes that have not been read."""
+        """Number of bytes not yet read."""
         return len(self._data) - self.position
 
     def take(self, n: int) -> bytes:

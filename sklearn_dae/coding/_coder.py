@@ -19,40 +19,40 @@ from sklearn_dae.exceptions import BitstreamError
 class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Code rows of numbers without loss, with one canonical Huffman code.
 
-    `fit` gives each value that it sees a word, the shorter the more often it saw it.
-    Any other value is coded as an escape word and the value itself. A row that would
-    get longer than its values are in memory is stored as it is.
+    `fit` gives each value that it sees a word, shorter for more frequent values. Any
+    other value is coded as an escape word and the value itself. A row that would get
+    longer than its values are in memory is stored as it is.
 
-    Bits of a row: a zero, the words of its values, the values that have no word; or a
-    one and all values. A value is written in the little-endian bytes of the dtype that
-    `fit` saw. Zeros fill the last byte.
+    The bits of a row are a zero, the words of its values, and the values that have no
+    word; or a one and all values. A value is written as the little-endian bytes of the
+    dtype that `fit` saw. Zeros fill the last byte.
 
     Parameters
     ----------
     handle_unknown : {"escape", "error"}, default="escape"
         What to do with a value that was not seen in `fit`: code it as an escape word
-        and its bits, or raise ValueError. "escape" counts as one value more.
+        and its bits, or raise ValueError. The escape word counts as one more value.
 
     Attributes
     ----------
     values_ : ndarray of shape (n_values,)
-        What was seen in `fit`, in ascending order.
+        The values seen in `fit`, in ascending order.
 
     word_lengths_ : ndarray of int of shape (n_values,)
-        Bits of their words.
+        Lengths of their words, in bits.
 
     mean_bits_ : float
-        Bits a value of the rows of `fit`.
+        Mean number of bits per value in the rows of `fit`.
 
     n_features_in_ : int
-        Number of values of a row.
+        Number of values in a row.
 
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Names of the columns, if X had names.
 
     See Also
     --------
-    rans_encode : Needs fewer bits, above all where values have fractions of a bit.
+    rans_encode : Needs fewer bits, above all where values take fractions of a bit.
 
     References
     ----------
@@ -86,7 +86,7 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows of finite numbers. Their dtype is that of what will be decoded.
+            Rows of finite numbers. Their dtype is that of the decoded rows.
 
         y : None
             Ignored.
@@ -113,7 +113,7 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self._n_features_out = int(1 + min(longest, self._stored_bits) + 7) // 8
 
     def transform(self, X: Any) -> np.ndarray:
-        """Code rows as rows of bytes, with zeros up to a common length.
+        """Code rows as rows of bytes, padded with zeros to a common length.
 
         Parameters
         ----------
@@ -123,13 +123,13 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         coded : ndarray of uint8 of shape (n_samples, n_bytes)
-            A row of bytes each. `n_bytes` is what the longest possible row takes, so
-            the array takes as much memory as X: `encode` leaves the zeros out.
+            The bytes of each row. `n_bytes` is what the longest possible row takes, so
+            the array takes as much memory as X; `encode` leaves the zeros out.
 
         Raises
         ------
         ValueError
-            As `encode`.
+            As for `encode`.
         """
         rows = self.encode(X)
         coded = b"".join(row.ljust(self._n_features_out, b"\0") for row in rows)
@@ -146,7 +146,7 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            The numbers, of the dtype of `fit`.
+            The numbers, in the dtype of `fit`.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         rows : list of bytes
-            A row each, as short as its bits allow.
+            The bytes of each row, as few as its bits allow.
 
         Raises
         ------
@@ -206,7 +206,7 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            The numbers, of the dtype of `fit`.
+            The numbers, in the dtype of `fit`.
 
         Raises
         ------
@@ -233,17 +233,17 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         bits : ndarray of int of shape (n_samples,)
-            Lengths, without the zeros that fill the last byte.
+            Lengths, not counting the zeros that fill the last byte.
 
         Raises
         ------
         ValueError
-            As `encode`.
+            As for `encode`.
         """
         return self._bits(self._indices(self._check(X)))
 
     def score(self, X: Any, y: None = None) -> float:
-        """Return minus the mean number of bits a value, for a grid search.
+        """Return minus the mean number of bits per value, for a grid search.
 
         Parameters
         ----------
@@ -256,24 +256,24 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         Returns
         -------
         score : float
-            The higher, the shorter the coded rows.
+            The higher, the shorter the coded rows are.
         """
         return -float(self.bits(X).mean()) / self.n_features_in_
 
     def __sklearn_tags__(self) -> Any:
-        """Tell that the result is bytes, whatever goes in."""
+        """Declare that the result is bytes, whatever goes in."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 
     @property
     def _stored_bits(self) -> int:
-        """Bits of a row of values as they are."""
+        """Bits of a row whose values are stored as they are."""
         return 8 * self.values_.itemsize * self.n_features_in_
 
     @property
     def _value_lengths(self) -> np.ndarray:
-        """Bits of each value, the last maybe that of values without a word."""
+        """Bits of each value; the last entry may be that of values without a word."""
         lengths = self._code.lengths.copy()
         lengths[len(self.values_) :] += 8 * self.values_.itemsize
         return lengths
@@ -294,7 +294,7 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return converted
 
     def _indices(self, X: np.ndarray) -> np.ndarray:
-        """Return the place of each value among `values_`, or their number."""
+        """Return the index of each value in `values_`, or its length if not there."""
         indices = self._code.indices(X)
         unknown = indices == len(self.values_)
         if self.handle_unknown == "error" and unknown.any():

@@ -1,4 +1,4 @@
-"""Huffman codes of integer symbols, on the tree builder and coder of bitarray."""
+"""Huffman codes for integer symbols, on bitarray's tree builder and coder."""
 
 import numpy as np
 from bitarray import bitarray
@@ -9,7 +9,7 @@ from sklearn_dae.coding._symbols import integers
 
 
 def huffman_code(symbols: np.ndarray, n_symbols: int = 256) -> dict[int, bitarray]:
-    """Make the Huffman code of the symbols' frequencies.
+    """Make the Huffman code for the symbols' frequencies.
 
     Parameters
     ----------
@@ -93,6 +93,6 @@ def huffman_decode(bits: bitarray, code: dict[int, bitarray]) -> np.ndarray:
     Returns
     -------
     symbols : ndarray of int of shape (n_symbols,)
-        The symbols in their order.
+        The symbols in their original order.
     """
     return np.fromiter(bits.decode(code), np.int64)

@@ -1,7 +1,7 @@
-"""rANS for models that make the interval of each symbol afresh.
+"""rANS for models that compute the interval of each symbol afresh.
 
-Where a table is mixed anew for every symbol, it would be a waste to make it whole: an
-encoder needs the interval of one symbol, and a decoder compares one slot with the
+Where a table is mixed afresh for every symbol, it would be a waste to make all of it:
+an encoder needs the interval of one symbol, and a decoder compares one slot with the
 cumulative frequencies. The stream is that of the module `_lanes`.
 """
 
@@ -19,7 +19,7 @@ PRECISION = 16
 class IntervalEncoder:
     """Codes symbols by their intervals, within 2**16 slots.
 
-    What is pushed is kept, and coded by `to_bytes`.
+    Symbols that are pushed are kept, and coded by `to_bytes`.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class IntervalEncoder:
         Parameters
         ----------
         starts, frequencies : ndarray of int of shape (n,)
-            The first slot of each interval, and the number of its slots, at least 1.
+            The first slot of each interval, and its number of slots, at least 1.
         """
         interval = (frequencies.astype(np.uint32) - np.uint32(1)) << np.uint32(16)
         self._pushed.append(interval | starts.astype(np.uint32))
@@ -66,7 +66,7 @@ class IntervalEncoder:
 
 
 class IntervalDecoder:
-    """Decodes what `IntervalEncoder` coded, a step of lanes at a time.
+    """Decodes what `IntervalEncoder` coded, one step of the lanes at a time.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class IntervalDecoder:
     Raises
     ------
     BitstreamError
-        If the stream is too short for the lanes it claims, or no encoder leaves a lane
-        in such a state.
+        If the stream is too short for the lanes it claims, or a lane is in a state in
+        which no encoder leaves it.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -85,11 +85,11 @@ class IntervalDecoder:
 
     @property
     def n_lanes(self) -> int:
-        """Most symbols of a step."""
+        """Largest number of symbols in a step."""
         return self._lanes.n_lanes
 
     def slots(self, n: int) -> np.ndarray:
-        """Slots that the next symbols of the first n lanes were coded to.
+        """Return the slots that the next symbols of the first n lanes were coded to.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class IntervalDecoder:
         return self._lanes.slots(n, PRECISION)
 
     def take(self, starts: np.ndarray, frequencies: np.ndarray) -> None:
-        """Go on to the next symbols, now that these are known by their intervals.
+        """Advance past the next symbols, now known by their intervals.
 
         Parameters
         ----------
@@ -109,16 +109,16 @@ class IntervalDecoder:
         Raises
         ------
         BitstreamError
-            If the stream is at its end.
+            If the stream has ended.
         """
         self._lanes.take(starts, frequencies, PRECISION)
 
     def finish(self) -> None:
-        """Verify that the stream was decoded to its end, by the right intervals.
+        """Verify that the stream was decoded to its end, with the right intervals.
 
         Raises
         ------
         BitstreamError
-            If words are left, or a lane is not where it started from.
+            If words are left, or a lane is not back where it started.
         """
         self._lanes.finish()

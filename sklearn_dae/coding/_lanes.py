@@ -1,20 +1,20 @@
 """The lanes of rANS: intervals of symbols <-> bytes.
 
-The state of a lane is a number of 32 bits. Coding a symbol of frequency f, whose
-interval starts at c, takes the state x to ``(x // f << precision) + x % f + c``, which
-is longer by ``precision - log2(f)`` bits, and decoding takes it back. A state that
-would outgrow 32 bits first hands its lower 16 to the stream, as one word; a decoder
-whose state falls below 2**16 takes the word back. Since decoding undoes coding, the
-last symbol is coded first.
+The state of a lane is a 32-bit number. Coding a symbol of frequency f, whose interval
+starts at c, takes the state x to ``(x // f << precision) + x % f + c``, which is longer
+by ``precision - log2(f)`` bits, and decoding takes it back. A state that would outgrow
+32 bits first hands its lower 16 to the stream, as one word; a decoder whose state falls
+below 2**16 takes the word back. Since decoding undoes coding, the last symbol is coded
+first.
 
 Many lanes do this in lockstep, each for its own symbols, and share the stream: the i-th
-symbol of a step belongs to lane i. All arithmetic is that of integers, so bytes and
-symbols are the same on every machine.
+symbol of a step belongs to lane i. All arithmetic is on integers, so bytes and symbols
+are the same on every machine.
 
-Stream: the number of lanes (LEB128: seven bits a byte, the lowest first, the highest
-bit set in all but the last), the states of the lanes (32 bits each), the words (16 bits
-each) in the order in which a decoder takes them. Numbers are little-endian. No symbols
-make no bytes.
+Stream: the number of lanes (LEB128: seven bits per byte, lowest first, the highest bit
+set in all bytes but the last), the states of the lanes (32 bits each), the words (16
+bits each) in the order in which a decoder takes them. Numbers are little-endian. The
+stream of no symbols is empty.
 
 References
 ----------
@@ -31,21 +31,21 @@ import numpy as np
 from sklearn_dae.coding._bytes import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
-#: Most lanes of a stream.
+#: Largest number of lanes in a stream.
 MAX_LANES = 2**16
 
-#: What every lane starts from when coding, and must return to when decoding: the least
-#: state that is not followed by a word.
+#: The state that every lane starts from when coding, and must return to when decoding:
+#: the smallest state that is not followed by a word.
 _FIRST_STATE = 2**16
 
-#: Symbols that are unpacked together, so that they stay in cache.
+#: Symbols unpacked together, so that they stay in cache.
 _BLOCK_SIZE = 2**15
 
-#: Fewer lanes are decoded one by one: a step of NumPy's takes as long as so many
-#: symbols of Python's.
+#: Fewer lanes than this are decoded one by one: a step in NumPy takes as long as this
+#: many symbols in Python.
 _FEW_LANES = 20
 
-# Operands as arrays: ufuncs take them twice as fast as scalars.
+# Operands as arrays: ufuncs handle them twice as fast as scalars.
 _16, _32 = np.array(16, np.uint64), np.array(32, np.uint64)
 _LOWEST_32 = np.array(2**32 - 1, np.uint64)
 _LEAST = np.array(_FIRST_STATE, np.uint64)
@@ -58,7 +58,7 @@ def encode_lanes(intervals: np.ndarray, bounds: list[int], precision: int) -> by
     Parameters
     ----------
     intervals : ndarray of uint32 of shape (n_symbols,)
-        Of each symbol, ``frequency - 1 << 16 | first slot``.
+        For each symbol, ``frequency - 1 << 16 | first slot``.
 
     bounds : list of int
         Where each step begins, and ``n_symbols``.
@@ -69,7 +69,7 @@ def encode_lanes(intervals: np.ndarray, bounds: list[int], precision: int) -> by
     Returns
     -------
     bytes
-        The stream, of as many lanes as the longest step has symbols.
+        The stream, with as many lanes as the longest step has symbols.
     """
     n_lanes = max((end - begin for begin, end in pairwise(bounds)), default=0)
     if not n_lanes:
@@ -104,8 +104,8 @@ def _encode_block(
     """Code steps; write words before ``words[n_free]``, return where they begin."""
     frequencies = (intervals >> 16) + np.uint32(1)
     starts = intervals & np.uint32(0xFFFF)
-    # Largest state after which 32 bits suffice. For a frequency of 2**precision the
-    # product wraps around to 0, and the limit to the largest of all states.
+    # Largest state for which 32 bits suffice afterwards. For a frequency of
+    # 2**precision the product wraps around to 0, and the limit to the largest state.
     limits = (frequencies << np.uint32(32 - precision)) - np.uint32(1)
     others = np.uint32(2**precision) - frequencies
     quotients, full = np.empty_like(states), np.empty(states.size, bool)
@@ -133,8 +133,8 @@ class LaneDecoder:
     Raises
     ------
     BitstreamError
-        If the stream is too short for the lanes it claims, or no coder leaves a lane
-        in such a state.
+        If the stream is too short for the lanes it claims, or a lane is in a state in
+        which no coder leaves it.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -157,7 +157,7 @@ class LaneDecoder:
         self._n_taken = 0
 
     def advance(self, slots: np.ndarray, intervals: np.ndarray, precision: int) -> None:
-        """Decode steps of all lanes, the last one maybe of fewer.
+        """Decode steps of all lanes; the last step may have fewer symbols.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class LaneDecoder:
             In: the first slot of the table of each symbol. Out: the slot decoded.
 
         intervals : ndarray of uint64 of shape (n_slots,)
-            Of each slot, ``frequency << 32 | place in the interval``.
+            For each slot, ``frequency << 32 | place in the interval``.
 
         precision : int
             Binary logarithm of the number of slots of a table.
@@ -199,7 +199,7 @@ class LaneDecoder:
     def _advance_one_by_one(
         self, slots: np.ndarray, intervals: np.ndarray, precision: int
     ) -> None:
-        """Do the same in whole numbers of Python's."""
+        """Do the same with Python's own integers."""
         lowest_bits, least, lowest_32 = 2**precision - 1, _FIRST_STATE, 2**32 - 1
         interval_of, words = intervals.data, self._words.data
         states, n_lanes, n_taken = self._states.tolist(), self.n_lanes, self._n_taken
@@ -221,11 +221,11 @@ class LaneDecoder:
         self._states[:], self._n_taken = states, n_taken
 
     def slots(self, n: int, precision: int) -> np.ndarray:
-        """Slots of the next symbols of the first n lanes, as int64."""
+        """Return the slots of the next symbols of the first n lanes, as int64."""
         return (self._states[:n] & np.uint64(2**precision - 1)).astype(np.int64)
 
     def take(self, starts: np.ndarray, frequencies: np.ndarray, precision: int) -> None:
-        """Decode a symbol of each of the first lanes, whose intervals are given."""
+        """Decode one symbol in each of the first lanes, given their intervals."""
         x = self._states[: len(starts)]
         places = (x & np.uint64(2**precision - 1)) - starts.astype(np.uint64)
         np.right_shift(x, np.uint64(precision), out=x)
@@ -234,7 +234,7 @@ class LaneDecoder:
         self._take_words(x, np.less(x, _LEAST).nonzero()[0])
 
     def finish(self) -> None:
-        """Raise BitstreamError unless all has led back to where coding began."""
+        """Raise BitstreamError unless decoding has led back to where coding began."""
         n_left = self._words.size - self._n_taken
         if n_left:
             raise BitstreamError(

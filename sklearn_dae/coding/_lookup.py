@@ -1,18 +1,18 @@
 """Frequencies -> what a coder looks up for a symbol, and a decoder for a slot.
 
 A table of frequencies that sum to ``2**precision`` cuts as many slots into one interval
-a symbol, in the order of the symbols::
+per symbol, in the order of the symbols::
 
     frequencies  3, 0, 4, 1         slots  0 0 0 2 2 2 2 3
 
-Tables are laid end to end in one array; ``starts`` are the places where they begin, and
-its end.
+Tables are laid end to end in one array; ``starts`` holds the places where they begin,
+and the end of the array.
 """
 
 import numpy as np
 
-#: Stands for the interval of a frequency of 0. No interval looks so: only one of
-#: frequency 65,536 sets the upper bits, and it starts at 0.
+#: Stands for the interval of a frequency of 0. No interval has this value: only one of
+#: frequency 65,536 sets all the upper bits, and it starts at 0.
 NO_INTERVAL = 0xFFFFFFFF
 
 

@@ -8,11 +8,11 @@ from sklearn_dae.coding._table_bytes import pack_tables
 
 
 def quantize_counts(counts: np.ndarray, precision: int) -> np.ndarray:
-    """Find the frequencies under which what was counted takes the fewest bits.
+    """Find the frequencies under which the counted symbols take the fewest bits.
 
-    The cost ``-sum(counts * log2(frequencies))`` is a sum of convex functions, one a
+    The cost ``-sum(counts * log2(frequencies))`` is a sum of convex functions, one per
     symbol. So frequencies that no exchange of one unit between two symbols improves
-    are the best there are.
+    are optimal.
 
     Parameters
     ----------
@@ -20,18 +20,18 @@ def quantize_counts(counts: np.ndarray, precision: int) -> np.ndarray:
         At least one and at most ``2**precision`` of them positive, none negative.
 
     precision : int
-        Binary logarithm of what the frequencies sum to.
+        Binary logarithm of the sum of the frequencies.
 
     Returns
     -------
     frequencies : ndarray of int64 of shape (n_symbols,)
-        At least 1 where something was counted, 0 elsewhere.
+        At least 1 where the count is positive, 0 elsewhere.
     """
     seen = np.flatnonzero(counts)
     c = counts[seen].astype(np.float64)
     f = np.maximum(np.rint(c * (2.0**precision / c.sum())), 1).astype(np.int64)
     while excess := int(f.sum()) - 2**precision:
-        # A symbol may have to change by several units: half of them at a time.
+        # A symbol may have to change by several units: change half of them at a time.
         n_changed = (abs(excess) + 1) // 2
         if excess > 0:
             changed = np.argsort(_worth(c, f - 1), kind="stable")[:n_changed]
@@ -63,7 +63,7 @@ def shortest_tables(
         Frequencies for each vector of counts.
 
     precision : int
-        The precision, one of the given ones.
+        The chosen precision.
     """
     best: tuple[list[np.ndarray], int] = ([], precisions[0])
     fewest = np.inf
@@ -80,6 +80,6 @@ def shortest_tables(
 
 
 def _worth(counts: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """Nats saved by one unit more; infinitely many where there is none yet."""
+    """Return the nats saved by one more unit; infinite where there is none yet."""
     with np.errstate(divide="ignore"):
         return counts * np.log1p(1.0 / frequencies)

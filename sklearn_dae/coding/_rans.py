@@ -1,6 +1,6 @@
 """Range asymmetric numeral systems: symbols <-> bytes, close to their entropy.
 
-At once, or step by step for models whose tables depend on the symbols before. The
+All at once, or step by step for models whose tables depend on earlier symbols. The
 arithmetic and the stream are those of the module `_lanes`.
 """
 
@@ -23,26 +23,26 @@ def rans_encode(
     table_index: Any = None,
     n_lanes: int | None = None,
 ) -> bytes:
-    """Code symbols close to their code lengths under the tables.
+    """Code symbols in close to their code lengths under the tables.
 
     Parameters
     ----------
     symbols : array-like of int
-        Symbols, each in the alphabet of its table and of a frequency above 0. Coded in
-        C order.
+        Symbols, each in the alphabet of its table and with a frequency above 0. They
+        are coded in C order.
 
     tables : FrequencyTables
         The tables. They are not in the stream.
 
     table_index : array-like of int, default=None
         Table of each symbol; any shape that broadcasts to that of the symbols. None
-        takes the only table, or for symbols of shape (n_rows, n_tables) that of the
+        means the only table, or for symbols of shape (n_rows, n_tables) that of the
         column.
 
     n_lanes : int, default=None
         How many symbols are coded at a time, at most 65,536. A lane costs three bytes
-        on average, and many lanes are faster. None takes a lane a KiB, which costs
-        0.3%, but at least one for 16,384 symbols, and at most 4,096.
+        on average, and many lanes are faster. None means one lane per KiB, which costs
+        0.3%, but at least one per 16,384 symbols, and at most 4,096.
 
     Returns
     -------
@@ -115,8 +115,8 @@ def rans_decode(
     ------
     BitstreamError
         If the stream is cut off or extended, or does not lead every lane back to where
-        it started from. Damage that meets neither check goes unnoticed: keep a
-        checksum where that matters.
+        it started. Damage that passes both checks goes unnoticed: keep a checksum where
+        that matters.
 
     ValueError
         If there is no such table.
@@ -137,9 +137,9 @@ def rans_decode(
 
 
 class RansEncoder:
-    """Codes step by step, for models whose tables depend on the symbols before.
+    """Codes step by step, for models whose tables depend on earlier symbols.
 
-    What is pushed is kept, and coded by `to_bytes`.
+    Steps that are pushed are kept, and coded by `to_bytes`.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class RansEncoder:
 
     Examples
     --------
-    Two lanes, whose table is the symbol before:
+    Two lanes, each of which uses its previous symbol as the table:
 
     >>> import numpy as np
     >>> from sklearn_dae.coding import FrequencyTables, RansDecoder, RansEncoder
@@ -181,7 +181,7 @@ class RansEncoder:
         Raises
         ------
         TypeError, ValueError
-            As `rans_encode`.
+            As for `rans_encode`.
         """
         positions = self.tables.positions(symbols, table_index)
         if positions.ndim != 1 or positions.size > MAX_LANES:
@@ -199,7 +199,7 @@ class RansEncoder:
 
 
 class RansDecoder:
-    """Decodes step by step, for models whose tables depend on the symbols before.
+    """Decodes step by step, for models whose tables depend on earlier symbols.
 
     `RansEncoder` shows an example.
 
@@ -214,8 +214,8 @@ class RansDecoder:
     Raises
     ------
     BitstreamError
-        If the stream is too short for the lanes it claims, or no encoder leaves a lane
-        in such a state.
+        If the stream is too short for the lanes it claims, or a lane is in a state in
+        which no encoder leaves it.
     """
 
     def __init__(self, data: bytes, tables: FrequencyTables) -> None:
@@ -224,7 +224,7 @@ class RansDecoder:
 
     @property
     def n_lanes(self) -> int:
-        """Most symbols that a step can have."""
+        """Largest number of symbols in a step."""
         return self._lanes.n_lanes
 
     def pop(self, table_index: Any) -> np.ndarray:
@@ -233,7 +233,7 @@ class RansDecoder:
         Parameters
         ----------
         table_index : array-like of int of shape (n,)
-            Table of each symbol of the step, at most one a lane.
+            Table of each symbol of the step, at most one per lane.
 
         Returns
         -------
@@ -243,10 +243,10 @@ class RansDecoder:
         Raises
         ------
         BitstreamError
-            If the stream is at its end.
+            If the stream has ended.
 
         ValueError
-            If there are more tables than lanes, or no such table.
+            If there are more indices than lanes, or no such table.
         """
         indices = integers(table_index)
         if indices.ndim != 1 or indices.size > self.n_lanes:
@@ -267,7 +267,7 @@ class RansDecoder:
         Raises
         ------
         BitstreamError
-            If words are left, or a lane is not where it started from.
+            If words are left, or a lane is not back where it started.
         """
         self._lanes.finish()
 

@@ -1,7 +1,7 @@
 """One row of numbers <-> the bytes that `HuffmanCoder` makes of it.
 
-Bits of a row: a zero, the words of its values, the values that have no word; or a one
-and all values. Zeros fill the last byte.
+The bits of a row are a zero, the words of its values, and the values that have no word;
+or a one and all values. Zeros fill the last byte.
 """
 
 from itertools import islice
@@ -18,9 +18,9 @@ _MAX_WORD_BITS = 31
 
 
 class RowCode:
-    """Canonical Huffman code of values, maybe with an escape word for all others.
+    """Canonical Huffman code of values, optionally with an escape word for all others.
 
-    The lengths of its words are all that has to be kept of it: see `from_lengths`.
+    Only the lengths of its words have to be stored: see `from_lengths`.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class RowCode:
         Values that get a word, in ascending order.
 
     counts : ndarray of int of shape (n_values,) or (n_values + 1,)
-        How often each was seen; a count more makes an escape word.
+        How often each was seen; one extra count makes an escape word.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class RowCode:
                 f"Words of {lengths.min()} to {lengths.max()} bits, expected 1 to "
                 f"{_MAX_WORD_BITS}."
             )
-        # Kraft's inequality: else some word would be the beginning of another.
+        # Kraft's inequality: otherwise some word would be a prefix of another.
         if np.left_shift(1, _MAX_WORD_BITS - lengths.astype(np.int64)).sum() > (
             1 << _MAX_WORD_BITS
         ):
@@ -82,11 +82,11 @@ class RowCode:
 
     def _set_words(self, values: np.ndarray, lengths: Any) -> None:
         self.values = values
-        # Values are stored in the same bytes, whatever the machine.
+        # Values are stored as the same bytes on every machine.
         self._dtype = values.dtype.newbyteorder("<")
         self.lengths = np.asarray(lengths, np.int64)
         # Canonical: words of equal length are in the order of their values, and each
-        # is the number after the one before.
+        # is one more than the one before.
         self._order = np.argsort(self.lengths, kind="stable").tolist()
         self._n_words = np.bincount(self.lengths).tolist()
         self._words = {}
@@ -98,7 +98,7 @@ class RowCode:
             word += 1
 
     def indices(self, values: np.ndarray) -> np.ndarray:
-        """Return the place of each value among those with a word, or their number."""
+        """Return the index of each value among those with a word, or ``n_values``."""
         last = len(self.values) - 1
         indices = np.minimum(np.searchsorted(self.values, values), last)
         indices[self.values[indices] != values] = last + 1
@@ -119,7 +119,7 @@ class RowCode:
         return bits.tobytes()
 
     def decode(self, data: bytes, n_features: int) -> np.ndarray:
-        """Read what `encode` or `store` wrote, and zeros after it."""
+        """Read what `encode` or `store` wrote, and any zeros after it."""
         bits = bitarray()
         bits.frombytes(data)
         row = np.empty(n_features, self.values.dtype)
@@ -150,10 +150,10 @@ class RowCode:
 
 
 def _word_lengths(frequencies: list[int]) -> list[int]:
-    """Bits of the words of Huffman's code, none longer than can be read."""
+    """Return the word lengths of a Huffman code, none longer than can be read."""
     while True:
         words, n_words, _ = canonical_huffman(dict(enumerate(frequencies)))
         if len(n_words) <= _MAX_WORD_BITS + 1:
             return [len(words[i]) for i in range(len(words))]
-        # Evens the frequencies out, and with them the lengths.
+        # This evens out the frequencies, and with them the lengths.
         frequencies = [(frequency + 1) // 2 for frequency in frequencies]

@@ -1,4 +1,4 @@
-"""What every coder takes: arrays of integers."""
+"""What every coder works on: arrays of integers."""
 
 from typing import Any
 

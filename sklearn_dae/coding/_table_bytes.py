@@ -1,10 +1,10 @@
 """Frequency tables <-> bytes.
 
-A table is written as differences, since neighbouring frequencies are alike. Each is
-folded to 0, 1, 2, ... (for 0, -1, 1, -2, ...) and written as an exponential Golomb code
+A table is written as differences, since neighbouring frequencies are similar. Each is
+folded to 0, 1, 2, ... (for 0, -1, 1, -2, ...) and written in an exponential Golomb code
 whose order follows the size of the differences before it. A repeated frequency is
-followed by the number of repetitions to come. The sum of a table is known, so its last
-zeros need no bits.
+followed by the number of repetitions to come. The sum of a table is known, so its
+trailing zeros need no bits.
 
 Exponential Golomb code of order k (Teuhola 1978): ``(n >> k) + 1`` in binary, preceded
 by one zero for each of its digits but the first, then the k lowest bits of n.
@@ -19,10 +19,10 @@ from sklearn_dae.exceptions import BitstreamError
 
 MIN_PRECISION, MAX_PRECISION = 8, 16
 
-#: Symbols of the largest alphabet.
+#: Number of symbols of the largest alphabet.
 MAX_SYMBOLS = 2**16
 
-#: Bound of the sum of all alphabets, and of ``n_tables << precision``, which is what a
+#: Bound on the sum of all alphabets, and on ``n_tables << precision``, which is what a
 #: decoder holds in memory. A few damaged bytes could otherwise claim any amount.
 MAX_SLOTS = 2**24
 
@@ -116,7 +116,7 @@ class _Order:
         self.k = self._twice_mean = 0
 
     def follow(self, difference: int) -> int:
-        """Return the order before the difference, and let it count from now on."""
+        """Return the order before the difference, which counts from now on."""
         k = self.k
         self._twice_mean += difference - (self._twice_mean >> 1)
         self.k = max(0, (self._twice_mean >> 1).bit_length() - 1)
@@ -142,7 +142,7 @@ class _Reader:
         self._at = 0
 
     def fixed(self, n_bits: int) -> int:
-        """Read a number of so many bits."""
+        """Read a number of ``n_bits`` bits."""
         end = self._at + n_bits
         if end > len(self._bits):
             raise BitstreamError(
@@ -168,7 +168,7 @@ class _Reader:
         return (prefix << order) + self.fixed(order)
 
     def finish(self) -> None:
-        """Raise unless only zeros to the end of the byte are left."""
+        """Raise unless only zeros up to the end of the byte are left."""
         n_left = len(self._bits) - self._at
         if n_left >= 8 or self._bits.find(1, self._at) >= 0:
             raise BitstreamError(f"{n_left} bits follow the last frequency table.")

@@ -1,7 +1,7 @@
-"""Frequency tables: what an entropy coder takes for the probabilities of symbols.
+"""Frequency tables: what an entropy coder uses as the probabilities of symbols.
 
 In: counts, or the symbols themselves. Out: whole frequencies that sum to a power of
-two, a table a context, in the forms that coders look up.
+two, one table per context, in the forms that coders look up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,16 +23,16 @@ from sklearn_dae.coding._table_bytes import (
     unpack_tables,
 )
 
-#: Largest count of a symbol: with it, no sum of a table's counts overflows.
+#: Largest count of a symbol: up to it, no sum of a table's counts overflows.
 MAX_COUNT = 2**46
 
 
 class FrequencyTables:
-    """Integer frequencies of symbols, a table a context or column.
+    """Integer frequencies of symbols, one table per context or column.
 
     A table gives each symbol of its alphabet ``0, 1, ..., n - 1`` a frequency. The
     frequencies of a table sum to ``2**precision``; a symbol of frequency ``f`` costs
-    ``precision - log2(f)`` bits, one of frequency 0 cannot be coded.
+    ``precision - log2(f)`` bits, and one of frequency 0 cannot be coded.
 
     Make them with `from_counts` or `from_symbols`, and store them with `to_bytes`.
 
@@ -43,7 +43,7 @@ class FrequencyTables:
 
     precision : int
         Binary logarithm of the sum of each table, 8 to 16. There may be at most
-        ``2**24 >> precision`` tables, and 2**24 symbols in all of them.
+        ``2**24 >> precision`` tables, and 2**24 symbols in all of them together.
 
     Raises
     ------
@@ -51,8 +51,8 @@ class FrequencyTables:
         If a frequency is not an integer.
 
     ValueError
-        If a table is empty, has a negative frequency or another sum, or the tables
-        are too many.
+        If a table is empty, has a negative frequency or a different sum, or there are
+        too many tables.
 
     Examples
     --------
@@ -92,22 +92,22 @@ class FrequencyTables:
     def from_counts(
         cls, counts: Sequence[Any], precision: int | None = None, pseudo_count: int = 0
     ) -> Self:
-        """Make the tables under which what was counted takes the fewest bits.
+        """Make the tables under which the counted symbols take the fewest bits.
 
         Parameters
         ----------
         counts : sequence of array-like of int
-            How often each symbol of each table was seen. What was seen gets a
+            How often each symbol of each table was seen. Symbols that were seen get a
             frequency of at least 1.
 
         precision : int, default=None
-            Binary logarithm of the sum of each table, 8 to 16. None takes the one with
-            which the counted symbols and `to_bytes` together are shortest: give
-            it where more symbols will be coded than were counted.
+            Binary logarithm of the sum of each table, 8 to 16. None chooses the one
+            with which the counted symbols and `to_bytes` together are shortest; pass
+            one where more symbols will be coded than were counted.
 
         pseudo_count : int, default=0
             Added to every count. From 1 on, every symbol of an alphabet can be coded.
-            With an alphabet of 65,536 symbols no more can be said: each gets 1.
+            With an alphabet of 65,536 symbols, each gets a frequency of 1.
 
         Returns
         -------
@@ -121,7 +121,7 @@ class FrequencyTables:
             If a count is not an integer.
 
         ValueError
-            If a table is empty or has a negative count or none at all, or more
+            If a table is empty, has a negative count or no counts at all, or more
             symbols were seen than frequencies of that precision can tell apart.
         """
         check_integer("pseudo_count", pseudo_count, 0, MAX_COUNT)
@@ -158,12 +158,12 @@ class FrequencyTables:
         precision: int | None = None,
         pseudo_count: int = 0,
     ) -> Self:
-        """Count the symbols of each column and make a table of it.
+        """Count the symbols of each column and make a table from them.
 
         Parameters
         ----------
         symbols : array-like of int of shape (n_rows, n_tables)
-            Symbols from 0 on.
+            Symbols, from 0 upwards.
 
         n_symbols : int, default=None
             Size of every alphabet. None makes each as large as its column needs.
@@ -177,7 +177,7 @@ class FrequencyTables:
         Returns
         -------
         FrequencyTables
-            A table a column.
+            One table per column.
 
         Raises
         ------
@@ -215,12 +215,12 @@ class FrequencyTables:
         Raises
         ------
         BitstreamError
-            If the bytes are not whole, or no tables.
+            If the bytes are not complete, or not those of tables.
         """
         return cls(*unpack_tables(data))
 
     def to_bytes(self) -> bytes:
-        """Write the tables: about half a byte a symbol where neighbours are alike."""
+        """Write the tables: about half a byte per symbol where neighbours are alike."""
         return pack_tables([table.tolist() for table in self], self.precision)
 
     def bits(self, symbols: Any, table_index: Any = None) -> np.ndarray:
@@ -238,7 +238,7 @@ class FrequencyTables:
         -------
         bits : ndarray of float of the shape of symbols
             Code lengths, infinite where a symbol has frequency 0. A coder comes close
-            to their sum; it needs no whole number of bits for a symbol.
+            to their sum: a symbol need not take a whole number of bits.
         """
         with np.errstate(divide="ignore"):
             lengths = self.precision - np.log2(self._flat)
@@ -254,7 +254,7 @@ class FrequencyTables:
 
         table_index : array-like of int, default=None
             Table of each symbol; any shape that broadcasts to that of the symbols.
-            None takes the only table, or for symbols of shape (n_rows, n_tables) that
+            None means the only table, or for symbols of shape (n_rows, n_tables) that
             of the column.
 
         Returns
@@ -329,8 +329,8 @@ class FrequencyTables:
     def intervals(self) -> np.ndarray:
         """Part of ``range(2**precision)`` that belongs to each entry of the tables.
 
-        The frequency less one in the upper and the first slot in the lower 16 bits of
-        a uint32. All bits are set where the frequency is 0; no interval looks so,
+        Frequency minus one in the upper and first slot in the lower 16 bits of a
+        uint32. All bits are set where the frequency is 0; no interval has this value,
         since one of 65,536 slots starts at 0.
         """
         return pack_intervals(self._flat, self._starts)
@@ -357,7 +357,7 @@ class FrequencyTables:
 
     @cached_property
     def least_bits(self) -> float:
-        """Bits of the most frequent symbols, one of each table."""
+        """Total bits of the most frequent symbols, one of each table."""
         most_frequent = np.maximum.reduceat(self._flat, self._starts[:-1])
         return float((self.precision - np.log2(most_frequent)).sum())
 
@@ -372,7 +372,7 @@ class FrequencyTables:
         return self._flat[self._starts[j] : self._starts[j + 1]]
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Return the frequencies of one table after the other."""
+        """Return the frequencies of one table after another."""
         return (self[j] for j in range(len(self)))
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,4 @@
-"""Reconstructions and codes to numbers and pictures."""
+"""Reconstructions and codes turned into numbers and pictures."""
 
 from sklearn_dae.evaluation._bjontegaard import bd_psnr, bd_rate
 from sklearn_dae.evaluation._compare import Comparison, Row, compare

@@ -15,7 +15,7 @@ from sklearn_dae._validation import check_choice
 from sklearn_dae.evaluation._curves import Branches, least, log_rates, turned
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 
-#: Where curves are read, for a mean over their length.
+#: Number of points at which curves are read, for a mean over their length.
 _N_ABSCISSAS = 2001
 
 
@@ -25,24 +25,24 @@ def bd_rate(
     *,
     method: str = "pchip",
 ) -> float:
-    """Bytes that a codec takes more than another, on average over equal qualities.
+    """Return the extra bytes of a codec over another, averaged at equal qualities.
 
     Parameters
     ----------
     reference, curve : RateDistortionCurve
-        What was measured of the other codec, and of the one in question.
+        Measurements of the other codec, and of the one in question.
 
     method : {"pchip", "akima", "cubic"}, default="pchip"
         What is drawn through the points: piecewise polynomials that rise where the
-        points rise, Akima's, which modern practice uses too, or the one polynomial of
-        the original, which needs four points and may swing between them.
+        points rise, Akima's, which modern practice also uses, or the single polynomial
+        of the original, which needs four points and may swing between them.
 
     Returns
     -------
     float
-        In per cent: -50 means half of the bytes. The mean is that of the logarithm of
-        the rate, over the qualities that both curves have. Of a curve with several
-        branches the one with the fewest bytes counts at each quality.
+        In per cent: -50 means half the bytes. The mean is that of the logarithm of the
+        rate, over the qualities that both curves have. For a curve with several
+        branches, the one with the fewest bytes counts at each quality.
 
     Raises
     ------
@@ -83,12 +83,12 @@ def bd_psnr(
     *,
     method: str = "pchip",
 ) -> float:
-    """Decibels that a codec gains on another, on average over equal rates.
+    """Return the decibels that a codec gains over another, averaged at equal rates.
 
     Parameters
     ----------
     reference, curve : RateDistortionCurve
-        What was measured of the other codec, and of the one in question.
+        Measurements of the other codec, and of the one in question.
 
     method : {"pchip", "akima", "cubic"}, default="pchip"
         As in `bd_rate`.
@@ -128,7 +128,7 @@ def bd_psnr(
 def _mean_difference(
     reference: Branches, curve: Branches, method: str, abscissas: str
 ) -> float:
-    """Mean of the second less the first over the abscissas that both have."""
+    """Return the mean of second minus first over the abscissas that both have."""
     fewest, through = _METHODS[method]
     curves = []
     for branches in (reference, curve):

@@ -29,20 +29,20 @@ class Row:
     Parameters
     ----------
     method : str
-        Its name.
+        Name of the method.
 
     n_values : int
-        Numbers that an image is stored as.
+        How many numbers an image is stored as.
 
     bits_per_image, bits_per_pixel : float
-        What they cost.
+        What these numbers cost.
 
     training_error, test_error : float
-        Squared error an image in units of the pixel range, on the images learned
-        from and on held-out ones.
+        Squared error per image in units of the pixel range, on the images learned from
+        and on held-out ones.
 
     psnr : float
-        Of the held-out images, in decibels.
+        Peak signal-to-noise ratio of the held-out images, in decibels.
     """
 
     method: str
@@ -54,7 +54,7 @@ class Row:
     psnr: float
 
     def cells(self) -> tuple[str, ...]:
-        """Its numbers as text, one for each column of the table."""
+        """Return the row as text, one entry for each column of the table."""
         return (
             self.method,
             f"{self.n_values:,}",

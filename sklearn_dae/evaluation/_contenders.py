@@ -1,10 +1,11 @@
 """Which codecs are compared, and with which settings.
 
 In: training images, and autoencoders fitted on them. Out: trials, each an unfitted
-codec under the name of its contender; several of one make its rate-distortion curve.
+codec under the name of its contender; several trials of one make its rate-distortion
+curve.
 
-Every contender has the settings that its own users would choose, and covers the
-qualities that the autoencoder covers as far as it can.
+Every contender has the settings that its own users would choose, and covers the range
+of qualities of the autoencoder as far as it can.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,15 +40,15 @@ VALUES, TARGET = "values", "PSNR in training"
 #: Images on which qualities are chosen; the codecs are fitted on all.
 _MOST_ROWS = 2000
 
-#: Smallest error that quantising may add to that of an autoencoder, as a fraction: on
-#: the way to nothing the rate goes to infinity.
+#: Smallest error that quantising may add to that of an autoencoder, as a fraction: as
+#: it goes to zero, the rate goes to infinity.
 _LEAST_ADDED = 0.06
 
-#: PSNR of rounding to bytes, which nothing need surpass.
+#: PSNR of rounding to bytes, which nothing needs to surpass.
 _FINEST = 59.0
 
-#: Decibels above the mean image where curves begin, and how many PCA goes on beyond the
-#: autoencoder.
+#: Decibels above the mean image at which curves begin, and how many PCA goes on beyond
+#: the autoencoder.
 _ABOVE_MEAN, _BEYOND = 3.0, 4.0
 
 #: Quality of each format in its units, from the lowest to where images look perfect.
@@ -76,7 +77,7 @@ class Trial:
         The unfitted codec.
 
     seconds : float, default=0.0
-        What training took that its own fit does not repeat.
+        Training time that the codec's own fit does not repeat.
     """
 
     contender: str
@@ -91,7 +92,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrainedAutoencoder:
-    """A fitted autoencoder, and what it took.
+    """A fitted autoencoder and its training time.
 
     Parameters
     ----------
@@ -99,14 +100,14 @@ class TrainedAutoencoder:
         The autoencoder.
 
     seconds : float
-        What training it took.
+        The training time.
     """
 
     transformer: DeepAutoencoderCompressor
     seconds: float
 
 
-#: Trained autoencoders by the number of values of their codes.
+#: Trained autoencoders, by the number of values in their codes.
 Autoencoders = Mapping[int, TrainedAutoencoder]
 
 
@@ -121,15 +122,15 @@ def lossy_trials(
         The images.
 
     autoencoders : dict of int to TrainedAutoencoder
-        Trained autoencoders by the number of values of their codes.
+        Trained autoencoders, by the number of values in their codes.
 
     n_qualities : int
-        Points of each curve.
+        Number of points on each curve.
 
     Yields
     ------
     Trial
-        With the codec not fitted; fitted autoencoders within are used as they are.
+        With an unfitted codec; fitted autoencoders within it are used as they are.
     """
     sample = _sample(split.training)
     lowest = _of_mean(sample, split.pixel_range) + _ABOVE_MEAN
@@ -147,11 +148,11 @@ def lossy_trials(
 
 
 def _below_limit(lowest: float, limit: float, n_qualities: int) -> np.ndarray:
-    """Qualities of a transformer, the closer to each other the nearer to its limit.
+    """Return qualities for a transformer, closer together the nearer to its limit.
 
-    The error is that of the transformer and what quantising adds. Each bit of a value
-    divides the latter by four, so steps of its logarithm cost about as many bytes each.
-    Where the limit is no better than the lowest, there is one.
+    The error is that of the transformer plus what quantising adds. Each bit of a value
+    divides the latter by four, so equal steps of its logarithm cost about as many bytes
+    each. Where the limit is no better than the lowest quality, there is only one.
     """
     error = 10 ** (-min(limit, _FINEST) / 10)
     least = _LEAST_ADDED * error
@@ -162,7 +163,7 @@ def _below_limit(lowest: float, limit: float, n_qualities: int) -> np.ndarray:
 def _autoencoder_trial(
     split: ImageSplit, autoencoders: Autoencoders, n_values: int, quality: float
 ) -> Trial:
-    """Ask an autoencoder for a PSNR."""
+    """Make a trial that asks an autoencoder for a PSNR."""
     autoencoder = autoencoders[n_values]
     return Trial(
         AUTOENCODER,
@@ -175,17 +176,17 @@ def _autoencoder_trial(
 
 
 def _pca_trial(split: ImageSplit, quality: float) -> Trial:
-    """Ask PCA for a PSNR, with the components that it needs.
+    """Make a trial that asks PCA for a PSNR, with the components that it needs.
 
-    How many that are comes from reverse water-filling: with the error spread as evenly
-    as the variances allow, components of less variance than the error of each are not
+    Their number comes from reverse water-filling: with the error spread as evenly as
+    the variances allow, components whose variance is below the error of each are not
     worth a bit.
     """
     low, high = split.pixel_range
     sample = _sample(split.training).astype(float)
     variances = PCA(min(sample.shape)).fit(sample).explained_variance_
     wanted = split.training.shape[1] * (high - low) ** 2 * 10 ** (-quality / 10)
-    # Uniform quantisers spend a little on components that are just below.
+    # Uniform quantisers spend a little on components that are just below the level.
     level = water_level(variances, wanted) / 2
     n_values = max(1, int(np.count_nonzero(variances > level)))
     return Trial(
@@ -198,7 +199,7 @@ def _pca_trial(split: ImageSplit, quality: float) -> Trial:
 
 
 def _format_trial(split: ImageSplit, name: str, value: float) -> Trial:
-    """Set the quality of an image format."""
+    """Make a trial that sets the quality of an image format."""
     make, parameter, *_ = _FORMATS[name]
     value = round(float(value), 1) if parameter == "distance" else round(float(value))
     return Trial(
@@ -209,7 +210,7 @@ def _format_trial(split: ImageSplit, name: str, value: float) -> Trial:
 
 
 def lossless_trials(split: ImageSplit) -> Iterator[Trial]:
-    """Yield trials of all lossless contenders; a trial each."""
+    """Yield the trials of all lossless contenders, one each."""
     shape: dict[str, Any] = {"image_shape": split.shape}
     codecs: dict[str, Codec] = {
         "pixel model": TransformCodec(PCA(1), lossless=True, **shape),
@@ -236,7 +237,7 @@ def trial_at_rate(
     curve: RateDistortionCurve,
     rate: float,
 ) -> Trial | None:
-    """Make the trial of a contender that should take some bytes an image.
+    """Make the trial of a contender that should take ``rate`` bytes per image.
 
     Parameters
     ----------
@@ -247,10 +248,10 @@ def trial_at_rate(
         As in `lossy_trials`.
 
     curve : RateDistortionCurve
-        What was measured of the contender.
+        Measurements of the contender.
 
     rate : float
-        The bytes; the nearest that was measured is taken if all took more, or less.
+        The bytes; if all measurements took more, or all less, the nearest is used.
 
     Returns
     -------
@@ -287,13 +288,13 @@ def _sample(rows: np.ndarray) -> np.ndarray:
 
 
 def _limit(transformer: Any, X: np.ndarray, pixel_range: tuple[float, float]) -> float:
-    """PSNR of a transformer when nothing is quantised."""
+    """Return the PSNR of a transformer when nothing is quantised."""
     restored = transformer.inverse_transform(transformer.transform(X))
     return psnr(X, np.clip(restored, *pixel_range), pixel_range)
 
 
 def _of_mean(X: np.ndarray, pixel_range: tuple[float, float]) -> float:
-    """PSNR when every image is restored as the mean image."""
+    """Return the PSNR when every image is restored as the mean image."""
     return psnr(X, np.broadcast_to(X.mean(axis=0), X.shape), pixel_range)
 
 

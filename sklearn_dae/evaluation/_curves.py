@@ -30,7 +30,7 @@ def rate_distortion_curve(
     name: str | None = None,
     n_jobs: int | None = None,
 ) -> RateDistortionCurve:
-    """Measure a codec with several values of a parameter.
+    """Measure a codec at several values of a parameter.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def rate_distortion_curve(
         Images to code.
 
     param_name : str
-        The parameter, such as ``"target_psnr"`` or ``"quality"``; that of a part of the
+        The parameter, such as ``"target_psnr"`` or ``"quality"``; for a part of the
         codec as in a grid search, ``"transformer__n_components"``.
 
     param_range : iterable
@@ -59,10 +59,10 @@ def rate_distortion_curve(
         images.
 
     name : str, default=None
-        Name of the codec; that of its class by default.
+        Name of the codec; by default that of its class.
 
     n_jobs : int, default=None
-        Values that are measured at the same time, as in joblib.
+        How many values are measured at the same time, as in joblib.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def rate_distortion_curve(
         pixel_range = float(X_train.min()), float(X_train.max())
     name = name or type(codec).__name__
     values = list(param_range)
-    # A fitted transformer would not heed a change of its parameters.
+    # A fitted transformer would ignore a change of its parameters.
     copied = clone if param_name.startswith("transformer__") else unfitted
     codecs = [copied(codec).set_params(**{param_name: value}) for value in values]
     points = joblib.Parallel(n_jobs)(
@@ -127,9 +127,9 @@ def _point(
 
 
 def front(curve: RateDistortionCurve) -> list[Measurement]:
-    """Points that no other beats in both rate and distortion, from the lowest rate.
+    """Return the points that no other beats in both rate and distortion, by rate.
 
-    Without loss, and with it: the last may be lossless.
+    Lossless points count too: the last may be one.
     """
     best: list[Measurement] = []
     for point in curve:
@@ -141,8 +141,8 @@ def front(curve: RateDistortionCurve) -> list[Measurement]:
 def lower_convex_hull(curve: RateDistortionCurve) -> RateDistortionCurve:
     """Keep the points that no mixture of two others beats.
 
-    Coding some images with one setting and the others with a second one reaches any
-    point between the two in the plane of rate and squared error, whatever the branches.
+    Coding some images with one setting and the others with another reaches any point
+    between the two in the plane of rate and squared error, whatever the branches.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def _turns_left(a: Measurement, b: Measurement, c: Measurement) -> bool:
 
 
 def bytes_at_psnr(curve: RateDistortionCurve, psnr: float) -> float | None:
-    """Bytes an image for a quality.
+    """Return the bytes per image that a quality takes.
 
     Parameters
     ----------
@@ -197,8 +197,8 @@ def bytes_at_psnr(curve: RateDistortionCurve, psnr: float) -> float | None:
     -------
     float or None
         Interpolated, the logarithm of the bytes being a monotone piecewise cubic of
-        decibels; of a curve with several branches the fewest that one of them takes
-        for at least this quality. None outside of what was measured.
+        decibels; for a curve with several branches, the fewest that one of them takes
+        for at least this quality. None outside what was measured.
 
     Examples
     --------
@@ -226,7 +226,7 @@ def bytes_at_psnr(curve: RateDistortionCurve, psnr: float) -> float | None:
 
 
 def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float | None:
-    """Quality for some bytes an image, interpolated as in `bytes_at_psnr`.
+    """Return the quality at a rate, interpolated as in `bytes_at_psnr`.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float |
     Returns
     -------
     float or None
-        In decibels; None outside of what was measured.
+        In decibels; None outside what was measured.
 
     Examples
     --------
@@ -266,16 +266,16 @@ def psnr_at_bytes(curve: RateDistortionCurve, bytes_per_image: float) -> float |
 
 
 def finite(number: float) -> float | None:
-    """Return the number, or None for NaN and infinity, where there is none."""
+    """Return the number, or None if it is NaN or infinite."""
     return number if math.isfinite(number) else None
 
 
-#: Abscissas, rising, and ordinates of each branch of a curve, rising too.
+#: Abscissas of each branch of a curve, rising, and its ordinates, which rise too.
 Branches = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 def log_rates(curve: RateDistortionCurve) -> Branches:
-    """Qualities in decibels, and logarithms of rates, of the best points with loss."""
+    """Return qualities in decibels and logarithms of rates of the best lossy points."""
     branches = []
     for branch in curve.branches:
         points = [point for point in front(branch) if not point.is_lossless]
@@ -287,7 +287,7 @@ def log_rates(curve: RateDistortionCurve) -> Branches:
 
 
 def turned(branches: Branches) -> Branches:
-    """Minus the rate and minus the quality, so that again less is better."""
+    """Return minus the rate and minus the quality, so that again less is better."""
     return [(-rates[::-1], -qualities[::-1]) for qualities, rates in branches]
 
 
@@ -307,14 +307,15 @@ def least(
         The abscissas.
 
     through : callable, default=PchipInterpolator
-        Takes the points of a branch, at least two, and returns the function that goes
-        through them.
+        Takes the points of a branch, at least two, and returns a function through
+        them.
 
     Returns
     -------
     ndarray
-        A branch counts at its first point before that, since it has nothing less; and
-        nowhere behind its last one. Infinite where no branch goes.
+        The ordinates. Before its first point, a branch counts as it does there, since
+        it has nothing less; beyond its last one, not at all. Infinite where none
+        counts.
     """
     lowest = np.full(np.shape(x), np.inf)
     for at, y in branches:
@@ -327,7 +328,7 @@ def least(
 def matched_quality(
     curves: Sequence[RateDistortionCurve], psnrs: Iterable[float]
 ) -> dict[float, dict[str, float | None]]:
-    """Bytes an image of several codecs at equal qualities.
+    """Return the bytes per image of several codecs at equal qualities.
 
     Parameters
     ----------
@@ -340,7 +341,7 @@ def matched_quality(
     Returns
     -------
     dict of float to dict of str to float or None
-        For each quality and codec the bytes; None where it was not measured.
+        The bytes for each quality and codec; None where it was not measured.
 
     Examples
     --------
@@ -362,7 +363,7 @@ def matched_quality(
 def matched_rate(
     curves: Sequence[RateDistortionCurve], rates: Iterable[float]
 ) -> dict[float, dict[str, float | None]]:
-    """Quality of several codecs at equal rates.
+    """Return the quality of several codecs at equal rates.
 
     Parameters
     ----------
@@ -370,12 +371,12 @@ def matched_rate(
         A curve for each codec.
 
     rates : iterable of float
-        Bytes an image.
+        Bytes per image.
 
     Returns
     -------
     dict of float to dict of str to float or None
-        For each rate and codec the decibels; None where it was not measured.
+        The decibels for each rate and codec; None where it was not measured.
 
     Examples
     --------

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-#: Colours that stay apart for the colour-blind (Okabe and Ito), yellow aside, which
-#: white paper swallows; with markers and dashes that stay apart without colour.
+#: Colours that the colour-blind can tell apart (Okabe and Ito), except yellow, which is
+#: lost on white paper; with markers and dashes that can be told apart without colour.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2)))
@@ -18,7 +18,7 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)), (0, (9, 2
 _GAP = 0.06
 
 
-#: Longer side of an image in a figure of our own, in inches: twelve in a line.
+#: Longer side of an image in a figure of our own, in inches: twelve images to a line.
 _IMAGE_WIDTH = 0.6
 
 
@@ -34,7 +34,7 @@ def import_matplotlib() -> Any:
 
 
 def new_figure() -> Any:
-    """Make a figure that no window belongs to, and nobody has to close."""
+    """Make a figure that has no window and need not be closed."""
     import_matplotlib()
     from matplotlib.figure import Figure
 
@@ -42,7 +42,7 @@ def new_figure() -> Any:
 
 
 def curve_style(index: int) -> dict[str, Any]:
-    """Colour, marker and dashes of a curve; no two of the first 280 are the same."""
+    """Return colour, marker and dashes of a curve; the first 280 are all different."""
     return {
         "color": _COLOURS[index % len(_COLOURS)],
         "marker": _MARKERS[index % len(_MARKERS)],
@@ -61,7 +61,7 @@ def ink(colour: str) -> tuple[float, ...]:
 
 
 def plain_numbers(axis: Any, values: np.ndarray) -> None:
-    """Write the ticks of a logarithmic axis out: 20, 50, 100; not powers of ten."""
+    """Write out the ticks of a logarithmic axis: 20, 50, 100; not powers of ten."""
     from matplotlib.ticker import (
         LogLocator,
         MaxNLocator,
@@ -98,7 +98,7 @@ def draw_images(
     Parameters
     ----------
     ax : matplotlib Axes
-        What to draw in. Its coordinates become pixels of the images.
+        The Axes to draw in. Its coordinates become pixels of the images.
 
     lines : sequence of ndarray of shape (n_images, height * width)
         Pixels of the images; the last line may be shorter than the others.
@@ -140,12 +140,12 @@ def draw_images(
 
 
 def fit_figure(ax: Any, title: str | None) -> None:
-    """Make the figure around one Axes of images as large as these ask for.
+    """Make the figure around one Axes of images just large enough for them.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        What `draw_images` drew in.
+        The Axes that `draw_images` drew in.
 
     title : str or None
         A heading above the images.
@@ -164,7 +164,7 @@ def fit_figure(ax: Any, title: str | None) -> None:
         width = max(width, heading.get_window_extent().width / ax.figure.dpi)
         height += 0.3
     ax.figure.set_size_inches(width + margin, height)
-    # Constrained layout does not foresee that images keep their proportions: it sees
-    # where they are when it has drawn them once.
+    # Constrained layout does not foresee that images keep their proportions: it knows
+    # where they are only after drawing them once.
     for _ in range(2):
         ax.figure.draw_without_rendering()

@@ -1,4 +1,4 @@
-"""All that is known after codecs were compared."""
+"""All that is known after comparing codecs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -36,26 +36,27 @@ class Evaluation:
         How alike the training images are.
 
     curves : list of RateDistortionCurve
-        Of the lossy codecs, the autoencoder's first.
+        Curves of the lossy codecs, the autoencoder's first.
 
     lossless : list of Measurement
-        Of the lossless codecs, ours first.
+        Measurements of the lossless codecs, ours first.
 
     matched : list of Outcome
-        Of the lossy codecs at about the same rate, with images; the autoencoder first.
+        Outcomes of the lossy codecs at about the same rate, with images; the
+        autoencoder's first.
 
     file_bytes : dict of str to int
-        The parts of an archive that holds the test images as the autoencoder restores
-        them in ``matched``; empty if it could not.
+        Bytes of the parts of an archive that holds the test images as the autoencoder
+        restores them in ``matched``; empty if it failed.
 
     settings : dict of str to object
         What was asked for.
 
     versions : dict of str to str
-        Of Python and the packages that take part.
+        Versions of Python and the packages involved.
 
     seconds : float
-        What it took, without what an earlier run had done.
+        Time taken, without what an earlier run had done.
     """
 
     split: ImageSplit
@@ -71,7 +72,7 @@ class Evaluation:
 
     @property
     def n_images(self) -> int:
-        """Images of the whole set."""
+        """Number of images in the whole set."""
         return len(self.split.training) + len(self.split.test)
 
     @property
@@ -91,7 +92,7 @@ class Evaluation:
 
     @property
     def lossless_verdict(self) -> str:
-        """Which codec is the smallest without loss, in a sentence."""
+        """Which lossless codec is the smallest, in a sentence."""
         return lossless_verdict(self.lossless)
 
     def to_dict(self) -> dict[str, Any]:

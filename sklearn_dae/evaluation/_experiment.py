@@ -1,7 +1,7 @@
 """Every codec on the same images, at all its qualities.
 
-In: images, some held out. Out: an `Evaluation`. Each task is kept on disk when it is
-done, so that an interrupted run goes on where it was.
+In: images, some held out. Out: an `Evaluation`. The result of each finished task is
+kept on disk, so that an interrupted run continues where it was.
 """
 
 import importlib.metadata
@@ -35,7 +35,7 @@ from sklearn_dae.evaluation._measurement import RateDistortionCurve
 from sklearn_dae.evaluation._outcome import Outcome, archive_parts, carry_out
 from sklearn_dae.evaluation._similarity import set_similarity
 
-#: Images that every codec shows.
+#: Number of images that every codec shows.
 _N_SHOWN = 10
 
 #: Fewest training images.
@@ -44,7 +44,7 @@ _FEWEST_TRAINING = 4
 #: Most values of a code by default.
 _MOST_VALUES = 32
 
-#: Packages that decide what comes out.
+#: Packages that affect the results.
 _PACKAGES = ("sklearn-dae", "numpy", "scipy", "scikit-learn", "pillow", "imagecodecs")
 
 Say = Callable[[str], object]
@@ -61,7 +61,7 @@ def evaluate(
     cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
 ) -> Evaluation:
-    """Compare the autoencoder with all that one might take instead.
+    """Compare the autoencoder with everything one might use instead.
 
     Parameters
     ----------
@@ -70,30 +70,31 @@ def evaluate(
         test images.
 
     n_components : sequence of int, default=None
-        Values of the autoencoder's codes; one is trained for each, and for each quality
-        the best counts. By default a quarter of the pixels, at most 32, and a half and
-        a quarter of that.
+        Numbers of values in the autoencoder's codes; one autoencoder is trained for
+        each, and the best counts at each quality. By default a quarter of the pixels,
+        at most 32, and half and a quarter of that.
 
     parameters : dict of str to object, default=None
         Other parameters of the autoencoders.
 
     n_qualities : int, default=6
-        Points of a rate-distortion curve.
+        Number of points on a rate-distortion curve.
 
     random_state : int, default=0
-        Seed of the autoencoders, and of the choice of images that are shown.
+        Seed of the autoencoders, and of the choice of images to show.
 
     n_jobs : int, default=None
-        Processes that train autoencoders, and then measure codecs, at the same time, as
-        in joblib. They share the cores; times are then those of a busy machine.
+        How many processes train autoencoders, and then measure codecs, at the same
+        time, as in joblib. They share the cores; times are then those of a busy
+        machine.
 
     cache : path-like, default=None
-        A folder where finished tasks are kept, so that the next call with the same
-        images and settings goes on from there. What is in it is loaded as pickles, so
-        it must be one that nobody else can write to.
+        A folder where the results of finished tasks are kept, so that the next call
+        with the same images and settings continues from there. They are loaded as
+        pickles, so nobody else must be able to write to the folder.
 
     say : callable, default=None
-        Is told of progress, a line at a time.
+        Called to report progress, one line at a time.
 
     Returns
     -------
@@ -104,7 +105,7 @@ def evaluate(
     ------
     ValueError
         If nothing can be learned from the images, there are fewer than two qualities,
-        or no codec with loss could be measured.
+        or no lossy codec could be measured.
 
     Examples
     --------
@@ -169,18 +170,18 @@ def evaluate(
 
 
 def _default_sizes(n_pixels: int) -> list[int]:
-    """Values of codes: few where few bytes are to do, more for better images."""
+    """Return numbers of values of codes: few for few bytes, more for better images."""
     most = max(1, min(n_pixels // 4, _MOST_VALUES))
     return sorted({max(1, most // 4), max(1, most // 2), most})
 
 
 class _Tasks:
-    """The long work, each part of which is done once."""
+    """The long work, each part of which is done only once."""
 
     def __init__(
         self, memory: joblib.Memory, split: ImageSplit, n_jobs: int | None, say: Say
     ) -> None:
-        # Results of other versions are not these.
+        # Results of other versions are not the same.
         self._versions = _versions()
         self._fit = memory.cache(_fit)
         self._carry_out = memory.cache(_carry_out)
@@ -194,8 +195,8 @@ class _Tasks:
     ) -> dict[int, TrainedAutoencoder]:
         """Train autoencoders, as many at a time as there are jobs.
 
-        They share the cores. The largest go first, and those that are left when there
-        are fewer than jobs have more cores each.
+        They share the cores. The largest go first; if fewer are left in the end than
+        there are jobs, each of these has more cores.
         """
         X = self._split.training
         done: list[int] = []
@@ -230,7 +231,7 @@ class _Tasks:
         return trained
 
     def carry_out(self, trials: Sequence[Trial], shown: np.ndarray) -> list[Outcome]:
-        """Carry out trials, several at a time, and tell of each."""
+        """Carry out trials, several at a time, and report each."""
         parallel = joblib.Parallel(self._n_jobs, return_as="generator")
         done = parallel(
             joblib.delayed(self._carry_out)(trial, self._split, shown, self._versions)
@@ -247,7 +248,7 @@ class _Tasks:
         return self._archive_parts(trial, self._split, self._versions)
 
 
-# What is kept on disk is kept by the name of the function and its arguments.
+# Results are kept on disk under the name of the function and its arguments.
 
 
 def _fit(
@@ -258,7 +259,7 @@ def _fit(
         warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
         fitted = clone(autoencoder).fit(X)
     if fitted.message_.startswith("STOP: interrupted"):
-        # It keeps what it has; kept on disk, that would be taken for finished.
+        # It keeps what it has; on disk, that would be taken for finished.
         raise KeyboardInterrupt
     return fitted, time.perf_counter() - begin
 
@@ -278,13 +279,13 @@ def _archive_parts(
 def _curves(outcomes: Sequence[Outcome]) -> Iterator[RateDistortionCurve]:
     points = [outcome.measurement for outcome in outcomes]
     for name, group in itertools.groupby(points, key=lambda point: point.codec):
-        # Each autoencoder makes a curve, the best of which counts.
+        # Each autoencoder makes a curve of its own, the best of which counts.
         branch_by = VALUES if name == AUTOENCODER else None
         yield RateDistortionCurve(name, tuple(group), branch_by)
 
 
 def _rate_to_show(curve: RateDistortionCurve) -> float:
-    """Bytes of an image at two thirds of the qualities that a curve has."""
+    """Return the bytes per image two thirds of the way up the qualities of a curve."""
     points = front(curve)
     if not points:
         return 1.0
@@ -292,7 +293,7 @@ def _rate_to_show(curve: RateDistortionCurve) -> float:
 
 
 def _check_measured(curves: Sequence[RateDistortionCurve]) -> None:
-    """Refuse to go on with nothing."""
+    """Raise if there is nothing to go on with."""
     if not any(len(curve) for curve in curves):
         reasons = [f"{curve.codec}: {curve.points[0].error}" for curve in curves]
         raise ValueError(f"No codec could be measured. {'; '.join(reasons)}")
@@ -307,7 +308,7 @@ def _in_words(outcome: Outcome) -> str:
 
 
 def _check_images(split: ImageSplit) -> None:
-    """Refuse before the long work what nothing can be learned from."""
+    """Refuse, before the long work, images that nothing can be learned from."""
     for images in (split.training, split.test):
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             raise ValueError(

@@ -22,11 +22,11 @@ from sklearn_dae.evaluation._inside import find_with
 class FilterDisplay:
     """What the units of a first layer look for in an image, drawn as images.
 
-    Each filter is a row of weights, one for each pixel, divided by its largest: grey
-    is a weight of zero, white the filter's largest positive one or more, black as
-    negative.
+    Each filter is a row of weights, one for each pixel, divided by its largest
+    magnitude: grey is a weight of zero, white a positive weight of that magnitude,
+    black a negative one.
 
-    Make it with `from_estimator`, or from weights that are at hand.
+    Create it with `from_estimator`, or from weights at hand.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ class FilterDisplay:
         Weights.
 
     image_shape : tuple of (height, width), default=None
-        Size of an image in pixels. None takes them for squares if the number of
-        pixels is a square, else for single lines.
+        Size of an image in pixels. None treats images as squares if the number of
+        pixels is a square, otherwise as single lines.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What was drawn in, once `plot` has been called.
+        The Axes drawn in, once `plot` has been called.
 
     figure_ : matplotlib Figure
         Its figure.
@@ -51,7 +51,7 @@ class FilterDisplay:
     Raises
     ------
     ValueError
-        If there is no filter, or ``image_shape`` has another number of pixels.
+        If there is no filter, or ``image_shape`` has a different number of pixels.
 
     Examples
     --------
@@ -87,32 +87,32 @@ class FilterDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted: a `DeepAutoencoderCompressor` or another network with ``coefs_``, an
-            RBM, ``PCA`` or whatever else has ``components_``; or a Pipeline or a codec
+            A fitted `DeepAutoencoderCompressor` or another network with ``coefs_``, an
+            RBM, ``PCA`` or anything else with ``components_``; or a Pipeline or a codec
             with one of these in it.
 
         n_filters : int, default=40
-            How many are shown at most.
+            Largest number of filters shown.
 
         order : {"norm", None}, default="norm"
             Whether the filters with the largest weights come first, those of equal
-            norm, as PCA's, in the order that they have; or all in that order.
+            norm, such as PCA's, in their own order; None keeps that order for all.
 
         image_shape : tuple of (height, width), default=None
-            Size of an image in pixels. None takes them for squares if the number of
-            pixels is a square, else for single lines.
+            Size of an image in pixels. None treats images as squares if the number of
+            pixels is a square, otherwise as single lines.
 
         cmap : str or matplotlib Colormap, default="gray"
             Colours from the most negative to the most positive weight, such as
             "RdBu_r".
 
         ax : matplotlib Axes, default=None
-            What to draw in. None makes a figure.
+            The Axes to draw in. None makes a figure.
 
         Returns
         -------
         display : FilterDisplay
-            It has been drawn.
+            The display, drawn.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class FilterDisplay:
         )
         if order == "norm":
             norms = np.linalg.norm(filters, axis=1)
-            # Norms that differ by rounding only are equal.
+            # Norms that differ only by rounding are equal.
             steps = np.round(norms / (norms.max() or 1.0), 5)
             filters = filters[np.argsort(-steps, kind="stable")]
         display = cls(filters[:n_filters], image_shape=image_shape)
@@ -149,10 +149,10 @@ class FilterDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            What to draw in. None makes a figure of the size that the filters ask for.
+            The Axes to draw in. None makes a figure of a size to fit the filters.
 
         n_columns : int, default=10
-            Filters in a line.
+            Filters per line.
 
         cmap : str or matplotlib Colormap, default="gray"
             Colours from the most negative to the most positive weight.

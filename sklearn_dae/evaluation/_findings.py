@@ -1,8 +1,8 @@
 """What measurements say, in numbers to compare and in words.
 
-In: rate-distortion curves, the autoencoder's first, and measurements without loss. Out:
-what each codec takes at equal quality, from how many images on a model pays, and a
-verdict that anybody understands.
+In: rate-distortion curves, the autoencoder's first, and lossless measurements. Out:
+what each codec takes at equal quality, how many images it takes for a model to pay off,
+and a verdict that anyone can understand.
 """
 
 import math
@@ -16,7 +16,7 @@ from sklearn_dae.evaluation._bjontegaard import bd_psnr, bd_rate
 from sklearn_dae.evaluation._curves import bytes_at_psnr, finite, front
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 
-#: A difference of bytes that nobody would choose a codec for, as a fraction.
+#: A difference in bytes that nobody would choose a codec for, as a fraction.
 _NEGLIGIBLE = 0.02
 
 #: Most qualities in a table.
@@ -25,22 +25,22 @@ _MOST_QUALITIES = 6
 
 @dataclass(frozen=True)
 class Cost:
-    """What a codec takes for images of some quality.
+    """What a codec takes for images of a given quality.
 
     Parameters
     ----------
     codec : str
-        Its name.
+        Name of the codec.
 
     bytes_per_image : float
-        Without the model.
+        Bytes per image, without the model.
 
     model_bytes : float
-        Of the model.
+        Bytes of the model.
 
     psnr : float
-        The quality in decibels: the one asked for, or more where the codec has none
-        as low.
+        The quality in decibels: the one asked for, or more if the codec has none as
+        low.
     """
 
     codec: str
@@ -59,10 +59,10 @@ class Standing:
         The quality, in decibels.
 
     ours : Cost
-        Of the autoencoder.
+        Cost of the autoencoder.
 
     others : tuple of Cost
-        Of those that reach the quality, the cheapest first.
+        Costs of the codecs that reach the quality, the cheapest first.
     """
 
     psnr: float
@@ -82,11 +82,11 @@ class Standing:
 
     @property
     def break_even(self) -> float:
-        """Images from which on the autoencoder is smaller, model and all."""
+        """Number of images from which the autoencoder is smaller, model included."""
         return break_even(self.ours, self.others)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers, ready for JSON; where there is none, None."""
+        """Return the numbers, ready for JSON; None where there is none."""
         return {
             "psnr": self.psnr,
             "costs": [asdict(cost) for cost in (self.ours, *self.others)],
@@ -97,18 +97,19 @@ class Standing:
 
 @dataclass(frozen=True)
 class Difference:
-    """The autoencoder less another codec, over all that both have.
+    """The autoencoder compared with another codec, over the range that both have.
 
     Parameters
     ----------
     codec : str
-        The other.
+        Name of the other codec.
 
     rate : float or None
-        Bytes at equal quality, in per cent: `bd_rate`. None if no quality is common.
+        Bytes at equal quality, in per cent: `bd_rate`. None if the two have no quality
+        in common.
 
     psnr : float or None
-        Decibels at equal bytes: `bd_psnr`. None if no rate is common.
+        Decibels at equal bytes: `bd_psnr`. None if the two have no rate in common.
     """
 
     codec: str
@@ -117,7 +118,7 @@ class Difference:
 
 
 def differences(curves: Sequence[RateDistortionCurve]) -> list[Difference]:
-    """Compare the first curve, the autoencoder's, with each other."""
+    """Compare the first curve, the autoencoder's, with each of the others."""
     ours, *others = curves
     found = []
     for other in others:
@@ -132,7 +133,7 @@ def differences(curves: Sequence[RateDistortionCurve]) -> list[Difference]:
 
 
 def cost_at(curve: RateDistortionCurve, psnr: float) -> Cost | None:
-    """What a codec takes for at least some quality; None where it has none so good."""
+    """Return the cost of at least some quality; None if the codec has none as good."""
     costs = filter(None, (_branch_cost(branch, psnr) for branch in curve.branches))
     return min(costs, key=lambda cost: cost.bytes_per_image, default=None)
 
@@ -148,20 +149,20 @@ def _branch_cost(branch: RateDistortionCurve, psnr: float) -> Cost | None:
 
 
 def break_even(ours: Cost, others: Iterable[Cost]) -> float:
-    """Images from which on ours is the smallest, all models counted.
+    """Return the number of images from which ours is smallest, models included.
 
     Parameters
     ----------
     ours : Cost
-        Of the codec in question.
+        Cost of the codec in question.
 
     others : iterable of Cost
-        Of those that it is to beat.
+        Costs of those that it is to beat.
 
     Returns
     -------
     float
-        The number, infinite if there is none. It is 0 if there is nobody to beat.
+        The number, infinite if there is none. It is 0 if there are none to beat.
     """
     needed = 0.0
     for other in others:
@@ -185,7 +186,7 @@ def standings(curves: Sequence[RateDistortionCurve]) -> list[Standing]:
     Returns
     -------
     list of Standing
-        At round numbers of decibels, from the lowest quality on.
+        At round numbers of decibels, from the lowest quality up.
     """
     ours, *others = curves
     found = []
@@ -200,7 +201,7 @@ def standings(curves: Sequence[RateDistortionCurve]) -> list[Standing]:
 
 
 def round_qualities(psnrs: np.ndarray) -> list[float]:
-    """Round numbers between the smallest and the largest, not too many of them."""
+    """Return round numbers from the smallest to the largest, not too many of them."""
     if not len(psnrs):
         return []
     low, high = float(psnrs.min()), float(psnrs.max())
@@ -221,7 +222,7 @@ def verdict(found: Sequence[Standing], n_images: int) -> str:
         What `standings` returned.
 
     n_images : int
-        Images of the set, for which the model must pay.
+        Number of images in the set, which must pay for the model.
 
     Returns
     -------
@@ -295,7 +296,7 @@ def _about_the_model(wins: Sequence[Standing], n_images: int) -> str:
 
 
 def lossless_verdict(measurements: Sequence[Measurement]) -> str:
-    """Say which codec is the smallest without loss, the first being ours."""
+    """Say which lossless codec is the smallest; the first is ours."""
     measured = [point for point in measurements if point.error is None]
     if len(measured) < 2:
         return "Without loss there is nothing to compare."

@@ -1,8 +1,9 @@
-"""What a transform may take, by the theory of rate and distortion.
+"""What a transform may take, according to rate-distortion theory.
 
-In: variances, or images. Out: bits. Coordinates are taken for independent and Gaussian,
-which no real ones are: a Gaussian takes the most bits of all with its variance, so
-codecs may come out below, and what they cannot exploit may bring them above.
+In: variances, or images. Out: bits. Coordinates are taken to be independent and
+Gaussian, which real ones never are: a Gaussian takes the most bits of all distributions
+of its variance, so codecs may come out below, and what they cannot exploit may bring
+them above.
 """
 
 from collections.abc import Callable
@@ -13,19 +14,19 @@ from scipy.fft import dctn
 
 from sklearn_dae.blocks import RowBlocks
 
-#: Sides of blocks at most: those that image formats transform.
+#: Largest sides of blocks: those that image formats transform.
 _SIDES = (8, 16, 32, 64)
 
-#: Part of the variance around the mean image that is left as error.
+#: Fraction of the variance around the mean image that is left as error.
 _ERROR = 0.1
 
-#: Numbers that are worked on at once.
+#: Numbers that are processed at once.
 BLOCK_NUMBERS = 2**19
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Bytes of an image by two transforms.
+    """Bytes per image with two transforms.
 
     Parameters
     ----------
@@ -33,10 +34,11 @@ class Forecast:
         Squared error of a pixel, the same for both; 0 if all images are equal.
 
     set_bytes : float
-        By the principal axes of the set.
+        With the principal axes of the set.
 
     image_bytes : float
-        By the cosines of blocks of each image, as large as suits the images best.
+        With the cosines of blocks of each image, of the size that suits the images
+        best.
     """
 
     mse: float
@@ -45,13 +47,13 @@ class Forecast:
 
 
 def water_level(variances: np.ndarray, error: float) -> float:
-    """Level at which the smaller of it and each variance add up to the error.
+    """Return the level for which the smaller of it and each variance sum to the error.
 
-    Spreading the error so takes the fewest bits: reverse water-filling (Cover & Thomas,
-    Elements of Information Theory, 2006, chapter 10.3).
+    Spreading the error this way takes the fewest bits: reverse water-filling (Cover &
+    Thomas, Elements of Information Theory, 2006, chapter 10.3).
     """
     falling = np.sort(variances)[::-1]
-    # With the largest n above the level, the others give all they have.
+    # With the largest n above the level, the others contribute all they have.
     rest = falling.sum() - np.cumsum(falling)
     levels = (error - rest) / np.arange(1, len(falling) + 1)
     fits = (levels <= falling) & (levels > 0)
@@ -68,10 +70,10 @@ def forecast(
     """Forecast what axes of the set, and blocks of each image, take at equal error.
 
     The axes are those of the known images; the variances along them, and those of the
-    cosines, are of the new ones. Without ``mse`` the error is a tenth of the variance
-    around the mean image, 10 dB above it.
+    cosines, are those of the new ones. Without ``mse`` the error is a tenth of the
+    variance around the mean image, 10 dB above it.
 
-    Blocks have the size that takes the fewest bytes. Were they all of 8 x 8 pixels,
+    Blocks have the size that takes the fewest bytes. If they were all of 8 x 8 pixels,
     axes of whole images would win by what neighbouring blocks have in common, however
     unlike the images are.
     """
@@ -98,10 +100,10 @@ def _bits(variances: np.ndarray, error: float) -> float:
 def _variances_along_axes(
     X: np.ndarray, known: np.ndarray, new: np.ndarray
 ) -> np.ndarray:
-    """Variances of new images along the principal axes of known ones, and beside.
+    """Return variances of new images along the principal axes of known ones, and off.
 
-    They are around the mean of the known images. The axes come from the smaller of two
-    matrices: the products of pixels, or those of images.
+    They are taken around the mean of the known images. The axes come from the smaller
+    of two matrices: the products of pixels, or those of images.
     """
     if len(known) > X.shape[1]:
         return _variances_by_pixels(X, known, new)
@@ -120,7 +122,7 @@ def _variances_by_pixels(
 
 
 def _scatter(X: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Products of pixels, summed over images."""
+    """Return products of pixels, summed over images."""
     total = np.zeros((X.shape[1], X.shape[1]))
     for images in some_at_a_time(X, rows):
         images -= mean
@@ -139,7 +141,7 @@ def _variances_by_images(
         ours, theirs = (
             X[rows, start : start + width].astype(float) for rows in (known, new)
         )
-        # As above: equal images are to differ by exactly 0.
+        # As above: equal images must differ by exactly 0.
         origin = ours[0].copy()
         ours -= origin
         theirs -= origin
@@ -161,7 +163,7 @@ def _variances_by_images(
 def _bits_by_cosines(
     X: np.ndarray, rows: np.ndarray, shape: tuple[int, int], side: int, mse: float
 ) -> float:
-    """Bits of an image in blocks of at most this side."""
+    """Return the bits per image in blocks of at most this side."""
     height, width = (_even_part(length, side) for length in shape)
     # Near zero, little is lost in the difference of mean square and squared mean.
     offset = float(X[rows[0], 0])
@@ -173,20 +175,20 @@ def _bits_by_cosines(
         total += cosines[:, 0].sum()
         squares += np.square(cosines).sum(axis=0)
     variances = squares / n_blocks
-    # The means of the others are not known without the set.
+    # The means of the other cosines are not known without the set.
     variances[0] = max(variances[0] - (total / n_blocks) ** 2, 0)
-    # Blocks that the edge cuts count by the part of them that is there.
+    # Blocks cut by the edge count by the part of them that is there.
     return X.shape[1] / len(variances) * _bits(variances, mse * len(variances))
 
 
 def _even_part(length: int, most: int) -> int:
-    """Length of the fewest parts of at most this length that are as equal as can be."""
+    """Return the length of the fewest, most equal parts of at most this length."""
     n_parts = -(-length // most)
     return -(-length // n_parts)
 
 
 def _blocks(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Cut images into blocks, the last ones filled up by repeating the edge."""
+    """Cut images into blocks, the last ones padded by repeating the edge."""
     fill = [(0, 0), (0, -images.shape[1] % height), (0, -images.shape[2] % width)]
     images = np.pad(images, fill, mode="edge")
     n, n_rows, n_columns = images.shape

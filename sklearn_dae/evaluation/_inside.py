@@ -1,4 +1,4 @@
-"""Estimators inside of others: the step of a Pipeline, the transformer of a codec."""
+"""Estimators inside others: the step of a Pipeline, the transformer of a codec."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,16 +8,16 @@ from sklearn.utils.validation import check_is_fitted
 
 
 def find_with(estimator: Any, *attributes: str) -> Any:
-    """Find the fitted estimator that has one of some attributes.
+    """Find the fitted estimator that has one of the given attributes.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted: what has the attribute itself, a Pipeline with such a step, or a codec
-        with such a transformer.
+        A fitted estimator that has the attribute itself, a Pipeline with such a step,
+        or a codec with such a transformer.
 
     *attributes : str
-        Their names.
+        Names of the attributes.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def find_with(estimator: Any, *attributes: str) -> Any:
         If it is not fitted.
 
     TypeError
-        If none has any of them.
+        If no estimator has any of them.
     """
     check_is_fitted(estimator)
     for part in _parts(estimator):

@@ -1,7 +1,7 @@
 """Text beside curves, where there is room for it.
 
-In: curves in an Axes, and for each text the places it may stand. Out: the text in the
-first place where it covers no curve and no other text, or nowhere.
+In: curves in an Axes, and for each text the places where it may stand. Out: the text in
+the first place where it covers no curve and no other text, or nowhere.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 def after(x: float, y: float, distance: float = 7) -> list[Place]:
-    """Places at the end of a curve that rises to the right, the best first."""
+    """Return places at the end of a curve that rises to the right, the best first."""
     near = distance / 2
     return [
         Place(x, y, distance, 0, "left", "center"),
@@ -42,7 +42,7 @@ def after(x: float, y: float, distance: float = 7) -> list[Place]:
 
 
 def before(x: float, y: float, distance: float = 7) -> list[Place]:
-    """Places at the start of such a curve, the best first."""
+    """Return places at the start of such a curve, the best first."""
     near = distance / 2
     return [
         Place(x, y, -distance, 0, "right", "center"),
@@ -54,12 +54,12 @@ def before(x: float, y: float, distance: float = 7) -> list[Place]:
 
 
 class LabelPlacer:
-    """Put texts in an Axes whose limits are settled.
+    """Puts texts in an Axes whose limits are settled.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        With the curves in it. Texts that other hands move later are not its business.
+        The Axes with the curves. Texts that are moved later are not heeded.
     """
 
     def __init__(self, ax: Any) -> None:
@@ -80,7 +80,7 @@ class LabelPlacer:
         self._points = np.concatenate([self._points, corners, *legs])
 
     def place(self, text: str, places: Iterable[Place], **style: Any) -> Any:
-        """Write a text in the first place that is free.
+        """Write a text in the first free place.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Display of a training: the loss after each iteration, and pretraining's errors.
+"""Display of a training run: the loss after each iteration, and pretraining errors.
 
 In: a fitted autoencoder, RBM or other network. Out: one Axes, or one for pretraining
 and one for fine-tuning.
@@ -20,7 +20,7 @@ from sklearn_dae.evaluation._inside import find_with
 #: Beyond this many points a curve has no markers.
 _MOST_MARKERS = 40
 
-#: The ratio of the largest loss to the smallest from which the axis is logarithmic.
+#: The ratio of the largest loss to the smallest above which the axis is logarithmic.
 _LOGARITHMIC_FROM = 5.0
 
 #: What the loss of an image is called.
@@ -34,9 +34,9 @@ _MINIBATCH_SOLVERS = ("kfac", "adam", "sgd")
 
 
 class LossCurveDisplay:
-    """The loss after each iteration, and where there was pretraining its errors.
+    """The loss after each iteration, and the errors of pretraining, if there was any.
 
-    Make it with `from_estimator`, or from numbers that are at hand.
+    Create it with `from_estimator`, or from numbers at hand.
 
     Parameters
     ----------
@@ -44,24 +44,24 @@ class LossCurveDisplay:
         The loss after each iteration; empty if there was none.
 
     validation_loss_curve : sequence of float, default=()
-        That of the rows held out.
+        The loss on the held-out rows.
 
     pretraining_errors : mapping of str to sequence of float, default=None
-        For each layer its label, and its error after each epoch.
+        For each layer, its label and its error after each epoch.
 
     loss_name : str, default="loss"
-        What the loss is.
+        What the loss is called.
 
     iteration_name : str, default="iteration"
-        What is counted.
+        What an iteration is called.
 
     Attributes
     ----------
     ax_ : matplotlib Axes or None
-        That of fine-tuning, once `plot` has been called.
+        The Axes of fine-tuning, once `plot` has been called.
 
     pretraining_ax_ : matplotlib Axes or None
-        That of pretraining.
+        The Axes of pretraining.
 
     figure_ : matplotlib Figure
         Their figure.
@@ -121,23 +121,23 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted: a `DeepAutoencoderCompressor` or another network with
+            A fitted `DeepAutoencoderCompressor` or another network with
             ``loss_curve_``, an RBM of this package, or a Pipeline or a codec with one
             of these in it.
 
         ax, pretraining_ax : matplotlib Axes, default=None
-            What to draw the fine-tuning and the pretraining in. Where only one is
-            given, only that is drawn. Without any, a figure is made.
+            The Axes to draw fine-tuning and pretraining in. If only one is given, only
+            that is drawn. If neither is, a figure is made.
 
         Returns
         -------
         display : LossCurveDisplay
-            It has been drawn.
+            The display, drawn.
 
         Raises
         ------
         TypeError
-            If the estimator tells of no loss.
+            If the estimator records no loss.
 
         ValueError
             If it was not trained: ``max_iter`` is 0, or the network was left as PCA.
@@ -169,13 +169,13 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax, pretraining_ax : matplotlib Axes, default=None
-            What to draw the fine-tuning and the pretraining in. Where only one is
-            given, only that is drawn. Without any, a figure is made.
+            The Axes to draw fine-tuning and pretraining in. If only one is given, only
+            that is drawn. If neither is, a figure is made.
 
         Returns
         -------
         self : LossCurveDisplay
-            With its attributes.
+            With its attributes set.
         """
         if ax is None and pretraining_ax is None:
             n_axes = bool(self.pretraining_errors) + bool(len(self.loss_curve))
@@ -216,7 +216,7 @@ class LossCurveDisplay:
 
 
 def _errors_of_layers(network: Any) -> dict[str, Sequence[float]]:
-    """Errors of the RBMs, each with the sizes of its layer."""
+    """Return the errors of the RBMs, each with the sizes of its layer."""
     errors = getattr(network, "pretraining_errors_", [])
     layers = network.layout_.layers if errors else []
     return {
@@ -228,7 +228,7 @@ def _errors_of_layers(network: Any) -> dict[str, Sequence[float]]:
 
 
 def _penalties(network: Any) -> str:
-    """Whether the curve of the training counts more than the loss."""
+    """Say whether the training curve counts more than the loss."""
     weights = [getattr(network, name, 0) for name in ("alpha_", "sparsity")]
     return ", with penalty" if any(weights) else ""
 

@@ -1,7 +1,7 @@
 """What a codec does to images, measured.
 
-In: a codec and images. Out: a `Measurement`, of real bytes and of images that came out
-of them.
+In: a codec and images. Out: a `Measurement`, of real bytes and of the images that came
+out of them.
 """
 
 import time
@@ -28,7 +28,7 @@ _BLOCK = 1024
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
 
-#: What a codec may raise on images or settings that it cannot do with.
+#: What a codec may raise on images or settings that it cannot handle.
 FAILURES = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
 
 
@@ -41,7 +41,7 @@ def measure(
     name: str | None = None,
     setting: Mapping[str, Any] | None = None,
 ) -> Measurement:
-    """Measure rate, distortion and speed of a codec.
+    """Measure the rate, distortion and speed of a codec.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ def measure(
         The fitted codec.
 
     X : ndarray of shape (n_images, n_pixels)
-        Images, at least one; better not those that it was fitted on.
+        Images, at least one; preferably not those that it was fitted on.
 
     image_shape : tuple of (height, width), default=None
-        Size of an image, for structural similarity. None takes images for squares if
-        the number of pixels is a square, else for single lines.
+        Size of an image, for structural similarity. None treats images as squares if
+        the number of pixels is a square, otherwise as single lines.
 
     pixel_range : tuple of (low, high), default=None
-        Smallest and largest value a pixel can have, the unit of errors. None takes that
+        Smallest and largest value a pixel can have, the unit of errors. None uses those
         of the codec.
 
     name : str, default=None
-        Name of the codec; that of its class by default.
+        Name of the codec; by default that of its class.
 
     setting : dict of str to object, default=None
         What distinguishes this measurement from others of the codec.
@@ -99,7 +99,7 @@ def measure_restored(
     name: str | None = None,
     setting: Mapping[str, Any] | None = None,
 ) -> tuple[Measurement, np.ndarray]:
-    """Measure a codec; return the images that came out, too."""
+    """Measure a codec; also return the images that came out."""
     X = np.asarray(X)
     if len(X) == 0:
         raise ValueError("X has no image; at least one is needed to measure a codec.")
@@ -143,7 +143,7 @@ def measure_restored(
 
 
 def unfitted(codec: Codec) -> Codec:
-    """Clone a codec, but for what it is told to use as it is: a fitted transformer."""
+    """Clone a codec, except for a fitted transformer, which it uses as it is."""
     cloned = clone(codec)
     if isinstance(codec, TransformCodec) and _is_fitted(codec.transformer):
         cloned.transformer = codec.transformer
@@ -167,12 +167,12 @@ def fit_and_measure(
     image_shape: tuple[int, int] | None,
     pixel_range: tuple[float, float],
 ) -> tuple[Measurement, np.ndarray]:
-    """Fit a codec on some images, measure it on others; return these restored, too."""
+    """Fit a codec on some images, measure it on others; also return these restored."""
     begin = time.perf_counter()
     fitted = unfitted(codec).fit(X_train)
     seconds = time.perf_counter() - begin
     with warnings.catch_warnings():
-        # Images apart cost bytes, which count.
+        # Images apart cost bytes, which are counted.
         warnings.simplefilter("ignore", OutOfDomainWarning)
         measurement, restored = measure_restored(
             fitted,
@@ -186,7 +186,7 @@ def fit_and_measure(
 
 
 def _errors(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Mean squared error of each image, and the largest error of any pixel."""
+    """Return the mean squared error of each image, and the largest error of a pixel."""
     errors, largest = np.empty(len(X)), 0.0
     for start in range(0, len(X), _BLOCK):
         rows = slice(start, start + _BLOCK)

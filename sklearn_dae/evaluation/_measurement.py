@@ -1,6 +1,6 @@
-"""What was measured of codecs, as plain records.
+"""Measurements of codecs, as plain records.
 
-Records hold numbers and text only, so that they go to JSON and back unchanged.
+Records hold only numbers and text, so that they go to JSON and back unchanged.
 """
 
 import math
@@ -26,16 +26,16 @@ class Measurement:
     Parameters
     ----------
     codec : str
-        Its name, for people to read.
+        Name of the codec, for people to read.
 
     setting : dict of str to object
-        The parameters that make this measurement differ from others of the codec.
+        The parameters that distinguish this measurement from others of the codec.
 
     n_images, n_pixels : int
-        How many images were coded, and pixels of each.
+        How many images were coded, and how many pixels each has.
 
     n_bytes : int
-        Bytes of the images: all that is needed beside the fitted codec.
+        Bytes of the images: all that is needed besides the fitted codec.
 
     model_bytes : int
         Bytes of the fitted codec in a file, stored once for any number of images.
@@ -54,14 +54,14 @@ class Measurement:
         Its mean squared error.
 
     largest_error : float
-        That of any pixel.
+        Largest error of any pixel.
 
     ssim, ms_ssim : float or None
         Structural similarity, on one scale and on several; None where images are
         too small for it.
 
     fit_seconds, encode_seconds, decode_seconds : float
-        What it took, in seconds, for all images.
+        Time taken for all images, in seconds.
 
     error : str or None
         Why nothing could be measured; numbers are then 0 or NaN.
@@ -93,7 +93,7 @@ class Measurement:
         shape: tuple[int, ...],
         error: Exception,
     ) -> Self:
-        """Note why nothing could be measured on X of a shape."""
+        """Record why nothing could be measured on images of a given shape."""
         told = f"{type(error).__name__}: {error}"
         return cls(codec, dict(setting), shape[0], shape[1], error=told)
 
@@ -123,21 +123,21 @@ class Measurement:
 
     @property
     def squared_error_per_image(self) -> float:
-        """Squared error summed over the pixels of an image, on average."""
+        """Squared error summed over the pixels of an image, averaged over images."""
         return self.mse * self.n_pixels
 
     @property
     def bytes_per_image(self) -> float:
-        """Bytes that an image takes, without the model."""
+        """Bytes per image, without the model."""
         return self.n_bytes / self.n_images
 
     @property
     def bits_per_pixel(self) -> float:
-        """Bits that a pixel takes, without the model."""
+        """Bits per pixel, without the model."""
         return 8 * self.bytes_per_image / self.n_pixels
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` takes, ready for JSON, which has no NaN."""
+        """Return what `from_dict` accepts, ready for JSON, which has no NaN."""
         record = asdict(self)
         return {
             name: value
@@ -147,7 +147,7 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Make it from what `to_dict` returned; whatever else is there is ignored."""
+        """Make it from what `to_dict` returned; anything else in it is ignored."""
         known = {entry.name for entry in fields(cls)}
         return cls(**{name: record[name] for name in known & set(record)})
 
@@ -159,14 +159,14 @@ class RateDistortionCurve:
     Parameters
     ----------
     codec : str
-        Its name, for people to read.
+        Name of the codec, for people to read.
 
     points : tuple of Measurement
-        The measurements, in any order, failed ones among them.
+        The measurements, in any order, including failed ones.
 
     branch_by : str or None, default=None
-        A setting that makes curves of its own, such as the size of a network: nothing
-        is interpolated between points that differ in it.
+        A setting whose values make separate curves, such as the size of a network:
+        nothing is interpolated between points that differ in it.
 
     Examples
     --------
@@ -185,7 +185,7 @@ class RateDistortionCurve:
     branch_by: str | None = None
 
     def __iter__(self) -> Iterator[Measurement]:
-        """Go through what could be measured, from the fewest bytes on."""
+        """Iterate over what could be measured, from the fewest bytes up."""
         measured = [point for point in self.points if point.error is None]
         return iter(sorted(measured, key=lambda point: (point.n_bytes, point.mse)))
 
@@ -194,7 +194,7 @@ class RateDistortionCurve:
 
     @property
     def branches(self) -> list[Self]:
-        """The curves of which this one takes the best, without points that failed."""
+        """The separate curves, the best of which counts, without failed points."""
         if self.branch_by is None:
             return [replace(self, points=tuple(self))]
         branches: dict[Any, list[Measurement]] = {}
@@ -207,7 +207,7 @@ class RateDistortionCurve:
 
     @property
     def bytes_per_image(self) -> np.ndarray:
-        """Rate of each point, rising."""
+        """Rate of each point, in rising order."""
         return np.array([point.bytes_per_image for point in self])
 
     @property

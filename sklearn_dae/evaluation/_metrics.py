@@ -8,7 +8,7 @@ import numpy as np
 def squared_error_per_image(
     X: np.ndarray, Y: np.ndarray, pixel_range: tuple[float, float] = (0.0, 1.0)
 ) -> float:
-    """Mean over images of the squared differences summed over pixels.
+    """Return the squared differences summed over pixels, averaged over images.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def squared_error_per_image(
     Returns
     -------
     float
-        The error, in squared ranges an image.
+        The error per image, in squared units of the range.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def squared_error_per_image(
 def psnr(
     X: np.ndarray, Y: np.ndarray, pixel_range: tuple[float, float] = (0.0, 1.0)
 ) -> float:
-    """Peak signal-to-noise ratio of all images together.
+    """Return the peak signal-to-noise ratio of all images together.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def psnr(
         Images and their reconstructions.
 
     pixel_range : tuple of (low, high), default=(0.0, 1.0)
-        Smallest and largest value a pixel can have; their distance is the peak.
+        Smallest and largest value a pixel can have; their difference is the peak.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def reconstruction_scorer(estimator: Any, X: np.ndarray, y: Any = None) -> float
     Parameters
     ----------
     estimator : transformer with ``inverse_transform``
-        A fitted autoencoder, PCA, or Pipeline of such.
+        A fitted autoencoder, PCA, or Pipeline of these.
 
     X : ndarray of shape (n_images, n_pixels)
         Images.
@@ -94,7 +94,7 @@ def reconstruction_scorer(estimator: Any, X: np.ndarray, y: Any = None) -> float
     Returns
     -------
     float
-        Minus the squared error an image, in squared units of X. Higher is better.
+        Minus the squared error per image, in squared units of X. Higher is better.
 
     Examples
     --------

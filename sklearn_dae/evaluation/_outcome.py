@@ -1,7 +1,7 @@
-"""One trial, carried out: a codec is fitted, measured, and looked at.
+"""One trial, carried out: a codec is fitted, measured and inspected.
 
 In: a trial, images, and which of them to show. Out: numbers and a few restored images.
-These are functions of their arguments alone, so that what they return can be kept.
+These are functions of their arguments alone, so that their results can be kept.
 """
 
 import warnings
@@ -20,13 +20,13 @@ from sklearn_dae.evaluation._measure import FAILURES, fit_and_measure, unfitted
 from sklearn_dae.evaluation._measurement import Measurement
 from sklearn_dae.exceptions import OutOfDomainWarning
 
-#: Worst images of a codec that are kept.
+#: How many of the worst images of a codec are kept.
 N_WORST = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a trial gave.
+    """The result of a trial.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ class Outcome:
         The numbers.
 
     shown : ndarray of shape (n_shown, n_pixels), default=None
-        The images that every codec shows, as this one restores them; None where it
-        could not.
+        The images that every codec shows, as this one restores them; None if it
+        failed.
 
     worst_rows : sequence of int, default=()
         Rows of the test images that it restores worst, the worst first.
 
     worst : ndarray of shape (n_worst, n_pixels), default=None
-        These as it restores them.
+        These images as it restores them.
     """
 
     measurement: Measurement
@@ -96,7 +96,7 @@ def carry_out(trial: Trial, split: ImageSplit, shown: np.ndarray) -> Outcome:
 
 
 def archive_parts(trial: Trial, split: ImageSplit) -> dict[str, int]:
-    """Write the test images to an archive; return the bytes of its parts."""
+    """Write the test images to an archive; return the bytes of each part."""
     codec: Any = unfitted(trial.codec).fit(split.training)
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", OutOfDomainWarning)

@@ -1,7 +1,7 @@
-"""An evaluation as a page.
+"""An evaluation as an HTML page.
 
-In: an `Evaluation`. Out: one HTML document that needs nothing beside itself: styles,
-plots and images are in it.
+In: an `Evaluation`. Out: one self-contained HTML document: styles, plots and images are
+in it.
 """
 
 import base64
@@ -34,10 +34,10 @@ from sklearn_dae.evaluation._rate_distortion_display import RateDistortionDispla
 #: Sides, in pixels, beyond which only the middle of an image is shown.
 _MOST_SHOWN = 192
 
-#: Pixels on the screen that an image is enlarged to, at most.
+#: Most pixels on the screen that an image is enlarged to.
 _ENLARGED = 64
 
-#: Decibels above the best of the autoencoder that the plot leaves out.
+#: Decibels above the autoencoder's best beyond which the plot leaves points out.
 _FAR_ABOVE = 8.0
 
 #: Transparent pixels between images.
@@ -72,10 +72,10 @@ def write_report(
         What was measured.
 
     path : str or path-like
-        The page, which gets its name when all is written.
+        The page, which gets its name only once all of it is written.
 
     command : str, default=""
-        What to type to get the same; shown to readers.
+        What to type to get the same page; shown to readers.
 
     n_jobs : int, default=1
         How many codecs were measured at the same time.
@@ -89,7 +89,7 @@ def write_report(
         If Jinja, matplotlib or Pillow is missing; the message says what to install.
 
     OSError
-        If the page cannot be written, or is there already.
+        If the page cannot be written, or already exists.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
 
 
 def check_requirements() -> None:
-    """Raise unless everything is installed that a page needs."""
+    """Raise unless everything that a page needs is installed."""
     _template()
 
 
@@ -210,7 +210,7 @@ def _quality_table(
 
 
 def _bd_rows(differences: Sequence[Difference]) -> list[dict[str, str]]:
-    """What the autoencoder saves against each other codec."""
+    """What the autoencoder saves against each of the other codecs."""
     return [
         {
             "codec": difference.codec,
@@ -228,7 +228,7 @@ def _difference(number: float | None, unit: str) -> str:
 
 
 def _pictures(evaluation: Evaluation) -> dict[str, Any]:
-    """Strips of images, the worst ones among them."""
+    """Strips of images, including the worst ones."""
     split = evaluation.split
     strips, worst = [], []
     for outcome in evaluation.matched:
@@ -275,7 +275,7 @@ def _strip(
     shape: tuple[int, int],
     pixel_range: tuple[float, float],
 ) -> str:
-    """Draw lines of images below each other as a PNG in a data URI."""
+    """Draw lines of images, one below another, as a PNG in a data URI."""
     from PIL import Image
 
     low, high = pixel_range
@@ -305,7 +305,7 @@ def _strip(
 
 
 def _bytes(evaluation: Evaluation) -> dict[str, Any]:
-    """The parts of an archive, and what pixels take as they are."""
+    """The parts of an archive, and what raw pixels take."""
     total = sum(evaluation.file_bytes.values())
     n_test = len(evaluation.split.test)
     colored = (
@@ -342,7 +342,7 @@ def _bars(lossless: Sequence[Measurement]) -> list[dict[str, Any]]:
         {
             "codec": point.codec,
             "mine": point is lossless[0],
-            # Room is left for the number behind the bar.
+            # Room is left for the number after the bar.
             "percent": round(85 * point.bits_per_pixel / most, 2),
             "text": f"{point.bits_per_pixel:.3f}",
         }
@@ -419,7 +419,7 @@ def _all_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def _number(value: float) -> str:
-    """Write a number with three digits at least."""
+    """Write a number with at least three digits."""
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 100 else f"{value:.2f}"
@@ -446,7 +446,7 @@ def _plot(evaluation: Evaluation, width: float, height: float) -> str:
     figure = Figure(figsize=(width, height), layout="constrained")
     settings: dict[Any, Any] = {
         "svg.fonttype": "none",
-        # Two plots in one page must not name their parts alike.
+        # Two plots in one page must not give their parts the same names.
         "svg.hashsalt": f"{width} x {height}",
         "font.family": "sans-serif",
         "font.size": 10.5,
@@ -464,14 +464,14 @@ def _plot(evaluation: Evaluation, width: float, height: float) -> str:
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     svg = file.getvalue()
-    # Black curves would be lost in the dark as well.
+    # Black curves would also be lost on a dark background.
     for color in (_INK, "#000000"):
         svg = svg.replace(color, "currentColor")
     return svg[svg.index("<svg") :]
 
 
 def _of_interest(curves: Sequence[RateDistortionCurve]) -> list[RateDistortionCurve]:
-    """Leave out what others beat, and qualities far above those of the autoencoder."""
+    """Leave out points that others beat, and qualities far above the autoencoder's."""
     highest = max(curves[0].psnr, default=math.inf) + _FAR_ABOVE
     return [
         replace(

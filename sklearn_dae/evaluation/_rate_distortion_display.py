@@ -1,7 +1,7 @@
 """Display of codecs: the quality of images against the bytes that they take.
 
 In: rate-distortion curves, or codecs to measure. Out: one Axes with a curve for each
-codec with loss, and a vertical line for each without.
+lossy codec, and a vertical line for each lossless one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,38 +20,38 @@ from sklearn_dae.evaluation._drawing import (
 from sklearn_dae.evaluation._label_places import LabelPlacer, Place, after, before
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 
-#: How far the axis of bytes goes on beyond the points, for the labels.
+#: How far the axis of bytes extends beyond the points, for the labels.
 _ROOM_FOR_LABELS = 0.12
 
-#: Where along its line the label of a codec without loss may stand, from the bottom.
+#: Where along its line the label of a lossless codec may stand, from the bottom.
 _HEIGHTS = (0.98, 0.85, 0.7, 0.55, 0.4, 0.25)
 
-#: Lines of codecs without loss.
+#: Lines of lossless codecs.
 _LOSSLESS_COLOUR = "#555555"
 
-#: Those of them that are nearer than this, in points, share a text.
+#: Lossless codecs that are closer together than this, in points, share a label.
 _TOGETHER = 12
 
 
 class RateDistortionDisplay:
     """Quality of restored images against the bytes that they take.
 
-    A curve for each codec with loss: higher and further to the left is better. A
-    codec that restores exactly is a vertical line. Labels stand beside the curves;
-    a legend is added where they find no room.
+    A lossy codec is a curve: higher and further to the left is better. A codec that
+    restores exactly is a vertical line. Labels stand beside the curves; a legend is
+    added if they find no room.
 
-    Make it with `from_codecs`, or from curves that are at hand.
+    Create it with `from_codecs`, or from curves at hand.
 
     Parameters
     ----------
     curves : sequence of RateDistortionCurve
-        What was measured; what could not be measured is left out, and named in the
-        legend if nothing of a codec could.
+        What was measured. Points that could not be measured are left out; a codec with
+        no other points is named in the legend.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What was drawn in, once `plot` has been called.
+        The Axes drawn in, once `plot` has been called.
 
     figure_ : matplotlib Figure
         Its figure.
@@ -63,7 +63,7 @@ class RateDistortionDisplay:
         The vertical line of each codec that restores exactly.
 
     labels_ : dict of str to matplotlib Annotation
-        The texts beside curves that found room, by what they say.
+        The labels that found room beside curves, by their text.
 
     legend_ : matplotlib Legend or None
         The legend, if there is one.
@@ -126,16 +126,16 @@ class RateDistortionDisplay:
         n_jobs: int | None = None,
         ax: Any = None,
     ) -> Self:
-        """Measure codecs with several settings each, and draw what came out.
+        """Measure codecs at several settings each, and draw the results.
 
         Parameters
         ----------
         codecs : mapping of str to tuple of (codec, str, sequence) or codec
-            For each name a codec, its parameter and the values that this takes; or a
-            codec alone, which is measured as it is.
+            For each name, a codec, its parameter and the values to give it; or a codec
+            alone, which is measured as it is.
 
         X : array-like of shape (n_samples, n_pixels)
-            Images to code, better not those of the training.
+            Images to code, preferably not the training images.
 
         X_train : array-like of shape (n_samples, n_pixels), default=None
             Images to fit on; X by default.
@@ -148,15 +148,15 @@ class RateDistortionDisplay:
             training images.
 
         n_jobs : int, default=None
-            Settings that are measured at once.
+            How many settings are measured at once.
 
         ax : matplotlib Axes, default=None
-            What to draw in. None makes a figure.
+            The Axes to draw in. None makes a figure.
 
         Returns
         -------
         display : RateDistortionDisplay
-            It has been drawn.
+            The display, drawn.
         """
         X_train = X if X_train is None else X_train
         curves = []
@@ -185,12 +185,12 @@ class RateDistortionDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            What to draw in. None makes a figure.
+            The Axes to draw in. None makes a figure.
 
         Returns
         -------
         self : RateDistortionDisplay
-            With its attributes.
+            With its attributes set.
         """
         if ax is None:
             _, ax = import_matplotlib().subplots(figsize=(7.5, 5), layout="constrained")
@@ -208,7 +208,7 @@ class RateDistortionDisplay:
         return self
 
     def _draw_curve(self, curve: RateDistortionCurve, style: dict[str, Any]) -> None:
-        """Draw what has loss as a curve, and the best that has none as a line."""
+        """Draw lossy points as a curve, and the best lossless one as a line."""
         segments = [
             [
                 (point.bytes_per_image, point.psnr)
@@ -217,7 +217,7 @@ class RateDistortionDisplay:
             ]
             for branch in curve.branches
         ]
-        # What is no number interrupts the line.
+        # NaN interrupts the line.
         corners = [
             corner
             for segment in filter(None, segments)
@@ -287,7 +287,7 @@ class RateDistortionDisplay:
         return len(self.labels_) == len(texts) and all(map(len, self.curves))
 
     def _lossless_groups(self) -> list[tuple[str, float, float]]:
-        """Names and range of lossless codecs that are too close for a text each."""
+        """Return names and range of lossless codecs too close for a label each."""
         rates = sorted(
             (line.get_xdata()[0], name) for name, line in self.lossless_lines_.items()
         )
@@ -312,19 +312,19 @@ class RateDistortionDisplay:
         for curve in self.curves:
             if not len(curve):
                 self.ax_.plot([], [], " ", label=f"{curve.codec}: failed")
-        # Beside the Axes it covers nothing, if something makes room for it there.
+        # Beside the Axes it covers nothing, if a layout makes room for it there.
         beside = self.figure_.get_layout_engine() is not None
         place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if beside else {}
         self.legend_ = self.ax_.legend(fontsize=8.5, handlelength=3.2, **place)
 
 
 def _as_is(codec: Any) -> tuple[Any, str, list[Any]]:
-    """A range of one value that changes nothing; every codec has this parameter."""
+    """Return a range of one value that changes nothing, of a parameter all have."""
     return codec, "chunk_size", [codec.chunk_size]
 
 
 def _along(ax: Any, lowest: float, highest: float) -> list[Place]:
-    """Places beside vertical lines, to the left and to the right of them."""
+    """Return places beside vertical lines, to the left and to the right of them."""
     bottom, top = ax.get_ylim()
     return [
         Place(rate, bottom + height * (top - bottom), offset, 0, side, "top")

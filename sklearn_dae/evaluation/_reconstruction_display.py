@@ -21,9 +21,9 @@ from sklearn_dae.evaluation._drawing import (
 
 
 class ReconstructionDisplay:
-    """Images in a line, and below each what was restored of it.
+    """Images in a row, and below each its reconstructions.
 
-    Make it with `from_estimator`, or from images that are at hand.
+    Create it with `from_estimator`, or from images at hand.
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ class ReconstructionDisplay:
         The originals.
 
     reconstructions : mapping of str to array-like of shape (n_images, n_pixels)
-        For each line below its label, and the restored images.
+        For each line below, its label and the restored images.
 
     image_shape : tuple of (height, width), default=None
-        Size of an image in pixels. None takes them for squares if the number of
-        pixels is a square, else for single lines.
+        Size of an image in pixels. None treats images as squares if the number of
+        pixels is a square, otherwise as single lines.
 
     pixel_range : tuple of (low, high), default=None
-        Values drawn as black and as white; those of the originals by default.
+        Values drawn as black and as white; by default those of the originals.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        What was drawn in, once `plot` has been called.
+        The Axes drawn in, once `plot` has been called.
 
     figure_ : matplotlib Figure
         Its figure.
@@ -54,8 +54,8 @@ class ReconstructionDisplay:
     Raises
     ------
     ValueError
-        If there is no image, a line has another number of images or pixels than the
-        originals, or ``image_shape`` another number of pixels.
+        If there is no image, a line has a different number of images or pixels from
+        the originals, or ``image_shape`` has a different number of pixels.
 
     See Also
     --------
@@ -109,37 +109,37 @@ class ReconstructionDisplay:
         pixel_range: tuple[float, float] | None = None,
         ax: Any = None,
     ) -> Self:
-        """Restore images by fitted estimators, and draw them.
+        """Restore images with fitted estimators, and draw them.
 
         Parameters
         ----------
         estimator : estimator or mapping of str to estimator
-            Fitted: a transformer with ``inverse_transform``, such as
-            `DeepAutoencoderCompressor`, ``PCA`` or a Pipeline, or a codec, which gives
-            the images that come back from real bytes. Several, with their names, each
-            get a line of their own.
+            A fitted transformer with ``inverse_transform``, such as
+            `DeepAutoencoderCompressor`, ``PCA`` or a Pipeline, or a fitted codec, which
+            gives the images that come back from real bytes. If there are several, by
+            name, each gets a line of its own.
 
         X : array-like of shape (n_samples, n_pixels)
-            Images, better not those of the training.
+            Images, preferably not the training images.
 
         n_images : int, default=12
-            How many are shown: the first ones.
+            How many images are shown, from the first on.
 
         image_shape : tuple of (height, width), default=None
-            Size of an image in pixels. None takes them for squares if the number of
-            pixels is a square, else for single lines.
+            Size of an image in pixels. None treats images as squares if the number of
+            pixels is a square, otherwise as single lines.
 
         pixel_range : tuple of (low, high), default=None
-            Values drawn as black and as white, to which reconstructions are cut;
-            those of the images shown by default.
+            Values drawn as black and as white, to which reconstructions are clipped;
+            by default those of the images shown.
 
         ax : matplotlib Axes, default=None
-            What to draw in. None makes a figure.
+            The Axes to draw in. None makes a figure.
 
         Returns
         -------
         display : ReconstructionDisplay
-            It has been drawn.
+            The display, drawn.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class ReconstructionDisplay:
             If an estimator restores nothing.
 
         sklearn.exceptions.NotFittedError
-            If one is not fitted.
+            If an estimator is not fitted.
         """
         check_integer("n_images", n_images, 1)
         shown = X[:n_images]
@@ -168,7 +168,7 @@ class ReconstructionDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            What to draw in. None makes a figure of the size that the images ask for.
+            The Axes to draw in. None makes a figure of a size to fit the images.
 
         title : str, default=None
             A heading.
@@ -200,7 +200,7 @@ class ReconstructionDisplay:
 
 
 def _restore(estimator: Any, X: Any) -> np.ndarray:
-    """Images as they come back from codes, or from bytes."""
+    """Return images as they come back from codes, or from bytes."""
     check_is_fitted(estimator)
     if hasattr(estimator, "encode") and hasattr(estimator, "decode"):
         return estimator.decode(estimator.encode(X))
@@ -228,13 +228,13 @@ def plot_reconstructions(
         Originals; ten to twelve make a readable picture.
 
     reconstructions : mapping of str to ndarray
-        For each line of the picture its label and the reconstructed images.
+        For each line of the picture, its label and the reconstructed images.
 
     shape : tuple of (height, width)
         Size of an image in pixels.
 
     pixel_range : tuple of (low, high), default=None
-        Values drawn as black and as white; those of the originals by default.
+        Values drawn as black and as white; by default those of the originals.
 
     title : str, default=None
         A heading.

@@ -1,6 +1,6 @@
 """How alike the images of a set are, and what knowing the set saves.
 
-In: images. Out: correlations, bits a pixel, and bytes an image.
+In: images. Out: correlations, bits per pixel, and bytes per image.
 """
 
 from collections.abc import Iterator
@@ -14,22 +14,22 @@ from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.evaluation._forecast import BLOCK_NUMBERS, forecast, some_at_a_time
 from sklearn_dae.evaluation._measurement import decibels
 
-#: Pairs of images whose correlations show how these spread, at least and at most, and
-#: pixels of images that are read for more than the least.
+#: Fewest and most pairs of images whose correlations show how these spread, and most
+#: pixels of images that are read for more than the fewest.
 _FEWEST_PAIRS, _MOST_PAIRS, _PAIR_NUMBERS = 100, 2000, 2**26
 
-#: Images of each half of the set that entropies and the forecast look at, at most; and
-#: of images that have more pixels than this, how many.
+#: Most images of each half of the set that entropies and the forecast look at; the
+#: pixels beyond which images are large, and the most images if they are.
 _MOST_IMAGES, _LARGE, _MOST_LARGE_IMAGES = 10_000, 1_000, 1_000
 
-#: Values of a pixel whose frequencies are counted.
+#: Number of levels of a pixel whose frequencies are counted.
 _N_LEVELS = 256
 
-#: How many images what is known of all places may count at each of them.
+#: How many images the frequencies of all places may count for at each place.
 _PRIOR_WEIGHTS = 4.0 ** np.arange(-2, 9)
 
 #: Forecast bytes with the set over those without. MNIST, digits and X-rays have 0.42 to
-#: 0.52, and 500 of them up to 0.66; shifted at random 0.93 and 0.94; patches of
+#: 0.52, and 500 of them up to 0.66; shifted at random, 0.93 and 0.94; patches of
 #: photographs, and noise, 0.99 and more (benchmarks/forecast.py).
 _ALIKE, _UNLIKE = 0.8, 0.95
 
@@ -41,33 +41,34 @@ class SetSimilarity:
     Parameters
     ----------
     n_images : int
-        Images of the set.
+        Number of images in the set.
 
     n_constant : int
-        Those of a single value, which correlate with nothing and are left out of
-        correlations.
+        Number of images of a single value, which correlate with nothing and are left
+        out of correlations.
 
     mean_correlation : float or None
-        Pearson's correlation of two images, on average over all pairs; None if fewer
-        than two images have several values.
+        Pearson's correlation of two images, averaged over all pairs; None if fewer than
+        two images have several values.
 
     correlation_quartiles : tuple of three float, or None
-        Of randomly drawn pairs, or of all if these are few; None as above.
+        Quartiles over randomly drawn pairs, or over all if there are few; None as
+        above.
 
     entropy : float
-        Bits a pixel of the values of pixels, wherever they are.
+        Bits per pixel of the values of pixels, wherever they are.
 
     entropy_given_set : float
-        Bits a pixel when it is known what values each place of the image has in half
-        of the set: those that the other half then takes.
+        Bits per pixel of one half of the set, when the values that each place of the
+        image has in the other half are known.
 
     forecast_psnr : float or None
         The quality of the forecast, in decibels; None if all images are equal.
 
     forecast_set_bytes, forecast_image_bytes : float
-        What theory says that an image of this quality takes by the principal axes of
-        the set, which the autoencoder starts from, and by blocks of cosines, as in
-        image formats, which know nothing of the set.
+        Bytes that an image of this quality takes in theory, with the principal axes of
+        the set, which the autoencoder starts from, and with blocks of cosines, as in
+        image formats, which know nothing about the set.
     """
 
     n_images: int
@@ -84,7 +85,7 @@ class SetSimilarity:
     def redundancy(self) -> float:
         """What knowing the set saves, as a fraction of the entropy.
 
-        Never below 0, as a coder need not use what it knows.
+        Never below 0, since a coder need not use what it knows.
         """
         if self.entropy == 0:
             return 0.0
@@ -92,14 +93,14 @@ class SetSimilarity:
 
     @property
     def forecast_ratio(self) -> float | None:
-        """Forecast bytes with the set over those without; None if these are 0."""
+        """Forecast bytes with the set over those without; None if the latter are 0."""
         if self.forecast_image_bytes == 0:
             return None
         return self.forecast_set_bytes / self.forecast_image_bytes
 
     @property
     def verdict(self) -> str:
-        """Whether knowing the set pays, in a sentence."""
+        """Whether knowing the set pays off, in a sentence."""
         if self.forecast_psnr is None:
             return "Equal: no image differs from the mean image."
         quality = f"{self.forecast_psnr:.1f} dB"
@@ -162,15 +163,15 @@ def set_similarity(
     Parameters
     ----------
     X : ndarray of shape (n_images, n_pixels)
-        Images, at least two; integers or real numbers. It may be memory-mapped: some
-        of it at a time is read.
+        Images, at least two; integers or real numbers. It may be memory-mapped: it is
+        read a part at a time.
 
     image_shape : tuple of (height, width), default=None
-        Size of an image in pixels. None takes images for squares if the number of
-        pixels is a square, else for single lines.
+        Size of an image in pixels. None treats images as squares if the number of
+        pixels is a square, otherwise as single lines.
 
     psnr : float, default=None
-        The quality to forecast for, in decibels, from 0 to 100. None is 10 dB above
+        The quality to forecast for, in decibels, from 0 to 100. None means 10 dB above
         that of the mean image.
 
     random_state : int, default=0
@@ -192,22 +193,23 @@ def set_similarity(
     The mean correlation is exact: that of all pairs follows from the sum of the
     standardised images.
 
-    Entropies are of pixels at 256 equally spaced levels of their range, which for
-    integers of 8 bits is no loss. Karadimitriou calls set redundancy what images of a
-    set have in common beyond what each has in itself; here it is the part of the
+    Entropies are those of pixels at 256 equally spaced levels of their range, which
+    loses nothing for 8-bit integers. Karadimitriou calls set redundancy what images of
+    a set have in common beyond what each has in itself; here it is the fraction of the
     order-0 entropy that the frequencies of values at each place of the image save.
-    These are learned from one half of the images, and what the other half takes is
-    counted, so that chance is not mistaken for redundancy. The frequencies of all
-    places are a prior at each, with the weight that best predicts each pixel of the
+    These are learned from one half of the images, and the bits that the other half
+    takes are counted, so that chance is not mistaken for redundancy. The frequencies of
+    all places are a prior at each, with the weight that best predicts each pixel of the
     known half from the others at its place.
 
-    The forecast takes coordinates for independent and Gaussian and spreads the error
-    by reverse water-filling; axes are learned from one half of the images, too, and
-    variances are those of the other half. It is of a linear transform: how much less
-    an autoencoder takes only an autoencoder can tell. A model's bytes are not counted.
+    The forecast takes coordinates to be independent and Gaussian and spreads the error
+    by reverse water-filling; axes, too, are learned from one half of the images, and
+    variances are those of the other half. It is for a linear transform: how much less
+    an autoencoder takes, only an autoencoder can tell. The bytes of a model are not
+    counted.
 
-    Halves are of 10,000 images at most, of 1,000 where these have more than 1,000
-    pixels. Memory beside X stays below 64 MB, and some copies of one image.
+    Halves have at most 10,000 images, or 1,000 if these have more than 1,000 pixels.
+    Memory besides X stays below 64 MB plus some copies of one image.
 
     References
     ----------
@@ -280,7 +282,7 @@ def _halves(
 
 
 def _mean_correlation(X: np.ndarray) -> tuple[float | None, np.ndarray]:
-    """Mean over all pairs of images that are not blank, and which these images are."""
+    """Return the mean over all pairs of non-blank images, and which images are such."""
     total, is_varied = np.zeros(X.shape[1]), []
     for standardized in some_at_a_time(X, convert=_standardize):
         is_varied.append(standardized.any(axis=1))
@@ -288,7 +290,7 @@ def _mean_correlation(X: np.ndarray) -> tuple[float | None, np.ndarray]:
     varied = np.flatnonzero(np.concatenate(is_varied))
     if len(varied) < 2:
         return None, varied
-    # Each image correlates by 1 with itself, which is no pair.
+    # Each image correlates by 1 with itself, which is not a pair.
     n_pairs = len(varied) * (len(varied) - 1)
     return (float(total @ total) - len(varied)) / n_pairs, varied
 
@@ -306,7 +308,7 @@ def _standardize(X: np.ndarray) -> np.ndarray:
 def _quartiles(
     X: np.ndarray, varied: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float, float] | None:
-    """Quartiles of the correlations of drawn pairs of the varied images."""
+    """Return the quartiles of the correlations of drawn pairs of the varied images."""
     if len(varied) < 2:
         return None
     n_others = len(varied) - 1
@@ -329,8 +331,8 @@ def _quartiles(
 def _entropies(
     X: np.ndarray, known: np.ndarray, new: np.ndarray, low: float, high: float
 ) -> tuple[float, float]:
-    """Bits a pixel of new images, without and with knowledge of its place."""
-    # One image does not tell how much images differ.
+    """Return bits per pixel of new images, without and with knowledge of its place."""
+    # A single image does not show how much images differ.
     weights = _PRIOR_WEIGHTS if len(known) > 1 else np.ones(1)
     width = max(1, BLOCK_NUMBERS // max(len(known), _N_LEVELS))
     scale = (_N_LEVELS - 1) / ((high - low) or 1.0)
@@ -366,9 +368,9 @@ def _bits(
     weights: np.ndarray,
     n_left_out: int = 0,
 ) -> np.ndarray:
-    """Bits of the values met, by those seen at their places, for each prior weight.
+    """Return bits of the values met, by those seen at their places, per prior weight.
 
-    Of those seen, so many are the value itself and are left out.
+    Of those seen, ``n_left_out`` are the value itself and are left out.
     """
     places, levels = np.nonzero(met)
     n_met, n_seen = met[places, levels], seen[places, levels] - n_left_out

@@ -1,6 +1,6 @@
 """Structural similarity of images, on one scale and on several.
 
-In: images and their reconstructions. Out: a number, 1 for equal ones.
+In: images and their reconstructions. Out: a number, 1 for equal images.
 """
 
 from collections.abc import Iterator
@@ -8,26 +8,26 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import correlate1d
 
-#: Wang et al.'s window: a Gaussian of this deviation, so many pixels to each side.
+#: Wang et al.'s window: a Gaussian of this deviation, this many pixels to each side.
 _DEVIATION, _RADIUS = 1.5, 5
 
 #: Their constants, which keep quotients finite, in units of the pixel range.
 _K1, _K2 = 0.01, 0.03
 
-#: What each scale counts, from the full size on; each halves the one before.
+#: Weight of each scale, from the full size down; each halves the one before.
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
-#: Pixels that are worked on at once.
+#: Pixels that are processed at once.
 _BLOCK_PIXELS = 2**20
 
 
 def fits_ssim(shape: tuple[int, int]) -> bool:
-    """Whether the window fits into images of a shape."""
+    """Whether the window fits into images of a given shape."""
     return min(shape) > 2 * _RADIUS
 
 
 def fits_ms_ssim(shape: tuple[int, int]) -> bool:
-    """Whether the window fits into images of a shape on the smallest scale."""
+    """Whether the window fits into images of a given shape on the smallest scale."""
     height, width = (side >> (len(_SCALE_WEIGHTS) - 1) for side in shape)
     return fits_ssim((height, width))
 
@@ -38,7 +38,7 @@ def ssim(
     image_shape: tuple[int, int],
     pixel_range: tuple[float, float] = (0.0, 1.0),
 ) -> float:
-    """Mean structural similarity.
+    """Return the mean structural similarity.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def ms_ssim(
     image_shape: tuple[int, int],
     pixel_range: tuple[float, float] = (0.0, 1.0),
 ) -> float:
-    """Mean structural similarity on five scales, each half of the one before.
+    """Return mean structural similarity on five scales, each half of the one before.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _over_scales(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     *first, last = _SCALE_WEIGHTS
     for weight in first:
         _, structure = _compare(x, y)
-        # A power of a negative number is none; such images are not alike at all.
+        # A power of a negative number is not real; such images are not alike at all.
         product *= structure.mean(axis=(1, 2)).clip(0) ** weight
         x, y = _halve(x), _halve(y)
     luminance, structure = _compare(x, y)
@@ -184,7 +184,7 @@ def _halve(images: np.ndarray) -> np.ndarray:
 
 
 def _compare(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Likeness of luminance, and of structure, at every place of the window."""
+    """Similarity of luminance, and of structure, at every place of the window."""
     mean_x, mean_y = _blur(x), _blur(y)
     var_x = _blur(x * x) - mean_x**2
     var_y = _blur(y * y) - mean_y**2

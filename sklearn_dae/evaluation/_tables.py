@@ -42,7 +42,7 @@ def write_csv(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write a line for each measurement.
+    """Write one line for each measurement.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def write_csv(
         The measurements.
 
     path : str or path-like
-        The file, which gets its name when all is written.
+        The file, which gets its name only once all of it is written.
 
     overwrite : bool, default=False
         Whether a file of that name may be replaced.
@@ -58,7 +58,7 @@ def write_csv(
     Raises
     ------
     OSError
-        If the file cannot be written, or is there already.
+        If the file cannot be written, or already exists.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def write_json(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Write curves as JSON, from which `read_json` makes them again.
+    """Write curves as JSON, which `read_json` reads back.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def write_json(
         The curves.
 
     path : str or path-like
-        The file, which gets its name when all is written.
+        The file, which gets its name only once all of it is written.
 
     overwrite : bool, default=False
         Whether a file of that name may be replaced.
@@ -109,7 +109,7 @@ def write_json(
     Raises
     ------
     OSError
-        If the file cannot be written, or is there already.
+        If the file cannot be written, or already exists.
     """
     records = [
         {
