@@ -1,4 +1,4 @@
-"""Real bytes and real quality of MNIST's test images, from files at five qualities.
+"""Real bytes and real quality of MNIST's test images, at five qualities.
 
 A 784-1000-500-250-30 network of logistic units is trained on all 60,000 images (a few
 minutes). It is compared with PCA, through the same codec, with 196 values, far more

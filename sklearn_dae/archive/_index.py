@@ -1,7 +1,7 @@
 """Where the chunks of an archive are: as its index says, or found one by one.
 
-In: a file, and where its chunks begin. Out: the number of images, and the first and the
-last byte of each chunk.
+In: a file, and where its chunks begin. Out: the number of images, and the first byte
+of each chunk and the first after it.
 """
 
 from collections.abc import Iterator

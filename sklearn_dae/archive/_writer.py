@@ -53,7 +53,8 @@ def write_archive(
 ) -> ArchiveInfo:
     """Compress images into one file.
 
-    Memory use does not grow with the number of images. The file appears at the path
+    Memory use does not grow with the number of images, but for eight bytes per chunk
+    and a number for each image kept apart. The file appears at the path
     once all of it is written, or not at all, whatever happens on the way.
 
     Parameters
@@ -83,7 +84,7 @@ def write_archive(
     chunk_size : int, default=None
         Images coded together, all of which are decoded to get one of them. None means
         that of the codec, or else as many as have half a million pixels. A chunk
-        never has more than 65,536 images or a million pixels.
+        never has more than 65,536 images, or a million pixels in more than one image.
 
     metadata : dict, default=None
         Anything that JSON can hold, to be read back with the archive.

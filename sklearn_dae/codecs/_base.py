@@ -156,7 +156,8 @@ class Codec(BaseEstimator):
         Returns
         -------
         list of int
-            Their numbers within the chunk; none for lossless codecs.
+            Their numbers within the chunk; always empty for a codec that sets none
+            apart, or bounds the error of every pixel.
         """
         check_is_fitted(self)
         return self._rows_apart(data, n_rows)

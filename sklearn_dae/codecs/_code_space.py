@@ -17,7 +17,7 @@ import numpy as np
 
 from sklearn_dae._threads import multiply
 
-#: Rows that the inverse transform is probed with, at each code.
+#: Rows that the inverse transform is probed with, for all codes together.
 _PROBED_ROWS = 20_000
 
 #: Largest number of codes at which the Jacobian is measured.

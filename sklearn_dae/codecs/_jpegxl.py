@@ -26,8 +26,9 @@ class JpegXLCodec(ImageFormatCodec):
         How long the encoder searches, from 1 to 9.
 
     layout : {"mosaic", "files"}, default="mosaic"
-        "mosaic" lays all images of a chunk out in one nearly square picture, since a
-        small image file is mostly header. "files" writes one file per image.
+        "mosaic" lays the images of a chunk out in one nearly square picture, or several
+        if it would be too large, since a small image file is mostly header. "files"
+        writes one file per image.
 
     image_shape : tuple of (height, width), default=None
         Size of the images. None treats them as squares if the number of pixels is a

@@ -2,8 +2,8 @@
 
 In: any differences of integers of 8 to 32 bits. Out: symbols, few enough that there can
 be tables for them. A difference below 128 is a symbol of its own; for a larger one the
-symbol gives the sign, the leading bits and how many follow, and those are stored as
-they are.
+symbol gives the leading bits and how many follow, and those, the sign last, are stored
+as they are.
 
 Differences wrap around as integers of their number of bits do, so that there are no
 more of them than there are pixel values.

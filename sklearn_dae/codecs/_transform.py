@@ -122,7 +122,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     error_limit_ : float
         Squared error of an image beyond which it is stored without loss; infinite
-        without ``fallback``.
+        without ``fallback``, and where the error of every pixel is bounded.
 
     psnr_ : float
         Peak signal-to-noise ratio of the restored training images, in decibels.
@@ -477,7 +477,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     def _rows_apart(self, data: bytes, n_rows: int) -> list[int]:
         if not n_rows or self._pixel_model is not None:
-            return []  # Nothing is lost either way.
+            return []  # Their pixels are as good as those of the others.
         return read_places(ByteReader(data), n_rows).tolist()
 
 

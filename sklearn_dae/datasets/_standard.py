@@ -48,7 +48,8 @@ def load_mnist(
 
     They are read from the IDX files, gzipped or not, in ``folder`` or its subfolder
     ``mnist``. If no folder is named, they are downloaded once by
-    `sklearn.datasets.fetch_openml`. Either way, the checksum of the IDX content is verified.
+    `sklearn.datasets.fetch_openml`. Either way, the checksum of the IDX content is
+    verified.
 
     Parameters
     ----------

@@ -162,7 +162,8 @@ def break_even(ours: Cost, others: Iterable[Cost]) -> float:
     Returns
     -------
     float
-        The number, infinite if there is none. It is 0 if there are none to beat.
+        The number, infinite if there is none. It is 0 if there are none to beat, or
+        if ours beats them all with any number of images.
     """
     needed = 0.0
     for other in others:

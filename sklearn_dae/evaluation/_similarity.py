@@ -347,7 +347,7 @@ def _entropies(
             yield np.bincount(levels.ravel(), minlength=size).reshape(-1, _N_LEVELS)
 
     total = sum(seen.sum(axis=0) for seen in counts(known))
-    # A value that was never seen is as rare as one that was seen once.
+    # A value that was never seen counts as if seen once, others once more often.
     anywhere = (total + 1) / (total + 1).sum()
     n_met = np.zeros(_N_LEVELS)
     leaving_one_out, given = np.zeros((2, len(weights)))
