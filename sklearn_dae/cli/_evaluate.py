@@ -98,7 +98,7 @@ def add_command(commands: Any) -> None:
         "--max-iter",
         type=whole_number,
         metavar="N",
-        help="most epochs, or iterations of L-BFGS up to 300 images",
+        help="most epochs (default: 40)",
     )
     parser.add_argument(
         "--qualities",

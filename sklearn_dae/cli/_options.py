@@ -102,7 +102,7 @@ def add_training(parser: argparse.ArgumentParser, sizes: str) -> None:
         "--max-iter",
         type=whole_number,
         metavar="N",
-        help="most epochs, or iterations of L-BFGS up to 300 images (default: 40, 200)",
+        help="most epochs (default: 40)",
     )
     network.add_argument(
         "--random-state", type=whole_number, metavar="N", help="seed (default: 0)"
