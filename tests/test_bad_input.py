@@ -2,10 +2,10 @@
 
 import io
 import os
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from full_disk import files_of_at_most
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
@@ -209,18 +209,6 @@ def test_pixels_that_are_no_numbers_are_refused(codec, bad, tmp_path, rng):
 
 
 # Places that take no file.
-
-
-@contextmanager
-def files_of_at_most(n_bytes):
-    """Let files grow no further, as on a full disk."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def writers(digits):

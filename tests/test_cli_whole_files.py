@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli_checks import IMAGES, QUICK, command, everything, fails, run
+from full_disk import files_of_at_most
 from PIL import Image
 
 from sklearn_dae import DeepAutoencoderCompressor
@@ -106,18 +107,6 @@ def test_read_only_folder(archive, arguments, monkeypatch, capsys):
         monkeypatch.setattr("os.access", lambda path, mode: False)
     monkeypatch.chdir("locked")
     assert "cannot be written to" in fails(capsys, *arguments)
-
-
-@contextmanager
-def files_of_at_most(n_bytes):
-    """Let files grow no further, as on a full disk."""
-    resource = pytest.importorskip("resource")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("output", ["out.npy", "out", "y.dae"])
