@@ -256,14 +256,24 @@ def lanes_if_worth(n: int, n_products: int) -> list[slice]:
     return lanes(n) if n_products > _WORTH_THREADS else [slice(0, n)]
 
 
-def map_slabs(function: Callable[[slice], Result], n: int) -> list[Result]:
-    """Apply a function to parts of ``range(n)`` that stay in cache, in lanes."""
+def map_slabs(
+    function: Callable[[slice], Result], n: int, size: int = _SLAB
+) -> list[Result]:
+    """Apply a function to parts of ``range(n)`` of at most some size, in lanes.
+
+    By default they are parts of a vector that stay in cache.
+    """
 
     def go_along(lane: slice) -> list[Result]:
-        starts = range(lane.start, lane.stop, _SLAB)
-        return [function(slice(i, min(i + _SLAB, lane.stop))) for i in starts]
+        return [function(slab) for slab in slabs(lane, size)]
 
     return list(chain.from_iterable(map_in_lanes(go_along, lanes(n))))
+
+
+def slabs(part: slice, size: int) -> Iterator[slice]:
+    """Cut a slice into consecutive ones of at most some size."""
+    for start in range(part.start, part.stop, size):
+        yield slice(start, min(start + size, part.stop))
 
 
 def cut(n: int, n_parts: int) -> list[slice]:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import affine_transform, spline_filter1d
 from sklearn.utils import check_array, check_random_state
 
-from sklearn_dae._threads import lanes, map_in_lanes
+from sklearn_dae._threads import map_slabs
 from sklearn_dae._validation import check_integer, check_real
 
 #: Number of images that are interpolated at a time.
@@ -88,31 +88,29 @@ def jitter(
     copies = np.empty_like(X)
     precision = np.result_type(X, np.float32)
 
-    def go_along(lane: slice) -> None:
-        for start in range(lane.start, lane.stop, _BLOCK_ROWS):
-            part = slice(start, min(start + _BLOCK_ROWS, lane.stop))
-            images = np.subtract(X[part], low, dtype=precision)
-            images = images.reshape(-1, height, width)
-            splines = images.astype(np.float64)
-            for axis in (1, 2):
-                spline_filter1d(splines, 3, axis, output=splines, mode="reflect")
-            for spline, linear, offset, moved in zip(
-                splines, maps[part], offsets[part], images, strict=True
-            ):
-                affine_transform(
-                    spline,
-                    linear,
-                    offset,
-                    output=moved,
-                    order=3,
-                    mode="reflect",
-                    prefilter=False,
-                )
-            images += low
-            if copies.dtype.kind in "biu":
-                np.rint(images, out=images)
-            np.clip(images, low, high, out=images)
-            copies[part] = images.reshape(-1, X.shape[1])
+    def move(part: slice) -> None:
+        images = np.subtract(X[part], low, dtype=precision)
+        images = images.reshape(-1, height, width)
+        splines = images.astype(np.float64)
+        for axis in (1, 2):
+            spline_filter1d(splines, 3, axis, output=splines, mode="reflect")
+        for spline, linear, offset, moved in zip(
+            splines, maps[part], offsets[part], images, strict=True
+        ):
+            affine_transform(
+                spline,
+                linear,
+                offset,
+                output=moved,
+                order=3,
+                mode="reflect",
+                prefilter=False,
+            )
+        images += low
+        if copies.dtype.kind in "biu":
+            np.rint(images, out=images)
+        np.clip(images, low, high, out=images)
+        copies[part] = images.reshape(-1, X.shape[1])
 
-    map_in_lanes(go_along, lanes(len(X)))
+    map_slabs(move, len(X), _BLOCK_ROWS)
     return copies
