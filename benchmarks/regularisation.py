@@ -29,6 +29,10 @@ from unittest import mock
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+from sklearn_dae.compressor._defaults import choose_batch_size
+from sklearn_dae.compressor._fine_tuning import Settings
+from sklearn_dae.network._backward import backward_pass
+from sklearn_dae.network._forward import forward_pass
 
 from benchmarks import against_pca
 from benchmarks._timing import machine
@@ -36,13 +40,9 @@ from benchmarks.against_pca import error
 from benchmarks.rbms import LOGISTIC
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.compressor import _estimator
-from sklearn_dae.compressor._defaults import choose_batch_size
-from sklearn_dae.compressor._fine_tuning import Settings
 from sklearn_dae.datasets import jitter, load_mnist
 from sklearn_dae.datasets._image_set import shape_of_row
 from sklearn_dae.network import LOSSES
-from sklearn_dae.network._backward import backward_pass
-from sklearn_dae.network._forward import forward_pass
 from sklearn_dae.network._objective import add_l2_penalty
 from sklearn_dae.training import Problem, Step
 

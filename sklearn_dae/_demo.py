@@ -192,16 +192,16 @@ def _fit(
     dae.fit(experiment.training)
     seconds = time.perf_counter() - begin
     dae.set_callbacks()
-    n_values = dae.layout_.widths[dae.layout_.encoder[-1]]
+    n_values = dae.network_.layout.n_components
     say(
-        f"{name.capitalize()} {dae.layout_}: {dae.n_iter_} iterations of "
+        f"{name.capitalize()} {dae.network_.layout}: {dae.n_iter_} iterations of "
         f"{dae.solver_}, {seconds:.0f} s. {dae.message_}"
     )
-    pretraining = zip(dae.layout_.layers, dae.pretraining_errors_, strict=False)
+    pretraining = zip(dae.network_.layout.layers, dae.pretraining_errors_, strict=False)
     for layer, errors in pretraining:
         if errors:
             say(
-                f"  RBM {layer.n_in} -> {layer.n_out}: squared error a row "
+                f"  RBM {layer.n_below} -> {layer.n_out}: squared error a row "
                 f"{errors[0]:.3f} after 1 epoch, {errors[-1]:.3f} after {len(errors)}"
             )
     say("")

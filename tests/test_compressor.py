@@ -5,10 +5,10 @@ from copy import copy
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn_dae.compressor._refinement import refine_codes
 
 from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
 from sklearn_dae._scaling import cast
-from sklearn_dae.compressor._refinement import refine_codes
 from sklearn_dae.network import UNITS, Objective, error_and_slope, loss_and_gradient
 
 QUICK = {

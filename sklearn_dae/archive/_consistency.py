@@ -18,7 +18,8 @@ from sklearn_dae.codecs._images import check_bytes, choose_image_shape
 from sklearn_dae.codecs._pixel_model import N_INPUTS, PixelModel
 from sklearn_dae.codecs._residuals import n_symbols
 from sklearn_dae.coding import FrequencyTables
-from sklearn_dae.network import UNITS, Layout
+from sklearn_dae.network import Dense, Layer, Layout, Network
+from sklearn_dae.network._units import UNITS
 
 #: Most steps of `transform` that a file may ask for: none must be able to make it hang.
 _MOST_STEPS = 10_000
@@ -36,32 +37,39 @@ def check_pixel_range(scaler: PixelScaler) -> None:
         raise ValueError(f"The pixel range [{scaler.low}, {scaler.high}] is none")
 
 
-def make_layout(
-    sizes: list[int], hidden: str, code: str, output: str, linear_path: bool
-) -> Layout:
-    """Lay out a network, if there is one of that kind."""
-    if len(sizes) < 2:
-        raise ValueError(f"A network of layers of {sizes} units has no code")
-    for unit in (hidden, code, output):
-        check_choice("A kind of units", unit, UNITS)
-    return Layout.autoencoder(
-        sizes, hidden=hidden, code=code, output=output, linear_path=linear_path
-    )
+def check_dense(layer: Dense) -> None:
+    """Raise unless there are such units."""
+    check_choice("A kind of units", layer.unit, UNITS)
+
+
+def make_layout(layers: list[Layer], n_encoder_layers: int) -> Layout:
+    """Lay out a network, if its layers fit together."""
+    layout = Layout(tuple(layers), n_encoder_layers)
+    if not 1 <= n_encoder_layers < len(layers):
+        raise ValueError(f"{n_encoder_layers} of {len(layers)} layers encode")
+    sizes = [layout.n_features, *layout.widths]
+    _expect_equal("Inputs of the layers", [x.n_below for x in layers], sizes[:-1])
+    _expect_equal("Pixels that come out", sizes[-1], sizes[0])
+    n_direct = [0] * len(layers)
+    if layout.has_linear_path:
+        n_direct[n_encoder_layers - 1] = layout.n_features
+        n_direct[-1] = layout.n_components
+    _expect_equal("Linear path", [layer.n_direct for layer in layers], n_direct)
+    return layout
+
+
+def check_network(network: Network) -> None:
+    """Raise unless network and parameter vector have the same size."""
+    n_parameters = network.layout.n_parameters
+    _expect_equal("Length of the parameter vector", len(network.theta), n_parameters)
 
 
 def check_compressor(dae: Any) -> None:
-    """Raise unless network, parameter vector and images have the same sizes."""
-    dae.layout_for(dae.n_features_in_)
+    """Raise unless parameters and images go with the network."""
+    dae._check_parameters()
     check_integer("transform_max_iter", dae.transform_max_iter, 0, _MOST_STEPS)
-    n_parameters = dae.layout_.n_parameters
-    _expect_equal("Length of the parameter vector", len(dae.theta_), n_parameters)
-    n_inputs = dae.layout_.layers[0].n_in
-    _expect_equal("Inputs of the network", n_inputs, dae.n_features_in_)
-    is_pca = dae.alpha_ == np.inf and len(dae.layout_.layers) == 2
-    if not (is_pca or np.isfinite(dae.alpha_)):
-        raise ValueError(
-            f"alpha_ is {dae.alpha_}, must be finite; inf, of PCA without hidden layers"
-        )
+    n_features = dae.network_.layout.n_features
+    _expect_equal("Inputs of the network", n_features, dae.n_features_in_)
 
 
 def check_rbm(rbm: Any) -> None:

@@ -48,22 +48,9 @@ from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.coding import FrequencyTables, HuffmanCoder, RowCode
 from sklearn_dae.compressor import DeepAutoencoderCompressor
-from sklearn_dae.network import Layout
+from sklearn_dae.network import Dense, Layout, Network
 from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
-
-
-def _layout_fields(layout: Layout) -> dict[str, Any]:
-    """Return what `Layout.autoencoder` makes the layout from."""
-    units = [layer.unit for layer in layout.layers]
-    code = layout.n_encoder_layers - 1
-    return {
-        "sizes": [layout.layers[0].n_in, *layout.widths[: code + 1]],
-        "hidden": units[0],
-        "code": units[code],
-        "output": units[-1],
-        "linear_path": layout.has_linear_path,
-    }
 
 
 def _table_fields(tables: FrequencyTables) -> dict[str, Any]:
@@ -156,16 +143,35 @@ KINDS = (
         check=consistency.check_pixel_range,
     ),
     Kind(
+        Dense,
+        {
+            "n_below": count(1, 2**31),
+            "n_out": count(1, 2**31),
+            "unit": TEXT,
+            "n_direct": count(0, 2**31),
+        },
+        check=consistency.check_dense,
+    ),
+    Kind(
         Layout,
         {
-            "sizes": each(count(1, 2**31)),
-            "hidden": TEXT,
-            "code": TEXT,
-            "output": TEXT,
-            "linear_path": FLAG,
+            "layers": each(instance(Dense)),
+            "n_encoder_layers": count(1),
         },
-        get=_layout_fields,
+        get=lambda layout: {
+            "layers": list(layout.layers),
+            "n_encoder_layers": layout.n_encoder_layers,
+        },
         make=consistency.make_layout,
+    ),
+    Kind(
+        Network,
+        {
+            "layout": instance(Layout),
+            "theta": array("parameters"),
+            "scaler": instance(PixelScaler),
+        },
+        check=consistency.check_network,
     ),
     Kind(
         CodeSpace,
@@ -275,11 +281,10 @@ KINDS = (
     Kind(
         DeepAutoencoderCompressor,
         {
-            "theta_": array("parameters"),
-            "layout_": instance(Layout),
-            "scaler_": instance(PixelScaler),
-            "dtype_in_": dtype,
-            "alpha_": number(finite=False),
+            "network_": instance(Network),
+            "alpha_": number(),
+            "is_linear_": FLAG,
+            "interrupted_": FLAG,
             "solver_": TEXT,
             "pretraining_errors_": each(each(number(finite=False))),
             "loss_curve_": each(number(finite=False)),

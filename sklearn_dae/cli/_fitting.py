@@ -161,7 +161,7 @@ def _train(autoencoder: DeepAutoencoderCompressor, images: ImageSet) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
         _fit_showing_progress(autoencoder, images)
-    if autoencoder.message_.startswith("STOP: interrupted"):
+    if autoencoder.interrupted_:
         # The compressor would go on with what it has, which nobody asked for here.
         raise KeyboardInterrupt
 

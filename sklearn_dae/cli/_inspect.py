@@ -109,9 +109,10 @@ def _describe_model(model: Any) -> dict[str, Any]:
     content: dict[str, Any] = {"pixels": model.n_features_in_}
     if network is not model:
         content["transformer"] = type(network).__name__
-    if hasattr(network, "layout_"):
-        content["network"] = str(network.layout_)
-        content["parameters"] = network.layout_.n_parameters
+    if hasattr(network, "network_"):
+        layout = network.network_.layout
+        content["network"] = str(layout)
+        content["parameters"] = layout.n_parameters
     if hasattr(model, "dtype_"):
         content["dtype"] = model.dtype_.name
     if hasattr(model, "bits_per_sample_"):

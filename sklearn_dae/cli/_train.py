@@ -1,7 +1,6 @@
 """``sklearn-dae train``: images to a model, for many archives."""
 
 import argparse
-import math
 import os
 import time
 from typing import Any
@@ -56,7 +55,7 @@ def _summary(
 ) -> str:
     network = codec.transformer_
     trained = f"{network.n_iter_} iterations of {network.solver_}"
-    if math.isinf(network.alpha_):
+    if network.is_linear_:
         trained = "left as PCA, as training made images held out no better"
     coded = codec.bits_per_sample_ / 8
     pixels = images.data.dtype.itemsize * images.data.shape[1]
@@ -64,7 +63,7 @@ def _summary(
     return (
         f"learned from {counted(len(images), 'image')} of {image_size(images.shape)} "
         f"in {seconds:.0f} s\n"
-        f"Network {network.layout_}: {trained}\n"
+        f"Network {network.network_.layout}: {trained}\n"
         f"On these images: {decibels(codec.psnr_)}, {coded:,.1f} bytes an image\n"
         f"{pays}"
     )

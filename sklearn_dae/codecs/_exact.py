@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 from sklearn.decomposition import PCA
 
+from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._threads import multiply
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.network import Network
 
 #: Largest multiple of its grid step that a factor of a product may reach: the weights
 #: of a unit all together, or an activation.
@@ -115,8 +117,30 @@ class _ExactLayer:
         return self.unit(z)
 
 
+def as_network(transformer: Any) -> Network:
+    """Return the network that a fitted transformer is.
+
+    Raises
+    ------
+    TypeError
+        As for `check_exact`.
+    """
+    check_exact(transformer)
+    if isinstance(transformer, DeepAutoencoderCompressor):
+        return transformer.network_
+    pixels, scale = PixelScaler(0, 255), 1.0
+    if transformer.whiten:
+        scale = np.sqrt(transformer.explained_variance_)
+    return Network.linear(
+        transformer.components_.astype(np.float64),
+        transformer.mean_.astype(np.float64) / pixels.span,
+        pixels,
+        scale=scale / pixels.span,
+    )
+
+
 def check_exact(transformer: Any) -> None:
-    """Raise TypeError for a transformer whose inverse is not known here."""
+    """Raise TypeError for a transformer that is not known to be a network."""
     if not isinstance(transformer, DeepAutoencoderCompressor | PCA):
         raise TypeError(
             "Storing without loss, or with a bounded error, takes a transformer whose "
@@ -146,7 +170,7 @@ class ExactDecoder:
     """
 
     def __init__(self, transformer: Any, space: CodeSpace, largest: float) -> None:
-        check_exact(transformer)
+        network = as_network(transformer)
         self._space_weights = weights_on_grid(space.backward)
         self._space_mean = space.mean.astype(np.float64)
         self._largest = largest
@@ -155,13 +179,9 @@ class ExactDecoder:
             np.abs(space.mean).max()
         )
         self._code_step, self._code_bound = grid_of(reach), reach
-        if isinstance(transformer, DeepAutoencoderCompressor):
-            self._layers = _network_layers(transformer)
-            self._low = float(transformer.scaler_.low)
-            self._span = float(transformer.scaler_.span)
-        else:
-            self._layers = [_pca_layer(transformer)]
-            self._low, self._span = 0.0, 1.0
+        self._layers = _exact_layers(network)
+        self._low = float(network.scaler.low)
+        self._span = float(network.scaler.span)
 
     def __call__(self, coordinates: np.ndarray) -> np.ndarray:
         """Decode coordinates of shape (n, n_components); return uint8 pixels."""
@@ -177,9 +197,9 @@ class ExactDecoder:
         return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
-def _network_layers(dae: DeepAutoencoderCompressor) -> list[_ExactLayer]:
-    layout = dae.layout_
-    parameters = layout.split(dae.theta_)
+def _exact_layers(network: Network) -> list[_ExactLayer]:
+    layout = network.layout
+    parameters = layout.split(network.theta)
     layers = []
     for index in layout.decoder:
         layer = layout.layers[index]
@@ -194,12 +214,3 @@ def _network_layers(dae: DeepAutoencoderCompressor) -> list[_ExactLayer]:
             )
         )
     return layers
-
-
-def _pca_layer(pca: PCA) -> _ExactLayer:
-    components = pca.components_.astype(np.float64)
-    if pca.whiten:
-        components = components * np.sqrt(pca.explained_variance_)[:, np.newaxis]
-    return _ExactLayer(
-        weights_on_grid(components), None, pca.mean_.astype(np.float64), _identity
-    )

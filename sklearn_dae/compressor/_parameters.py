@@ -1,91 +1,76 @@
-"""Checks of the compressor's parameters, one by one and together."""
+"""The compressor's parameters: what they may be, and what follows from them.
+
+``p`` is an estimator, of which only the parameters are read.
+"""
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
-from sklearn_dae._validation import (
-    check_choice,
-    check_integer,
-    check_real,
-    check_switch,
-    check_verbose,
-)
-from sklearn_dae.compressor._fine_tuning import SOLVERS
-from sklearn_dae.compressor._initialization import RBM_CODE_UNITS, RBM_HIDDEN_UNITS
-from sklearn_dae.network import BOUNDED_UNITS, LOSSES, UNITS
+from sklearn_dae.network import Layout, Objective
+from sklearn_dae.network._losses import LOSSES
+from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
+from sklearn_dae.rbm import BernoulliRBM
+from sklearn_dae.training import Settings
+from sklearn_dae.training._train import SOLVERS
 
 #: Units that any layer except the output may have.
-INNER_UNITS = tuple(unit for unit in UNITS if unit != "clipped")
+_INNER_UNITS = StrOptions({unit for unit in UNITS if unit != "clipped"})
 
 #: Output units with which a network can start as PCA.
-LINEAR_OUTPUTS = ("clipped", "identity")
+_LINEAR_OUTPUTS = ("clipped", "identity")
+
+#: Units that an RBM can provide for a hidden layer, and for the code layer.
+_RBM_HIDDEN_UNITS, _RBM_CODE_UNITS = ("logistic",), ("logistic", "identity")
+
+#: Sizes of the paper's hidden layers, relative to its 784 pixels, and the fewest and
+#: most units that they have by default.
+_PAPER_PROPORTIONS = (1000 / 784, 500 / 784)
+_FEWEST_UNITS, _MOST_UNITS = (400, 200), (2000, 1000)
+
+_AUTO = StrOptions({"auto"})
+_COUNT = Interval(Integral, 0, None, closed="left")
+_AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_SHARE = Interval(Real, 0, 1, closed="neither")
+
+#: What scikit-learn can say of single parameters.
+CONSTRAINTS: dict[str, list[Any]] = {
+    "n_components": [_AT_LEAST_1, Interval(RealNotInt, 0, 1, closed="neither"), None],
+    "hidden_layer_sizes": ["array-like", None],
+    "activation": [_INNER_UNITS],
+    "code_activation": [_INNER_UNITS],
+    "output_activation": [StrOptions({*UNITS})],
+    "linear_path": ["boolean", _AUTO],
+    "loss": [StrOptions({*LOSSES})],
+    "alpha": [_NOT_NEGATIVE, _AUTO],
+    "sparsity": [_NOT_NEGATIVE],
+    "pretraining": [StrOptions({"auto", "rbm"}), BernoulliRBM, None],
+    "solver": [StrOptions({"auto", *SOLVERS})],
+    "max_iter": [_COUNT, None],
+    "tol": [_NOT_NEGATIVE],
+    "batch_size": [_AT_LEAST_1, _AUTO],
+    "learning_rate_init": [_POSITIVE, _AUTO],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_SHARE],
+    "n_iter_no_change": [_AT_LEAST_1],
+    "warm_start": ["boolean"],
+    "transform_max_iter": [_COUNT],
+    "pixel_range": ["array-like", None],
+    "threshold": [_SHARE, None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
 
 
-def takes_rbms(p: Any) -> bool:
-    """Whether an estimator with parameters ``p`` starts from RBMs."""
-    if p.pretraining == "auto" and takes_linear_path(p):
-        return False
-    return p.pretraining is not None and _may_take_rbms(p)
-
-
-def _may_take_rbms(p: Any) -> bool:
-    return p.activation in RBM_HIDDEN_UNITS and p.code_activation in RBM_CODE_UNITS
-
-
-def takes_linear_path(p: Any) -> bool:
-    """Whether an estimator with parameters ``p`` has a linear path."""
-    if p.linear_path == "auto":
-        return _may_take_linear_path(p)
-    return p.linear_path
-
-
-def _may_take_linear_path(p: Any) -> bool:
-    return p.code_activation == "identity" and p.output_activation in LINEAR_OUTPUTS
-
-
-def check_parameters(p: Any) -> None:
-    """Raise TypeError or ValueError for the first invalid parameter of ``p``."""
-    if p.n_components is not None:
-        check_integer("n_components", p.n_components, 1)
+def check_together(p: Any) -> None:
+    """Raise for what scikit-learn's constraints cannot say of parameters."""
     _check_sizes(p.hidden_layer_sizes)
-    check_choice("activation", p.activation, INNER_UNITS)
-    check_choice("code_activation", p.code_activation, INNER_UNITS)
-    check_choice("output_activation", p.output_activation, UNITS)
-    check_choice("loss", p.loss, LOSSES)
-    if p.linear_path != "auto":
-        check_switch("linear_path", p.linear_path)
-    if p.alpha != "auto":
-        check_real("alpha", p.alpha, 0)
-    check_real("sparsity", p.sparsity, 0)
-    check_real("target_activation", p.target_activation, 0, 1, "neither")
-    check_choice("pretraining", p.pretraining, ("auto", "rbm", None))
-    check_integer("pretrain_epochs", p.pretrain_epochs, 0)
-    check_real("pretrain_learning_rate", p.pretrain_learning_rate, 0, None, "neither")
-    for name in ("batch_size", "pretrain_batch_size"):
-        if getattr(p, name) != "auto":
-            check_integer(name, getattr(p, name), 1)
-    check_choice("solver", p.solver, ("auto", *SOLVERS))
-    for name in ("learning_rate_init", "damping"):
-        if getattr(p, name) != "auto":
-            check_real(name, getattr(p, name), 0, None, "neither")
-    if p.max_iter is not None:
-        check_integer("max_iter", p.max_iter, 0)
-    check_integer("max_fun", p.max_fun, 1)
-    check_real("tol", p.tol, 0)
-    check_switch("early_stopping", p.early_stopping)
-    check_real("validation_fraction", p.validation_fraction, 0, 1, "neither")
-    check_integer("n_iter_no_change", p.n_iter_no_change, 1)
-    check_switch("warm_start", p.warm_start)
-    check_integer("transform_max_iter", p.transform_max_iter, 0)
     _check_range(p.pixel_range)
-    if p.threshold is not None:
-        check_real("threshold", p.threshold, 0, 1, "neither")
-    check_switch("restore_dtype", p.restore_dtype)
-    check_verbose(p.verbose)
-
     if p.loss == "log_loss" and p.output_activation != "logistic":
         raise ValueError(
             f"loss='log_loss' needs output_activation='logistic', got "
@@ -97,11 +82,17 @@ def check_parameters(p: Any) -> None:
             f"'clipped' or 'identity', got {p.code_activation!r} and "
             f"{p.output_activation!r}; use those, or linear_path=False."
         )
-    if p.pretraining == "rbm" and not _may_take_rbms(p):
+    if p.pretraining not in (None, "auto") and not _may_take_rbms(p):
         raise ValueError(
-            "pretraining='rbm' needs activation='logistic' and code_activation="
-            f"'logistic' or 'identity', got {p.activation!r} and "
+            f"pretraining={p.pretraining!r} needs activation='logistic' and "
+            f"code_activation='logistic' or 'identity', got {p.activation!r} and "
             f"{p.code_activation!r}; use those, or pretraining=None."
+        )
+    if hasattr(p.pretraining, "components_"):
+        raise ValueError(
+            f"pretraining={p.pretraining!r} is fitted already, but each layer learns "
+            "an RBM of its own with these parameters; pass an unfitted one, such as "
+            "sklearn.base.clone of it."
         )
     has_hidden_layers = p.hidden_layer_sizes is None or len(p.hidden_layer_sizes)
     hidden_units = {p.activation} if has_hidden_layers else set()
@@ -114,14 +105,7 @@ def check_parameters(p: Any) -> None:
 
 
 def _check_sizes(sizes: Any) -> None:
-    if sizes is None:
-        return
-    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
-        raise TypeError(
-            "hidden_layer_sizes must be a sequence of integers, such as (1000, 500), "
-            f"got {sizes!r}."
-        )
-    for size in sizes:
+    for size in () if sizes is None else sizes:
         if isinstance(size, bool) or not isinstance(size, Integral):
             raise TypeError(f"hidden_layer_sizes must hold integers, got {sizes!r}.")
         if size < 1:
@@ -133,13 +117,76 @@ def _check_sizes(sizes: Any) -> None:
 def _check_range(pixel_range: Any) -> None:
     if pixel_range is None:
         return
-    is_sequence = isinstance(pixel_range, Sequence | np.ndarray)
-    if isinstance(pixel_range, str) or not is_sequence or len(pixel_range) != 2:
+    numbers = [float(end) for end in pixel_range if isinstance(end, Real)]
+    if len(pixel_range) != 2 or len(numbers) != 2:
         raise TypeError(
             f"pixel_range must be a pair (low, high) or None, got {pixel_range!r}."
         )
-    low, high = pixel_range
-    check_real("pixel_range[0]", low)
-    check_real("pixel_range[1]", high)
-    if low >= high:
-        raise ValueError(f"pixel_range must have low < high, got {pixel_range!r}.")
+    if not (np.isfinite(numbers).all() and numbers[0] < numbers[1]):
+        raise ValueError(
+            f"pixel_range must have low < high, both finite, got {pixel_range!r}."
+        )
+
+
+def takes_rbms(p: Any) -> bool:
+    """Whether the hidden layers start from RBMs."""
+    if p.pretraining == "auto" and takes_linear_path(p):
+        return False
+    return p.pretraining is not None and _may_take_rbms(p)
+
+
+def _may_take_rbms(p: Any) -> bool:
+    return p.activation in _RBM_HIDDEN_UNITS and p.code_activation in _RBM_CODE_UNITS
+
+
+def takes_linear_path(p: Any) -> bool:
+    """Whether the network has a linear path, if it has hidden layers."""
+    return _may_take_linear_path(p) if p.linear_path == "auto" else bool(p.linear_path)
+
+
+def _may_take_linear_path(p: Any) -> bool:
+    return p.code_activation == "identity" and p.output_activation in _LINEAR_OUTPUTS
+
+
+def choose_layout(p: Any, n_features: int, n_components: int | None) -> Layout:
+    """Lay out the network for images of some size."""
+    if n_components is None:
+        n_components = max(1, n_features // 4)
+    if n_components > n_features:
+        raise ValueError(
+            f"n_components={n_components} must be at most n_features={n_features}: "
+            "a code larger than the image compresses nothing."
+        )
+    hidden: Sequence[int] | None = p.hidden_layer_sizes
+    if hidden is None:
+        hidden = [
+            max(n_components, min(max(round(n_features * share), fewest), most))
+            for share, fewest, most in zip(
+                _PAPER_PROPORTIONS, _FEWEST_UNITS, _MOST_UNITS, strict=True
+            )
+        ]
+    return Layout.autoencoder(
+        [n_features, *map(int, hidden), int(n_components)],
+        hidden=p.activation,
+        code=p.code_activation,
+        output=p.output_activation,
+        linear_path=takes_linear_path(p),
+    )
+
+
+def choose_settings(p: Any, alpha: float, seed: int) -> Settings:
+    """Return how to train."""
+
+    def given(value: Any) -> Any:
+        return None if isinstance(value, str) else value
+
+    return Settings(
+        Objective(p.loss, alpha, p.sparsity),
+        solver="kfac" if p.solver == "auto" else p.solver,
+        max_iter=p.max_iter,
+        tol=p.tol,
+        n_iter_no_change=p.n_iter_no_change,
+        learning_rate=given(p.learning_rate_init),
+        batch_size=given(p.batch_size),
+        seed=seed,
+    )

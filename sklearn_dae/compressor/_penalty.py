@@ -7,19 +7,18 @@ beats leaving it as PCA.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.compressor._fine_tuning import Settings, fine_tune
-from sklearn_dae.compressor._initialization import random_parameters, start_as_pca
+from sklearn_dae.compressor._initialization import start_as_pca
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
-from sklearn_dae.compressor._refinement import refine_codes
-from sklearn_dae.network import Layout, Objective, propagate
-from sklearn_dae.training import Problem
+from sklearn_dae.network import Layout, Network
+from sklearn_dae.training import Settings, train
 
 #: The guess, in units of the error that PCA leaves times the values of a code over the
 #: number of rows, and the pixels above which it grows: larger networks overfit sooner.
@@ -53,10 +52,9 @@ def choose_alpha(
     training: RowBlocks,
     pca: PrincipalAxes,
     layout: Layout,
-    objective: Objective,
-    settings_for: Callable[[int], Settings],
+    settings: Settings,
     n_refining: int,
-) -> float:
+) -> float | None:
     """Choose the weight of the L2 penalty by trials on held-out images.
 
     A network is trained briefly on some of the rows with the guess, and then with a
@@ -66,40 +64,36 @@ def choose_alpha(
     Parameters
     ----------
     training : RowBlocks
-        Rows to learn from, some of which are held out.
+        Rows to learn from, scaled to [0, 1], some of which are held out.
 
     pca : PrincipalAxes
         Principal axes of all rows.
 
     layout : Layout
-        Sizes and units of a network with a linear path.
+        A network with a linear path.
 
-    objective : Objective
-        What is minimised, apart from its ``alpha``.
-
-    settings_for : callable
-        Maps a number of rows to the settings for training on that many.
+    settings : Settings
+        How to train on all rows, apart from the penalty.
 
     n_refining : int
         Number of steps by which codes are refined.
 
     Returns
     -------
-    float
+    float or None
         The guess, or 64 times as much, whichever first restores held-out rows clearly
-        better than the start, and so than PCA. Infinity if neither does; the guess if
-        there are too few rows, or iterations, to tell, or so many rows that it needs no
-        trial.
+        better than the start, and so than PCA. None if neither does, so that training
+        would not help. The guess if there are too few rows, or iterations, to tell, or
+        so many rows that it needs no trial.
     """
     n_rows = training.n_rows
     guess = guess_alpha(pca, n_rows)
-    if not _FEWEST_ROWS <= n_rows <= _MOST_ROWS:
-        return guess
-    if settings_for(n_rows).max_iter // _SHARE < _FEWEST_ITER:
+    brief = replace(settings, max_iter=settings.n_iter // _SHARE, seed=0)
+    if not _FEWEST_ROWS <= n_rows <= _MOST_ROWS or brief.n_iter < _FEWEST_ITER:
         return guess
     parts = np.array_split(np.random.default_rng(0).permutation(n_rows), _PARTS)
     folds = [
-        _Fold(training, part, layout, objective, settings_for, n_refining)
+        _Fold(training, part, layout, brief, n_refining)
         for part in parts[: _PARTS if n_rows <= _FEW_ROWS else 1]
     ]
     of_start = np.concatenate([fold.errors_at_start() for fold in folds])
@@ -107,7 +101,7 @@ def choose_alpha(
         gains = of_start - np.concatenate([fold.errors(multiple) for fold in folds])
         if gains.mean() > _CLEARLY * gains.std() / math.sqrt(len(gains)):
             return multiple * guess
-    return math.inf
+    return None
 
 
 class _Fold:
@@ -118,19 +112,16 @@ class _Fold:
         rows: RowBlocks,
         held_out: np.ndarray,
         layout: Layout,
-        objective: Objective,
-        settings_for: Callable[[int], Settings],
+        settings: Settings,
         n_refining: int,
     ) -> None:
         self._held_out = rows.take(np.sort(held_out))
         self._kept = rows.take(np.setdiff1d(np.arange(rows.n_rows), held_out))
-        self._layout, self._objective = layout, objective
-        settings = settings_for(self._kept.n_rows)
-        self._settings = replace(settings, max_iter=settings.max_iter // _SHARE)
+        self._layout, self._settings = layout, settings
         self._n_refining = n_refining
-        pca = principal_axes(self._kept, layout.widths[layout.encoder[-1]])
+        pca = principal_axes(self._kept, layout.n_components)
         self._guess = guess_alpha(pca, self._kept.n_rows)
-        self._start = random_parameters(layout, np.random.RandomState(0))
+        self._start = layout.initial(np.random.RandomState(0))
         start_as_pca(self._start, layout, pca)
 
     def errors_at_start(self) -> np.ndarray:
@@ -139,23 +130,16 @@ class _Fold:
 
     def errors(self, multiple: float) -> np.ndarray:
         """Squared error of each held-out row, after training with a penalty."""
-        objective = replace(self._objective, alpha=multiple * self._guess)
-        problem = Problem(self._kept, self._layout, objective)
-        progress, outcome = fine_tune(
-            problem, self._start, None, self._settings, lambda _: False
-        )
-        if outcome.interrupted:
+        penalised = replace(self._settings.objective, alpha=multiple * self._guess)
+        settings = replace(self._settings, objective=penalised)
+        trained = train(self._kept, self._layout, settings, self._start)
+        if trained.interrupted:
             raise KeyboardInterrupt
-        return self._errors(progress.best_theta)
+        return self._errors(trained.theta)
 
     def _errors(self, theta: np.ndarray) -> np.ndarray:
-        layout = self._layout
-
-        def errors(x: np.ndarray) -> np.ndarray:
-            codes = propagate(theta, x, layout, layout.encoder)
-            codes = refine_codes(theta, codes, x, layout, self._n_refining)
-            restored = propagate(theta, codes, layout, layout.decoder)
-            return np.square(restored - x).sum(axis=1, dtype=np.float64)
-
+        network = Network(self._layout, theta, PixelScaler(0, 1))
         with one_blas_thread():
-            return self._held_out.map(errors)
+            return self._held_out.map(
+                partial(network.squared_errors, n_refining=self._n_refining)
+            )

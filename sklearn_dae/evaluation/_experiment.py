@@ -258,7 +258,7 @@ def _fit(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
         fitted = clone(autoencoder).fit(X)
-    if fitted.message_.startswith("STOP: interrupted"):
+    if fitted.interrupted_:
         # It keeps what it has; on disk, that would be taken for finished.
         raise KeyboardInterrupt
     return fitted, time.perf_counter() - begin

@@ -4,7 +4,6 @@ In: a fitted autoencoder, RBM or other network. Out: one Axes, or one for pretra
 and one for fine-tuning.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -151,7 +150,7 @@ class LossCurveDisplay:
             errors = {f"{n_visible} → {n_hidden}": network.reconstruction_errors_}
             display = cls((), pretraining_errors=errors)
         else:
-            if math.isinf(getattr(network, "alpha_", 0.0)):
+            if getattr(network, "is_linear_", False):
                 raise ValueError(f"There is no iteration to draw: {network.message_}.")
             solver = getattr(network, "solver_", getattr(network, "solver", None))
             display = cls(
@@ -218,7 +217,7 @@ class LossCurveDisplay:
 def _errors_of_layers(network: Any) -> dict[str, Sequence[float]]:
     """Return the errors of the RBMs, each with the sizes of its layer."""
     errors = getattr(network, "pretraining_errors_", [])
-    layers = network.layout_.layers if errors else []
+    layers = network.network_.layout.layers if errors else []
     return {
         f"{number}: {layer.n_in} → {layer.n_out}": errors_of_layer
         for number, (layer, errors_of_layer) in enumerate(

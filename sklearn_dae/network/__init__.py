@@ -1,30 +1,13 @@
-"""The network as pure functions on one flat parameter vector."""
+"""The network: layers in one flat parameter vector, and what they do with images.
 
-from sklearn_dae.network._curvature import BLOCK_SIZE, Blocks, kronecker_factors
-from sklearn_dae.network._forward import forward, propagate
-from sklearn_dae.network._layout import Layer, Layout
-from sklearn_dae.network._losses import LOSSES
-from sklearn_dae.network._objective import (
-    Objective,
-    error_and_slope,
-    loss_and_gradient,
-    reconstruction_loss,
-)
-from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
+In: a parameter vector and rows of pixels. Out: codes and images (`Network`), and for
+training the objective, its gradient and its curvature, as pure functions. Another kind
+of layer goes into `layers`.
+"""
 
-__all__ = [
-    "BLOCK_SIZE",
-    "BOUNDED_UNITS",
-    "LOSSES",
-    "UNITS",
-    "Blocks",
-    "Layer",
-    "Layout",
-    "Objective",
-    "error_and_slope",
-    "forward",
-    "kronecker_factors",
-    "loss_and_gradient",
-    "propagate",
-    "reconstruction_loss",
-]
+from sklearn_dae.network._layout import Layout
+from sklearn_dae.network._network import Network
+from sklearn_dae.network._objective import Objective
+from sklearn_dae.network.layers import Dense, Layer
+
+__all__ = ["Dense", "Layer", "Layout", "Network", "Objective"]

@@ -2,27 +2,22 @@
 
 The Fisher information of a layer's parameters, which for the losses here is the
 Gauss-Newton approximation of the Hessian, is close to the Kronecker product of two
-small matrices: the second moment A of the layer's input (ones included) and the second
-moment G of its error signals, with targets drawn from what the network itself
-predicts. As the network predicts pixels independently of each other, G of the output
-layer is diagonal. Any other factor of more than ``block_size`` rows is replaced by the
-blocks along its diagonal.
+small matrices: for a fully connected layer, the second moment A of its input (ones
+included) and the second moment G of its error signals, with targets drawn from what the
+network itself predicts. As the network predicts pixels independently of each other, G
+of the output layer is diagonal. Any other factor of more than ``block_size`` rows is
+replaced by the blocks along its diagonal.
 """
 
 from itertools import islice
 
 import numpy as np
 
-from sklearn_dae._threads import cut
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.network._backward import backward_pass
-from sklearn_dae.network._forward import forward_pass
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import SAMPLED_SLOPES
-
-#: A symmetric matrix as the blocks along its diagonal; a single one if it is small. A
-#: block that is itself diagonal is stored as a vector.
-Blocks = list[np.ndarray]
+from sklearn_dae.network._passes import backward_pass, forward_pass
+from sklearn_dae.network.layers import Blocks
 
 #: Maximum number of rows of a factor that is kept whole.
 BLOCK_SIZE = 2048
@@ -47,7 +42,7 @@ def kronecker_factors(
         Rows to average over.
 
     layout : Layout
-        Sizes and units of the network.
+        The layers of the network.
 
     loss : {"log_loss", "squared_error"}
         The loss.
@@ -62,7 +57,8 @@ def kronecker_factors(
     -------
     list of (A, G)
         For each layer, the second moment of its inputs, whose blocks together have
-        n_in + 1 rows, and that of its error signals, with n_out rows.
+        as many rows as its parameters, and that of its error signals, with as many
+        rows as they have columns.
 
     References
     ----------
@@ -72,7 +68,8 @@ def kronecker_factors(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_dae.network import Layout, kronecker_factors
+    >>> from sklearn_dae.network import Layout
+    >>> from sklearn_dae.network._curvature import kronecker_factors
     >>> layout = Layout.autoencoder([4, 2])
     >>> theta = np.zeros(layout.n_parameters)
     >>> factors = kronecker_factors(theta, np.eye(4), layout, "log_loss", seed=0)
@@ -81,39 +78,24 @@ def kronecker_factors(
     """
     blocks = RowBlocks.of(X)
     n_layers = len(layout.layers)
+    counts: list[tuple[int, int]] = [(0, 0)] * n_layers
 
     def second_moments(start: int, x: np.ndarray) -> tuple[np.ndarray, ...]:
         rng = np.random.Generator(np.random.SFC64([seed, start]))
         inputs, delta = forward_pass(theta, x, layout)
         SAMPLED_SLOPES[loss](delta, layout.layers[-1].unit, rng)
-        moments: list[Blocks] = [[]] * (2 * n_layers)
-        moments[-1] = [np.einsum("ij,ij->j", delta, delta)]
+        moments: list[Blocks] = [[]] * n_layers
         for index, signal in backward_pass(theta, inputs, delta, layout):
-            moments[2 * index] = _block_moments(inputs[index], block_size)
-            if index < n_layers - 1:
-                moments[2 * index + 1] = _block_moments(signal, block_size)
-        return tuple(block for moment in moments for block in moment)
+            layer, seen = layout.layers[index], inputs[index]
+            A = layer.input_moments(seen, block_size)
+            G = layer.signal_moments(seen, signal, block_size, index == n_layers - 1)
+            moments[index], counts[index] = A + G, (len(A), len(G))
+        return tuple(block for pair in moments for block in pair)
 
     means = iter(
         total / blocks.n_rows for total in blocks.sum(second_moments, with_start=True)
     )
-    counts = [
-        tuple(_n_blocks(size, block_size) for size in (layer.n_in + 1, layer.n_out))
-        for layer in layout.layers
-    ]
-    counts[-1] = (counts[-1][0], 1)
     return [
         (list(islice(means, n_of_A)), list(islice(means, n_of_G)))
         for n_of_A, n_of_G in counts
-    ]
-
-
-def _n_blocks(size: int, block_size: int) -> int:
-    return -(-size // block_size)
-
-
-def _block_moments(rows: np.ndarray, block_size: int) -> Blocks:
-    return [
-        rows[:, part].T @ rows[:, part]
-        for part in cut(rows.shape[1], _n_blocks(rows.shape[1], block_size))
     ]

@@ -2,46 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
-
-class Layer(NamedTuple):
-    """A fully connected layer: its sizes and the kind of its units.
-
-    The last ``n_direct`` of its ``n_in`` inputs do not come from the layer below but
-    along the linear path.
-    """
-
-    n_in: int
-    n_out: int
-    unit: str
-    n_direct: int = 0
-
-    @property
-    def n_below(self) -> int:
-        """Number of inputs that come from the layer below."""
-        return self.n_in - self.n_direct
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of weights and biases."""
-        return (self.n_in + 1) * self.n_out
-
-    def __str__(self) -> str:
-        direct = f" + {self.n_direct}" if self.n_direct else ""
-        return f"{self.n_below}{direct} -> {self.n_out}, {self.unit}"
+from sklearn_dae.network.layers import Dense, Layer
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes and units of a network, and how its parameters are laid out in one vector.
+    """The layers of a network, and their slices of one parameter vector.
 
-    Each layer holds its weights, of shape (n_in, n_out), and below them, as one
-    more row, its biases: the activations of a layer are
-    ``unit(inputs @ weights + biases)``. The layers follow each other in the
-    vector from input to output.
+    The layers follow each other in the vector from input to output; each knows the
+    shape of its own part.
 
     With a linear path, the code layer sees the input, and the output layer the code,
     directly, next to what the layers between make of them: if the weights of the latter
@@ -78,7 +51,7 @@ class Layout:
         output: str = "logistic",
         linear_path: bool = False,
     ) -> Self:
-        """Lay out an encoder of the given sizes and its mirror image.
+        """Lay out an encoder of fully connected layers and its mirror image.
 
         Parameters
         ----------
@@ -100,18 +73,27 @@ class Layout:
         if linear_path and n_hidden:
             direct[n_hidden], direct[-1] = sizes[0], sizes[-1]
         layers = zip(mirrored[:-1], mirrored[1:], units, direct, strict=True)
-        return cls(
-            tuple(
-                Layer(n_below + n_direct, n_out, unit, n_direct)
-                for n_below, n_out, unit, n_direct in layers
-            ),
-            len(sizes) - 1,
-        )
+        return cls(tuple(Dense(*layer) for layer in layers), len(sizes) - 1)
 
     @property
     def n_parameters(self) -> int:
         """Length of the parameter vector."""
         return sum(layer.n_parameters for layer in self.layers)
+
+    @property
+    def n_features(self) -> int:
+        """Number of pixels of an image."""
+        return self.layers[0].n_below
+
+    @property
+    def n_components(self) -> int:
+        """Number of values of a code."""
+        return self.code_layer.n_out
+
+    @property
+    def code_layer(self) -> Layer:
+        """The last layer of the encoder."""
+        return self.layers[self.n_encoder_layers - 1]
 
     @property
     def encoder(self) -> range:
@@ -124,26 +106,32 @@ class Layout:
         return range(self.n_encoder_layers, len(self.layers))
 
     def split(self, theta: np.ndarray) -> list[np.ndarray]:
-        """View the parameters of each layer as (n_in + 1, n_out), biases last."""
+        """View the parameters of each layer as a matrix of the layer's shape."""
         views, start = [], 0
         for layer in self.layers:
             stop = start + layer.n_parameters
-            views.append(theta[start:stop].reshape(layer.n_in + 1, layer.n_out))
+            views.append(theta[start:stop].reshape(layer.shape))
             start = stop
         return views
 
     def weights_within(self, part: slice) -> Iterator[slice]:
-        """Yield the weights in a part of the vector, not biases or the linear path."""
+        """Yield what the L2 penalty is on in a part of the vector."""
         start = 0
         for layer in self.layers:
             first = max(part.start, start)
-            last = min(part.stop, start + layer.n_below * layer.n_out)
+            last = min(part.stop, start + layer.n_penalised)
             if first < last:
                 yield slice(first, last)
             start += layer.n_parameters
 
+    def initial(self, rng: Any) -> np.ndarray:
+        """Draw small random parameters to start from, in single precision."""
+        return np.concatenate(
+            [layer.initial(rng).ravel() for layer in self.layers], dtype=np.float32
+        )
+
     def __str__(self) -> str:
-        sizes = "-".join(str(n) for n in (self.layers[0].n_in, *self.widths))
+        sizes = "-".join(str(n) for n in (self.n_features, *self.widths))
         return f"{sizes} with a linear path" if self.has_linear_path else sizes
 
     @property

@@ -18,11 +18,10 @@ import numpy as np
 
 from sklearn_dae._threads import map_slabs
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.network._backward import backward_pass
-from sklearn_dae.network._forward import forward, forward_pass
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import LOSSES
-from sklearn_dae.network._units import BOUNDED_UNITS, UNITS
+from sklearn_dae.network._passes import activations, backward_pass, forward_pass
+from sklearn_dae.network._units import BOUNDED_UNITS
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def loss_and_gradient(
         Rows to reconstruct.
 
     layout : Layout
-        Sizes and units of the network.
+        The layers of the network.
 
     objective : Objective, default=None
         What to minimise; the plain log loss when None.
@@ -91,7 +90,8 @@ def loss_and_gradient(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_dae.network import Layout, loss_and_gradient
+    >>> from sklearn_dae.network import Layout
+    >>> from sklearn_dae.network._objective import loss_and_gradient
     >>> layout = Layout.autoencoder([4, 2])
     >>> theta = np.zeros(layout.n_parameters)
     >>> loss, gradient = loss_and_gradient(theta, np.eye(4), layout)
@@ -152,7 +152,7 @@ def error_and_slope(
         Images that should come out.
 
     layout : Layout
-        Sizes and units of the network.
+        The layers of the network.
 
     Returns
     -------
@@ -163,12 +163,12 @@ def error_and_slope(
         Its derivative with respect to the activations of the code layer.
     """
     inputs, output = forward_pass(theta, codes, layout, layout.decoder)
-    unit = UNITS[layout.layers[-1].unit]
-    unit.activate(output)
+    last = layout.layers[-1]
+    last.activate(output)
     delta = output - X
     error = np.einsum("ij,ij->i", delta, delta)[:, None]
     delta *= 2
-    unit.backpropagate(output, delta)
+    last.backpropagate(output, delta)
     *_, (_, slope) = backward_pass(theta, inputs, delta, layout, layers=layout.decoder)
     return error, slope
 
@@ -188,10 +188,11 @@ def _sums(
         inputs, delta = forward_pass(theta, x, layout)
         total += LOSSES[loss](delta, x, layout.layers[-1].unit)
         for index, signal in backward_pass(theta, inputs, delta, layout, slopes):
+            layer = layout.layers[index]
             if number == 0:
-                np.matmul(inputs[index].T, signal, out=gradients[index])
+                layer.gradient(inputs[index], signal, gradients[index])
             else:
-                gradients[index] += inputs[index].T @ signal
+                gradients[index] += layer.gradient(inputs[index], signal)
     return total, gradient
 
 
@@ -221,7 +222,7 @@ def _sparsity_penalty(
         return 0.0, slopes
 
     def activation_sums(x: np.ndarray) -> tuple[np.ndarray, ...]:
-        inner = forward(theta, x, layout, range(n_inner))[1:]
+        inner = activations(theta, x, layout, range(n_inner))[1:]
         return tuple(h.sum(axis=0, dtype=np.float64) for h in inner)
 
     target = objective.target_activation

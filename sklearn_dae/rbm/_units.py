@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
 from sklearn_dae._threads import multiply
-from sklearn_dae.network import UNITS
+from sklearn_dae.network._units import UNITS
 
 Random = np.random.RandomState | np.random.Generator
 

@@ -1,37 +1,11 @@
-"""How parameters move: solvers, and what they share."""
+"""How parameters move: solvers, curvature, stopping.
 
-from sklearn_dae.training._kronecker import Preconditioner
-from sklearn_dae.training._lbfgs import (
-    HISTORY,
-    RENEW_EVERY,
-    WHITENED_HISTORY,
-    minimize_lbfgs,
-    whitening,
-)
-from sklearn_dae.training._minibatch import (
-    AdamStep,
-    KroneckerStep,
-    Step,
-    count_batches,
-    minimize_minibatch,
-)
-from sklearn_dae.training._outcome import Outcome
-from sklearn_dae.training._problem import Problem
-from sklearn_dae.training._progress import Progress
+In: rows, layers, settings and parameters to start from. Out: a `Trained` record; no
+estimator is seen or changed. Another mini-batch solver is a `Step` in a file of its
+own, made in `Settings.make_step`.
+"""
 
-__all__ = [
-    "HISTORY",
-    "RENEW_EVERY",
-    "WHITENED_HISTORY",
-    "AdamStep",
-    "KroneckerStep",
-    "Outcome",
-    "Preconditioner",
-    "Problem",
-    "Progress",
-    "Step",
-    "count_batches",
-    "minimize_lbfgs",
-    "minimize_minibatch",
-    "whitening",
-]
+from sklearn_dae.training._cost import FitCost
+from sklearn_dae.training._train import Settings, Trained, train
+
+__all__ = ["FitCost", "Settings", "Trained", "train"]

@@ -7,10 +7,9 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from sklearn_dae._threads import one_blas_thread
-from sklearn_dae.training._kronecker import Preconditioner
-from sklearn_dae.training._outcome import Outcome
+from sklearn_dae.training._preconditioner import Preconditioner
 from sklearn_dae.training._problem import Problem
-from sklearn_dae.training._progress import Progress
+from sklearn_dae.training._progress import Outcome, Progress
 
 #: Number of iterations after which coordinates are whitened anew.
 RENEW_EVERY = 20
@@ -29,7 +28,6 @@ def minimize_lbfgs(
     progress: Progress,
     *,
     max_iter: int,
-    max_fun: int = 15000,
     tol: float = 1e-7,
     renew_every: int | None = None,
     damping: float = 0.03,
@@ -50,9 +48,6 @@ def minimize_lbfgs(
 
     max_iter : int
         Maximum number of iterations.
-
-    max_fun : int, default=15000
-        Maximum number of gradient evaluations.
 
     tol : float, default=1e-7
         Stop when an iteration lowers the objective by less than this fraction of it
@@ -87,7 +82,7 @@ def minimize_lbfgs(
                 if renew_every is not None:
                     search.whiten(damping, seed + before)
                     n_left = min(n_left, renew_every)
-                result = search.run(n_left, max_fun, tol, history)
+                result = search.run(n_left, tol, history)
                 # Where a line search fails, other coordinates may make progress.
                 stuck = result.status == 2 and progress.n_iter == before
                 goes_on = (
@@ -96,7 +91,6 @@ def minimize_lbfgs(
                     and result.status in (1, 2)
                     and not stuck
                     and progress.n_iter < max_iter
-                    and search.n_evaluations < max_fun
                 )
     except KeyboardInterrupt:
         message = f"STOP: interrupted after {progress.n_iter} iterations"
@@ -151,9 +145,7 @@ class _Search:
         theta = self._reached.theta
         self._coordinates = whitening(self._problem, theta, damping, seed)
 
-    def run(
-        self, max_iter: int, max_fun: int, tol: float, history: int
-    ) -> OptimizeResult:
+    def run(self, max_iter: int, tol: float, history: int) -> OptimizeResult:
         """Let SciPy search on from the point reached."""
         self._evaluated = self._reached
         self._start = self._reached.theta
@@ -167,7 +159,6 @@ class _Search:
             # The gradient of a mean loss is small long before the end: no gtol.
             options={
                 "maxiter": max_iter,
-                "maxfun": max_fun - self.n_evaluations,
                 "maxcor": history,
                 "ftol": tol,
                 "gtol": 0.0,

@@ -6,14 +6,11 @@ from itertools import chain
 import numpy as np
 
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.network import (
-    Blocks,
-    Layout,
-    Objective,
-    forward,
-    kronecker_factors,
-    loss_and_gradient,
-)
+from sklearn_dae.network import Layout, Objective
+from sklearn_dae.network._curvature import kronecker_factors
+from sklearn_dae.network._objective import loss_and_gradient
+from sklearn_dae.network._passes import activations
+from sklearn_dae.network.layers import Blocks
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,12 @@ class Problem:
     def take(self, rows: np.ndarray) -> "Problem":
         """Return the same problem on the rows with the given indices."""
         return Problem(self.rows.take(rows), self.layout, self.objective)
+
+    def take_spread(self, most: int) -> "Problem":
+        """Return the same problem on at most ``most`` rows, evenly spread."""
+        n_rows = self.rows.n_rows
+        chosen = np.linspace(0, n_rows - 1, min(n_rows, most)).astype(int)
+        return self.take(chosen)
 
     def loss_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient of the objective.
@@ -80,14 +83,13 @@ class Problem:
             f"The loss is no longer finite: {self._find_overflow(theta)} of the "
             f"network {self.layout} overflowed. Use bounded units "
             "(activation='logistic' or 'tanh'), a larger alpha, a smaller "
-            "learning_rate_init, or pretraining with a smaller "
-            "pretrain_learning_rate."
+            "learning_rate_init, or RBMs with a smaller learning rate."
         )
 
     def _find_overflow(self, theta: np.ndarray) -> str:
         for x in self.rows:
-            activations = forward(theta, x, self.layout)[1:]
-            for number, h in enumerate(activations, start=1):
+            above = activations(theta, x, self.layout)[1:]
+            for number, h in enumerate(above, start=1):
                 if not np.isfinite(h).all():
                     return f"layer {number} ({self.layout.layers[number - 1]})"
         return "the gradient, or the curvature,"

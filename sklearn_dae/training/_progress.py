@@ -1,8 +1,17 @@
 """What every solver reports to after an iteration: curves, best weights, stopping."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Outcome(NamedTuple):
+    """How a minimisation ended: why, after how many gradients, whether by Ctrl-C."""
+
+    message: str
+    n_evaluations: int
+    interrupted: bool
 
 
 class Progress:

@@ -22,7 +22,8 @@ import numpy as np
 from scipy.linalg import lapack
 
 from sklearn_dae._threads import N_LANES, map_in_lanes, multiply
-from sklearn_dae.network import Blocks, Layout
+from sklearn_dae.network import Layout
+from sklearn_dae.network.layers import Blocks
 
 #: Error signals are assumed to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
@@ -211,7 +212,10 @@ class Preconditioner:
         for w, out, (lefts, rights) in layers:
             between = np.empty_like(w)
             for rows, matrix in zip(_slices(lefts), lefts, strict=True):
-                multiply(left(matrix), w[rows], out=between[rows])
+                if matrix.ndim == 1:
+                    np.multiply(matrix[:, np.newaxis], w[rows], out=between[rows])
+                else:
+                    multiply(left(matrix), w[rows], out=between[rows])
             for columns, matrix in zip(_slices(rights), rights, strict=True):
                 if matrix.ndim == 1:  # diagonal, as G of the output layer is
                     np.multiply(between[:, columns], matrix, out=out[:, columns])

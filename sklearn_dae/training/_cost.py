@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sklearn_dae._threads import N_LANES, one_blas_thread
-from sklearn_dae.blocks import BLOCK_ROWS
-from sklearn_dae.compressor._fine_tuning import FULL_BATCH, Settings, fine_tune
-from sklearn_dae.network import BLOCK_SIZE, Layout
-from sklearn_dae.training import (
+from sklearn_dae.blocks import BLOCK_ROWS, RowBlocks
+from sklearn_dae.network import Layout
+from sklearn_dae.training._lbfgs import (
     HISTORY,
     RENEW_EVERY,
     WHITENED_HISTORY,
-    KroneckerStep,
-    Problem,
-    Progress,
-    count_batches,
     whitening,
 )
+from sklearn_dae.training._minibatch import count_batches
+from sklearn_dae.training._natural import NaturalGradient
+from sklearn_dae.training._problem import Problem
+from sklearn_dae.training._progress import Progress
+from sklearn_dae.training._train import FULL_BATCH, SOLVERS, Settings, train
 
 #: Rows and iterations that a full-batch solver is tried with.
 _TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
@@ -67,16 +67,18 @@ class FitCost:
         )
 
 
-def measure_cost(problem: Problem, theta: np.ndarray, settings: Settings) -> FitCost:
+def measure_cost(
+    rows: RowBlocks, layout: Layout, settings: Settings, theta: np.ndarray
+) -> FitCost:
     """Try a few steps from ``theta``, which stays unchanged, and extrapolate."""
+    problem = Problem(rows, layout, settings.objective)
     with one_blas_thread():
         if settings.solver in FULL_BATCH:
             seconds = _full_batch_seconds(problem, theta, settings)
         else:
             seconds = _epoch_seconds(problem, theta, settings)
-    layout = problem.layout
-    memory = _memory(layout, settings)
-    return FitCost(layout.n_parameters, settings.max_iter, seconds, memory)
+        memory = _memory(problem, theta, settings)
+    return FitCost(layout.n_parameters, settings.n_iter, seconds, memory)
 
 
 def _full_batch_seconds(
@@ -93,8 +95,8 @@ def _full_batch_seconds(
 
     trial_settings = replace(settings, max_iter=_TRIAL_ITER, tol=0)
     begin = time.perf_counter()
-    _, outcome = fine_tune(trial, theta, None, trial_settings, note)
-    if outcome.interrupted:
+    trained = train(trial.rows, trial.layout, trial_settings, theta, on_iteration=note)
+    if trained.interrupted:
         raise KeyboardInterrupt
     if len(ends) > 1:  # The first one includes preparations.
         iteration = (ends[-1] - ends[0]) / (len(ends) - 1)
@@ -108,23 +110,26 @@ def _full_batch_seconds(
 
 
 def _whiten(problem: Problem, theta: np.ndarray, settings: Settings) -> None:
-    whitening(problem, theta, settings.damping, settings.seed).whiten(theta)
+    damping = SOLVERS[settings.solver].damping
+    whitening(problem, theta, damping, settings.seed).whiten(theta)
 
 
 def _epoch_seconds(problem: Problem, theta: np.ndarray, settings: Settings) -> float:
-    batch = problem.take(np.arange(min(problem.rows.n_rows, settings.batch_size)))
-    step = settings.make_step(len(theta))
-    theta = theta.copy()
-
-    def move() -> None:
+    n_rows = problem.rows.n_rows
+    batch_size = settings.batch_rows(n_rows)
+    batch = problem.take(np.arange(min(n_rows, batch_size)))
+    step = settings.make_step()
+    theta, state = theta.copy(), step.init(len(theta))
+    seconds = []
+    for _ in range(_TRIAL_STEPS):
+        begin = time.perf_counter()
         loss, gradient = batch.loss_and_gradient(theta)
-        step(theta, loss, gradient, batch, 1e-9)
-
-    seconds = [_time(move) for _ in range(_TRIAL_STEPS)]
+        theta, state = step.update(state, theta, loss, gradient, batch, 1e-9)
+        seconds.append(time.perf_counter() - begin)
     a_step = float(np.mean(seconds[_PLAIN_STEPS]))
-    if isinstance(step, KroneckerStep):
+    if isinstance(step, NaturalGradient):
         a_step += max(0.0, seconds[-1] - a_step) / step.renew_every
-    return a_step * count_batches(problem.rows.n_rows, settings.batch_size)
+    return a_step * count_batches(n_rows, batch_size)
 
 
 def _time(function: Callable[[], object]) -> float:
@@ -133,9 +138,9 @@ def _time(function: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def _memory(layout: Layout, settings: Settings) -> int:
+def _memory(problem: Problem, theta: np.ndarray, settings: Settings) -> int:
     """Bytes of parameter-length vectors, of factors and of activations."""
-    single = 4
+    layers, single = problem.layout.layers, 4
     # Parameters, those to start from, the best ones, the gradients of the lanes, and
     # the step.
     vectors = (4 + N_LANES) * single
@@ -147,11 +152,12 @@ def _memory(layout: Layout, settings: Settings) -> int:
         vectors += 2 * single
     factors = 0
     if settings.solver.startswith("kfac"):
-        sizes = [layer.n_in + 1 for layer in layout.layers]
-        sizes += [layer.n_out for layer in layout.layers[:-1]]  # the last is diagonal
+        # Those of a single row are as large as those of many.
+        of_a_row = problem.take(np.arange(1)).kronecker_factors(theta, seed=0)
+        sizes = sum(block.size for A, G in of_a_row for block in A + G)
         # One for each lane, their sum, the inverse root and the inverse.
-        factors = (N_LANES + 3) * single * sum(min(n, BLOCK_SIZE) * n for n in sizes)
+        factors = (N_LANES + 3) * single * sizes
     # Inputs and error signals of all layers, for a block of rows in each lane.
-    widths = sum(layer.n_in + 2 * layer.n_out for layer in layout.layers)
+    widths = sum(layer.n_inputs + 2 * layer.n_out for layer in layers)
     blocks = N_LANES * BLOCK_ROWS * single * widths
-    return layout.n_parameters * vectors + factors + blocks
+    return problem.layout.n_parameters * vectors + factors + blocks

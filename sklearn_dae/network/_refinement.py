@@ -9,7 +9,9 @@ from collections import deque
 
 import numpy as np
 
-from sklearn_dae.network import UNITS, Layout, error_and_slope
+from sklearn_dae.network._layout import Layout
+from sklearn_dae.network._objective import error_and_slope
+from sklearn_dae.network._units import UNITS
 
 #: Length of the first step, which only measures curvature, relative to the code's.
 _PROBE = 1e-3
@@ -38,7 +40,7 @@ def refine_codes(
         The images, scaled to [0, 1].
 
     layout : Layout
-        Sizes and units of the network.
+        The layers of the network.
 
     n_iter : int
         Number of steps after the first, short one; with 0 the codes stay as they are.
@@ -55,7 +57,7 @@ def refine_codes(
     """
     if n_iter == 0:
         return codes
-    low, high = UNITS[layout.layers[layout.encoder[-1]].unit].range
+    low, high = UNITS[layout.code_layer.unit].range
     error, slope = error_and_slope(theta, codes, X, layout)
     tiny, epsilon = np.finfo(codes.dtype).tiny, np.finfo(codes.dtype).eps
     size = _norm(codes)

@@ -1,0 +1,12 @@
+"""Kinds of layers, one file each: parameters, forward, backward, curvature.
+
+In: a slice of the parameter vector and the activations of the layer below. Out: the
+layer's activations and, on the way back, gradients and curvature. Another kind of layer
+is a frozen dataclass in a file of its own that derives from `Layer`; nothing else needs
+to know of it.
+"""
+
+from sklearn_dae.network.layers._dense import Dense
+from sklearn_dae.network.layers._layer import Blocks, Layer
+
+__all__ = ["Blocks", "Dense", "Layer"]
