@@ -168,7 +168,7 @@ def fit(
             )
         dae.fit(X)
     if averaged:
-        dae.theta_ = steps[-1].average
+        dae.network_.theta = steps[-1].average
     return dae
 
 

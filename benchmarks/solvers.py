@@ -160,7 +160,7 @@ def main():
     pretrained = DeepAutoencoderCompressor(
         SIZES[-1], **PAPER_SETTINGS, pretrain_epochs=5, max_iter=0, random_state=0
     ).fit(X)
-    layout, start = pretrained.layout_, pretrained.theta_
+    layout, start = pretrained.network_.layout, pretrained.network_.theta
     floors = {"log_loss": float(np.mean(_entropy(X))), "squared_error": 0.0}
     for loss, floor in floors.items():
         print(f"\n{layout}, {loss}, {N_EVALUATIONS} evaluations of the gradient")

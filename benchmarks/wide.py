@@ -51,7 +51,7 @@ def main():
         pca = PCA(N_COMPONENTS, svd_solver="randomized", random_state=0).fit(X)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"\n{side} x {side}: {dae.layout_}\n"
+            f"\n{side} x {side}: {dae.network_.layout}\n"
             f"  foreseen: {cost}\n"
             f"  took {seconds:.0f} s; peak memory of the process, data and PCA "
             f"included, {peak:,.0f} MiB\n  squared error, training and held out: "

@@ -64,7 +64,7 @@ save(originals, "1_images")
 
 dae = DeepAutoencoderCompressor(**PAPER_SETTINGS, max_iter=0, random_state=0)
 dae.fit(training)
-print(dae.layout_)
+print(dae.network_.layout)
 
 filters = FilterDisplay.from_estimator(dae)
 save(filters, "2_filters")

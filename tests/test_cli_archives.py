@@ -225,10 +225,10 @@ def test_default_network_is_small_beside_the_images(here, capsys):
     np.save("more.npy", np.repeat(IMAGES, 10, axis=0))
     run("compress", "more.npy", "-o", "x.dae", "--max-iter", 1)
     with open_archive("x.dae") as archive:
-        n_parameters = archive.codec.transformer_.layout_.n_parameters
+        n_parameters = archive.codec.transformer_.network_.layout.n_parameters
     assert 0.1 < 4 * n_parameters / (10 * IMAGES.size) <= 0.25
     run("train", "x.npy", "-o", "x.daem", "--max-iter", 0)
-    assert load_model("x.daem").transformer_.layout_.widths[0] == 400
+    assert load_model("x.daem").transformer_.network_.layout.widths[0] == 400
 
 
 # Models.
@@ -240,7 +240,7 @@ def test_train_says_what_it_made(here, capsys):
     assert errors == ""
     codec = load_model("x.daem")
     assert "learned from 40 images of 6 x 8 pixels" in output
-    assert str(codec.transformer_.layout_) in output
+    assert str(codec.transformer_.network_.layout) in output
     assert f"{codec.psnr_:.2f} dB, {codec.bits_per_sample_ / 8:.1f} bytes" in output
     assert f"{Path('x.daem').stat().st_size:,} bytes) pays" in output
 

@@ -5,16 +5,20 @@ from copy import copy
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn_dae.compressor._refinement import refine_codes
+from sklearn.decomposition import PCA
 
 from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
 from sklearn_dae._scaling import cast
-from sklearn_dae.network import UNITS, Objective, error_and_slope, loss_and_gradient
+from sklearn_dae.compressor._pretraining import default_rbm
+from sklearn_dae.network import Objective
+from sklearn_dae.network._objective import error_and_slope, loss_and_gradient
+from sklearn_dae.network._refinement import refine_codes
+from sklearn_dae.network._units import UNITS
 
 QUICK = {
     **PAPER_SETTINGS,
     "n_components": 6,
-    "pretrain_epochs": 2,
+    "pretraining": default_rbm(1797).set_params(n_iter=2),
     "max_iter": 5,
     "random_state": 0,
 }
@@ -42,12 +46,12 @@ def test_unrolled_network_is_the_stack_of_rbms(digits):
         5,
         **PAPER_SETTINGS,
         hidden_layer_sizes=(12,),
-        pretrain_epochs=2,
-        pretrain_batch_size=50,
+        pretraining=default_rbm(1797).set_params(n_iter=2, batch_size=50),
         max_iter=0,
         random_state=0,
     ).fit(digits)
-    assert dae.n_iter_ == 0
+    assert dae.loss_curve_ == []
+    assert dae.n_iter_ == 1
     first, code, mirrored, output = dae.coefs_
     assert_array_equal(first, output.T)
     assert_array_equal(code, mirrored.T)
@@ -75,7 +79,7 @@ def test_loss_curve_is_the_objective(digits):
     assert np.all(np.diff(dae.loss_curve_) < 0)
     objective = Objective("log_loss", 1e-3, 0.01)
     X = digits.astype(np.float32) / np.float32(16)
-    final = loss_and_gradient(dae.theta_, X, dae.layout_, objective)[0]
+    final = loss_and_gradient(dae.network_.theta, X, dae.network_.layout, objective)[0]
     assert final == pytest.approx(dae.loss_curve_[-1], rel=1e-6)
     assert "ITERATIONS" in dae.message_
 
@@ -98,7 +102,7 @@ def test_loss_curve_is_the_objective(digits):
 )
 def test_every_kind_of_network_learns(digits, settings):
     dae = DeepAutoencoderCompressor(
-        **QUICK | {"max_iter": 60, "pretrain_epochs": 5} | settings
+        **QUICK | {"max_iter": 60, "pretraining": "auto"} | settings
     )
     error = -dae.fit(digits).score(digits)
     variance = np.square(digits - digits.mean(axis=0)).sum(axis=1).mean()
@@ -132,7 +136,7 @@ def test_alpha_shrinks_weights(digits):
         np.linalg.norm(
             DeepAutoencoderCompressor(**QUICK | {"max_iter": 30}, alpha=alpha)
             .fit(digits)
-            .theta_
+            .network_.theta
         )
         for alpha in (0.0, 0.1)
     ]
@@ -144,31 +148,19 @@ def test_alpha_shrinks_weights(digits):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
 def test_dtype_of_the_images_makes_no_difference(digits, fitted, dtype):
-    dae = DeepAutoencoderCompressor(
-        8, pretrain_epochs=3, max_iter=15, random_state=0
-    ).fit(digits.astype(dtype))
-    assert_array_equal(dae.theta_, fitted.theta_)
+    dae = DeepAutoencoderCompressor(8, max_iter=15, random_state=0).fit(
+        digits.astype(dtype)
+    )
+    assert_array_equal(dae.network_.theta, fitted.network_.theta)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1 / 16, 0.0), (100.0, -800.0)])
 def test_units_of_the_pixels_make_no_difference(digits, fitted, scale, shift):
     X = digits * scale + shift
-    dae = DeepAutoencoderCompressor(
-        8, pretrain_epochs=3, max_iter=15, random_state=0
-    ).fit(X)
+    dae = DeepAutoencoderCompressor(8, max_iter=15, random_state=0).fit(X)
     ours = dae.inverse_transform(dae.transform(X))
     theirs = fitted.inverse_transform(fitted.transform(digits.astype(float)))
     assert_allclose(ours, theirs * scale + shift, atol=0.05 * scale * 16)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, bool])
-def test_restore_dtype_gives_back_the_dtype(digits, dtype):
-    X = (digits > 8) if dtype is bool else digits.astype(dtype)
-    dae = DeepAutoencoderCompressor(**QUICK, restore_dtype=True).fit(X)
-    restored = dae.inverse_transform(dae.transform(X))
-    assert restored.dtype == dtype
-    plain = dae.set_params(restore_dtype=False).inverse_transform(dae.transform(X))
-    assert_allclose(restored, plain, atol=0.5 if dtype != np.float32 else 1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.int8])
@@ -212,7 +204,7 @@ def test_values_outside_the_range_are_clipped(fitted, digits):
 
 def test_pixel_range_may_be_wider_than_the_data(digits):
     dae = DeepAutoencoderCompressor(**QUICK, pixel_range=(0, 255)).fit(digits)
-    assert (dae.scaler_.low, dae.scaler_.high) == (0.0, 255.0)
+    assert (dae.network_.scaler.low, dae.network_.scaler.high) == (0.0, 255.0)
 
 
 @pytest.mark.parametrize("value", [0, 7.5, 255])
@@ -233,9 +225,9 @@ def test_constant_pixels_are_no_special_case(digits):
 
 def test_fewer_rows_than_a_batch(digits):
     for n_rows in (1, 2, 7):
-        dae = DeepAutoencoderCompressor(**QUICK, pretrain_batch_size=100).fit(
-            digits[:n_rows]
-        )
+        rbm = default_rbm(n_rows).set_params(n_iter=2, batch_size=100)
+        dae = DeepAutoencoderCompressor(**QUICK | {"pretraining": rbm})
+        dae.fit(digits[:n_rows])
         assert dae.transform(digits[:n_rows]).shape == (n_rows, 6)
 
 
@@ -248,7 +240,7 @@ def test_precision_follows_the_input(fitted, digits):
         codes = fitted.transform(digits.astype(dtype))
         assert codes.dtype == expected
         assert fitted.inverse_transform(codes).dtype == expected
-    assert fitted.theta_.dtype == np.float32
+    assert fitted.network_.theta.dtype == np.float32
 
 
 # Refined codes.
@@ -283,7 +275,8 @@ def test_refined_codes_are_the_least_squares_ones_of_a_linear_decoder(digits):
 
 def test_a_code_of_zeros_is_refined_too(fitted, digits):
     X = (digits[:100] / 16).astype(np.float32)
-    zeros, theta, layout = np.zeros((100, 8), np.float32), fitted.theta_, fitted.layout_
+    zeros = np.zeros((100, 8), np.float32)
+    theta, layout = fitted.network_.theta, fitted.network_.layout
     refined = refine_codes(theta, zeros, X, layout, 10)
     before, after = (
         error_and_slope(theta, codes, X, layout)[0] for codes in (zeros, refined)
@@ -331,6 +324,39 @@ def test_score_and_errors_are_those_of_the_reconstruction(fitted, digits):
     assert fitted.score(X) == pytest.approx(-errors.mean())
 
 
+def test_score_weights_images(fitted, digits):
+    X = digits[:100]
+    weights = np.arange(100.0)
+    errors = fitted.reconstruction_error(X)
+    expected = -(weights * errors).sum() / weights.sum()
+    assert fitted.score(X, sample_weight=weights) == pytest.approx(expected)
+    assert fitted.score(X, sample_weight=np.full(100, 3)) == pytest.approx(
+        fitted.score(X)
+    )
+    with pytest.raises(ValueError, match="sample_weight"):
+        fitted.score(X, sample_weight=weights[:-1])
+    with pytest.raises(ValueError, match="Negative"):
+        fitted.score(X, sample_weight=-weights)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_share_of_the_variance_counts_components_as_pca_does(digits, share):
+    settings = {"hidden_layer_sizes": (70,), "max_iter": 1, "random_state": 0}
+    dae = DeepAutoencoderCompressor(share, **settings).fit(digits)
+    n_components = PCA(share, svd_solver="full").fit(digits).n_components_
+    assert dae.transform(digits).shape == (1797, n_components)
+    same = DeepAutoencoderCompressor(n_components, **settings).fit(digits)
+    assert_array_equal(dae.network_.theta, same.network_.theta)
+
+
+def test_a_share_of_the_variance_that_cannot_be_counted(digits):
+    dae = DeepAutoencoderCompressor(0.9)
+    with pytest.raises(ValueError, match="give an integer"):
+        dae.layout_for(64)
+    with pytest.raises(ValueError, match=r"at most 2048 features, X has 3000"):
+        dae.fit(np.eye(30, 3000))
+
+
 def test_score_does_not_wrap_around_for_unsigned_integers(fitted, digits):
     assert fitted.score(digits) == pytest.approx(fitted.score(digits * 1.0), rel=1e-5)
 
@@ -357,8 +383,8 @@ def test_activations_of_no_layer(fitted, digits, layer, error):
 
 def test_parameters_are_views_of_the_vector(fitted):
     total = sum(part.size for part in fitted.coefs_ + fitted.intercepts_)
-    assert total == fitted.theta_.size == fitted.layout_.n_parameters
-    assert all(np.shares_memory(part, fitted.theta_) for part in fitted.coefs_)
+    assert total == fitted.network_.theta.size == fitted.network_.layout.n_parameters
+    assert all(np.shares_memory(part, fitted.network_.theta) for part in fitted.coefs_)
 
 
 def test_feature_names(fitted):

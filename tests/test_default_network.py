@@ -13,11 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.compressor import _cost, _penalty
+from sklearn_dae.compressor import _penalty
+from sklearn_dae.compressor._pretraining import default_rbm
 from sklearn_dae.compressor._principal_axes import principal_axes
 from sklearn_dae.evaluation import LossCurveDisplay
-from sklearn_dae.network import loss_and_gradient
-from sklearn_dae.training import KroneckerStep
+from sklearn_dae.network._objective import loss_and_gradient
+from sklearn_dae.training import _cost
+from sklearn_dae.training._natural import NaturalGradient
 
 
 def error_of_pca(n_components, training, test, high):
@@ -31,7 +33,7 @@ def error_of_pca(n_components, training, test, high):
 def test_it_starts_as_pca(digits, n_components):
     dae = DeepAutoencoderCompressor(n_components, max_iter=0, random_state=0)
     dae.fit(digits)
-    assert "with a linear path" in str(dae.layout_)
+    assert "with a linear path" in str(dae.network_.layout)
     dae.set_params(transform_max_iter=0)
     pca = PCA(n_components).fit(digits)
     codes, expected = dae.transform(digits) * 16, pca.transform(digits)
@@ -87,7 +89,7 @@ def test_it_is_trained_where_there_is_something_to_learn(digits_split):
 
 @pytest.mark.parametrize(
     ("errors", "multiple"),
-    [({1: 0.9}, 1), ({1: 1.1, 64: 0.9}, 64), ({1: 0.999, 64: 1.0}, np.inf)],
+    [({1: 0.9}, 1), ({1: 1.1, 64: 0.9}, 64), ({1: 0.999, 64: 1.0}, 0)],
 )
 def test_the_first_penalty_that_is_clearly_better_is_taken(
     digits, errors, multiple, monkeypatch
@@ -102,6 +104,7 @@ def test_the_first_penalty_that_is_clearly_better_is_taken(
     guess = clone(dae).set_params(max_iter=0).fit(digits).alpha_
     monkeypatch.setattr(_penalty, "_Fold", Fold)
     assert dae.fit(digits).alpha_ == multiple * guess
+    assert dae.is_linear_ == (multiple == 0)
 
 
 @pytest.mark.parametrize(("n_rows", "tried"), [(19, 0), (20, 5), (301, 1), (10_001, 0)])
@@ -127,11 +130,13 @@ def test_it_is_left_as_pca_where_there_is_not(rng):
     training, test = X[:300], np.clip(X[300:], X[:300].min(), X[:300].max())
     settings = {"max_iter": 20, "random_state": 0}
     dae = DeepAutoencoderCompressor(8, **settings).fit(training)
-    assert dae.alpha_ == np.inf
-    assert dae.n_iter_ == dae.n_evaluations_ == 0
+    assert dae.is_linear_
+    assert dae.alpha_ == 0
+    assert dae.n_iter_ == 1
+    assert dae.n_evaluations_ == 0
     assert "left as PCA" in dae.message_
-    assert str(dae.layout_) == "64-8-64"
-    codes = dae.activations(test, dae.layout_.n_encoder_layers)
+    assert str(dae.network_.layout) == "64-8-64"
+    codes = dae.activations(test, dae.network_.layout.n_encoder_layers)
     assert_array_equal(codes, dae.set_params(transform_max_iter=0).transform(test))
     dae.set_params(transform_max_iter=10)
     with pytest.raises(ValueError, match=r"no iteration.*left as PCA"):
@@ -146,9 +151,9 @@ def test_it_is_left_as_pca_where_there_is_not(rng):
     assert -light.score(test) > 1.03 * error
     # There is nothing to go on with: a warm start begins anew.
     dae.set_params(warm_start=True).fit(training)
-    assert dae.n_iter_ == 0
+    assert dae.loss_curve_ == []
     assert dae.set_params(alpha=start.alpha_).fit(training).n_iter_ == 20
-    assert_array_equal(dae.theta_, light.theta_)
+    assert_array_equal(dae.network_.theta, light.network_.theta)
 
 
 def test_left_as_pca_it_forgets_its_rbms(rng):
@@ -156,8 +161,8 @@ def test_left_as_pca_it_forgets_its_rbms(rng):
     dae = DeepAutoencoderCompressor(
         3, hidden_layer_sizes=[8], activation="logistic", pretraining="rbm"
     )
-    dae.set_params(pretrain_epochs=1, max_iter=12, random_state=0).fit(X)
-    assert str(dae.layout_) == "16-3-16"
+    dae.set_params(max_iter=12, random_state=0).fit(X)
+    assert str(dae.network_.layout) == "16-3-16"
     assert dae.pretraining_errors_ == []
 
 
@@ -228,7 +233,7 @@ def test_pca_of_wide_images_does_not_depend_on_threads(rng):
     for n_threads in (1, 2):
         with threadpool_limits(n_threads):
             fits.append(DeepAutoencoderCompressor(196, **settings).fit(X))
-    assert_array_equal(fits[0].theta_, fits[1].theta_)
+    assert_array_equal(fits[0].network_.theta, fits[1].network_.theta)
 
 
 @pytest.mark.parametrize("n_features", [784, 2500])
@@ -258,7 +263,7 @@ def test_a_network_without_linear_path_is_trained_from_any_start(
 ):
     training, test = digits_split
     dae = DeepAutoencoderCompressor(
-        8, activation=activation, linear_path=False, pretrain_epochs=5, random_state=0
+        8, activation=activation, linear_path=False, random_state=0
     ).fit(training)
     assert -dae.score(test) < 0.6 * error_of_pca(8, training, test, 16)
 
@@ -277,7 +282,7 @@ def test_every_solver_beats_pca(digits_split, solver):
 def test_cost_is_known_before_a_fit(digits, solver):
     dae = DeepAutoencoderCompressor(8, solver=solver, max_iter=20, random_state=0)
     cost = dae.fit_cost(digits)
-    assert not hasattr(dae, "theta_")
+    assert not hasattr(dae, "network_")
     assert cost.n_parameters == dae.layout_for(64).n_parameters
     assert cost.n_iter == 20
     assert cost.seconds == 20 * cost.seconds_per_iteration > 0
@@ -287,13 +292,13 @@ def test_cost_is_known_before_a_fit(digits, solver):
 
 def test_the_last_step_of_a_trial_looks_at_the_curvature(digits, monkeypatch):
     looked = []
-    renew = KroneckerStep._renew
+    measure = NaturalGradient._measure
 
-    def note(step, *arguments):
-        looked.append(step._n_steps)
-        renew(step, *arguments)
+    def note(step, state, *arguments):
+        looked.append(state.n_steps)
+        return measure(step, state, *arguments)
 
-    monkeypatch.setattr(KroneckerStep, "_renew", note)
+    monkeypatch.setattr(NaturalGradient, "_measure", note)
     DeepAutoencoderCompressor(8, solver="kfac").fit_cost(digits)
     assert looked[-2:] == [_cost._PLAIN_STEPS.start - 1, _cost._TRIAL_STEPS - 1]
 
@@ -340,8 +345,7 @@ def test_rbms_may_start_the_hidden_layers_beside_a_linear_path(digits):
         "n_components": 4,
         "hidden_layer_sizes": (20, 10),
         "activation": "logistic",
-        "pretraining": "rbm",
-        "pretrain_epochs": 2,
+        "pretraining": default_rbm(len(digits)).set_params(n_iter=2),
         "random_state": 0,
     }
     dae = DeepAutoencoderCompressor(**settings, max_iter=0).fit(digits)

@@ -13,6 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.compressor._pretraining import default_rbm
 from sklearn_dae.evaluation import (
     FilterDisplay,
     LossCurveDisplay,
@@ -48,7 +49,7 @@ def paper(digits):
         8,
         **PAPER_SETTINGS,
         hidden_layer_sizes=(20,),
-        pretrain_epochs=3,
+        pretraining=default_rbm(1797).set_params(n_iter=3),
         max_iter=4,
         early_stopping=True,
         random_state=0,

@@ -8,18 +8,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.network import (
-    LOSSES,
-    UNITS,
-    Layout,
-    Objective,
+from sklearn_dae.network import Layout, Objective
+from sklearn_dae.network._curvature import kronecker_factors
+from sklearn_dae.network._losses import LOSSES
+from sklearn_dae.network._objective import (
     error_and_slope,
-    forward,
-    kronecker_factors,
     loss_and_gradient,
-    propagate,
     reconstruction_loss,
 )
+from sklearn_dae.network._passes import activations
+from sklearn_dae.network._units import UNITS
 
 COMBINATIONS = [
     (loss, hidden, code, output)
@@ -31,7 +29,7 @@ COMBINATIONS = [
 
 def _problem(rng, layout, n_rows=6):
     theta = rng.normal(scale=0.5, size=layout.n_parameters)
-    return theta, rng.uniform(0.05, 0.95, size=(n_rows, layout.layers[0].n_in))
+    return theta, rng.uniform(0.05, 0.95, size=(n_rows, layout.n_features))
 
 
 def _finite_differences(function, theta, step=1e-5):
@@ -87,9 +85,9 @@ def test_slope_by_codes_matches_finite_differences(
         [4, 5, 2], hidden=hidden, code=code, output=output, linear_path=linear_path
     )
     theta, X = _problem(rng, layout)
-    codes = forward(theta, X, layout, layout.encoder)[-1]
+    codes = activations(theta, X, layout, layout.encoder)[-1]
     error, slope = error_and_slope(theta, codes, X, layout)
-    restored = propagate(theta, codes, layout, layout.decoder)
+    restored = activations(theta, codes, layout, layout.decoder)[-1]
     assert_allclose(error[:, 0], np.square(restored - X).sum(axis=1))
 
     def total(z):
@@ -131,7 +129,7 @@ def test_penalties_add_what_their_formulas_say(rng):
     with_l2 = loss_and_gradient(theta, X, layout, Objective(alpha=0.4))[0]
     assert_allclose(with_l2 - plain, 0.2 * np.square(weights).sum())
 
-    hidden = [forward(theta, X, layout)[layer] for layer in (1, 3)]
+    hidden = [activations(theta, X, layout)[layer] for layer in (1, 3)]
     rates = (np.concatenate([h.mean(axis=0) for h in hidden]) + 1) / 2
     divergence = 0.1 * np.log(0.1 / rates) + 0.9 * np.log(0.9 / (1 - rates))
     objective = Objective(sparsity=0.5, target_activation=0.1)
@@ -212,10 +210,10 @@ def test_layout_splits_the_vector_from_input_to_output():
 def test_encoder_and_decoder_make_the_whole(rng):
     layout = Layout.autoencoder([6, 5, 3])
     theta, X = _problem(rng, layout)
-    code = propagate(theta, X, layout, layout.encoder)
+    code = activations(theta, X, layout, layout.encoder)[-1]
     assert code.shape == (6, 3)
-    output = propagate(theta, code, layout, layout.decoder)
-    assert_allclose(output, forward(theta, X, layout)[-1])
+    output = activations(theta, code, layout, layout.decoder)[-1]
+    assert_allclose(output, activations(theta, X, layout)[-1])
 
 
 # The linear path.
@@ -231,10 +229,10 @@ def test_a_network_that_is_its_linear_path_is_linear(rng):
     _, code, _, output = layout.split(theta)
     code[:5] = output[:5] = 0
     z = X @ code[5:-1] + code[-1]
-    assert_allclose(propagate(theta, X, layout, layout.encoder), z)
+    assert_allclose(activations(theta, X, layout, layout.encoder)[-1], z)
     expected = z @ output[5:-1] + output[-1]
-    assert_allclose(propagate(theta, z, layout, layout.decoder), expected)
-    assert_allclose(propagate(theta, X, layout), expected)
+    assert_allclose(activations(theta, z, layout, layout.decoder)[-1], expected)
+    assert_allclose(activations(theta, X, layout)[-1], expected)
 
 
 def test_without_hidden_layers_there_is_no_linear_path():

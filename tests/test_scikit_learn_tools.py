@@ -16,9 +16,11 @@ from sklearn.preprocessing import MinMaxScaler
 from threadpoolctl import threadpool_limits
 
 from sklearn_dae import PAPER_SETTINGS, BernoulliRBM, DeepAutoencoderCompressor
+from sklearn_dae.compressor._pretraining import default_rbm
 from sklearn_dae.evaluation import reconstruction_scorer
 
-QUICK = {**PAPER_SETTINGS, "pretrain_epochs": 2, "max_iter": 10, "random_state": 0}
+RBM = default_rbm(1797).set_params(n_iter=2)
+QUICK = {**PAPER_SETTINGS, "pretraining": RBM, "max_iter": 10, "random_state": 0}
 
 
 def test_pickle_gives_the_same_codes(fitted, digits):
@@ -40,8 +42,8 @@ def test_joblib_gives_the_same_codes(fitted, digits, tmp_path):
 
 def test_clone_is_not_fitted_and_fits_to_the_same(fitted, digits):
     copy = clone(fitted)
-    assert not hasattr(copy, "theta_")
-    assert_array_equal(copy.fit(digits).theta_, fitted.theta_)
+    assert not hasattr(copy, "network_")
+    assert_array_equal(copy.fit(digits).network_.theta, fitted.network_.theta)
 
 
 def test_pipeline_goes_there_and_back(digits):
@@ -102,13 +104,13 @@ def test_grid_search_ranks_pca_and_autoencoders_whatever_n_jobs(digits):
 def test_number_of_threads_does_not_change_a_bit(rng, n_threads):
     # Large enough for BLAS to split products by threads, were it allowed to.
     X = rng.random((1500, 784), dtype=np.float32)
-    settings = QUICK | {"pretrain_epochs": 1, "max_iter": 3}
+    settings = QUICK | {"pretraining": clone(RBM).set_params(n_iter=1), "max_iter": 3}
     settings["hidden_layer_sizes"] = (300,)
     expected = DeepAutoencoderCompressor(30, **settings).fit(X)
     with threadpool_limits(n_threads):
         dae = DeepAutoencoderCompressor(30, **settings).fit(X)
         codes = dae.transform(X)
-    assert_array_equal(dae.theta_, expected.theta_)
+    assert_array_equal(dae.network_.theta, expected.network_.theta)
     assert_array_equal(codes, expected.transform(X))
 
 
@@ -146,10 +148,8 @@ def test_pandas_in_and_out(digits):
 def test_read_only_memory_map(digits, fitted, tmp_path):
     np.save(tmp_path / "digits.npy", digits)
     mapped = np.load(tmp_path / "digits.npy", mmap_mode="r")
-    dae = DeepAutoencoderCompressor(
-        8, pretrain_epochs=3, max_iter=15, random_state=0
-    ).fit(mapped)
-    assert_array_equal(dae.theta_, fitted.theta_)
+    dae = DeepAutoencoderCompressor(8, max_iter=15, random_state=0).fit(mapped)
+    assert_array_equal(dae.network_.theta, fitted.network_.theta)
     assert_array_equal(dae.transform(mapped), fitted.transform(digits))
     assert dae.score(mapped) == fitted.score(digits)
     partly = BernoulliRBM(4, n_iter=1, random_state=0).fit(mapped)

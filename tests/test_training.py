@@ -8,19 +8,16 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 from threadpoolctl import threadpool_limits
 
 from sklearn_dae.blocks import RowBlocks
-from sklearn_dae.network import Layout, Objective, kronecker_factors
-from sklearn_dae.training import (
-    AdamStep,
-    KroneckerStep,
-    Preconditioner,
-    Problem,
-    Progress,
-    _kronecker,
-    _lbfgs,
-    count_batches,
-    minimize_lbfgs,
-    minimize_minibatch,
-)
+from sklearn_dae.network import Layout, Objective
+from sklearn_dae.network._curvature import kronecker_factors
+from sklearn_dae.training import _lbfgs, _preconditioner
+from sklearn_dae.training._adam import Adam
+from sklearn_dae.training._lbfgs import minimize_lbfgs
+from sklearn_dae.training._minibatch import count_batches, minimize_minibatch
+from sklearn_dae.training._natural import NaturalGradient
+from sklearn_dae.training._preconditioner import Preconditioner
+from sklearn_dae.training._problem import Problem
+from sklearn_dae.training._progress import Progress
 
 LAYOUT = Layout.autoencoder([64, 30, 8], output="logistic")
 
@@ -43,10 +40,9 @@ def _minimize(solver, problem, theta, n, seed=0):
             problem, theta, progress, max_iter=n, renew_every=renew_every, seed=seed
         )
     else:
-        n_parameters = len(theta)
         step, rate = {
-            "kfac": (KroneckerStep(n_parameters, damping=0.1, seed=seed), 0.1),
-            "adam": (AdamStep(n_parameters), 0.003),
+            "kfac": (NaturalGradient(damping=0.1, seed=seed), 0.1),
+            "adam": (Adam(), 0.003),
         }[solver]
         outcome = minimize_minibatch(
             problem,
@@ -70,7 +66,7 @@ def _minimize(solver, problem, theta, n, seed=0):
 def test_natural_gradient_solves_with_the_damped_factors(
     rng, block_size, alpha, lapack_rows, monkeypatch
 ):
-    monkeypatch.setattr(_kronecker, "_LAPACK_ROWS", lapack_rows)
+    monkeypatch.setattr(_preconditioner, "_LAPACK_ROWS", lapack_rows)
     layout = Layout.autoencoder([25, 12, 5], output="identity", linear_path=True)
     theta = _random_theta(layout, rng)
     X = rng.random((200, 25), dtype=np.float32)
@@ -124,7 +120,7 @@ def test_whitened_coordinates_are_consistent(rng):
 def test_a_factor_that_is_not_positive_definite_is_damped_more(
     rng, lapack_rows, monkeypatch
 ):
-    monkeypatch.setattr(_kronecker, "_LAPACK_ROWS", lapack_rows)
+    monkeypatch.setattr(_preconditioner, "_LAPACK_ROWS", lapack_rows)
     layout = Layout.autoencoder([6, 3])
     factors = [
         ([np.ones((n_in + 1,) * 2, np.float32)], [np.ones((n_out,) * 2, np.float32)])
@@ -263,13 +259,17 @@ def test_loss_curve_of_whitened_lbfgs_is_the_objective(problem, rng):
     assert final == pytest.approx(progress.loss_curve[-1], rel=1e-6)
 
 
-def test_max_fun_limits_all_searches_together(problem, rng):
-    theta = _random_theta(LAYOUT, rng, 0.1)
-    progress = Progress(theta)
-    outcome = minimize_lbfgs(
-        problem, theta, progress, max_iter=500, max_fun=30, renew_every=5
-    )
-    assert 30 <= outcome.n_evaluations < 50
+class Still:
+    """A step that goes nowhere."""
+
+    def init(self, n_parameters):
+        return 0
+
+    def update(self, state, theta, loss, gradient, batch, rate):
+        return theta, state + 1
+
+    def restart(self, state):
+        raise AssertionError("There is no reason to.")
 
 
 @pytest.mark.parametrize(
@@ -280,19 +280,20 @@ def test_an_epoch_takes_every_row_once(rng, n_rows, batch_size, sizes):
     layout = Layout.autoencoder([4, 2])
     X = np.arange(4.0 * n_rows, dtype=np.float32).reshape(n_rows, 4) / 100
     problem = Problem(RowBlocks(X), layout, Objective("squared_error"))
-    seen = []
+    seen, rates = [], []
 
-    def step(theta, loss, gradient, batch, rate):
-        seen.append(np.concatenate(list(batch.rows)))
-        rates.append(rate)
+    class Watcher(Still):
+        def update(self, state, theta, loss, gradient, batch, rate):
+            seen.append(np.concatenate(list(batch.rows)))
+            rates.append(rate)
+            return theta, state
 
-    rates = []
     theta = _random_theta(layout, rng)
     minimize_minibatch(
         problem,
         theta,
         Progress(theta),
-        step,
+        Watcher(),
         max_iter=2,
         batch_size=batch_size,
         learning_rate=1.0,
@@ -324,16 +325,18 @@ def test_an_epoch_that_makes_things_worse_is_undone(problem, rng):
     start = theta.copy()
     rates, restarts = [], []
 
-    class Wanderer:
+    class Wanderer(Still):
         """Stays where it is for an epoch, then leaves, then stays again."""
 
-        def __call__(self, theta, loss, gradient, batch, rate):
+        def update(self, state, theta, loss, gradient, batch, rate):
             rates.append(rate)
             if len(rates) == n_batches + 1:
-                theta += 100
+                theta = theta + 100
+            return theta, state
 
-        def start_again(self):
+        def restart(self, state):
             restarts.append(len(rates))
+            return state
 
     n_batches = count_batches(problem.rows.n_rows, 200)
     progress = Progress(theta)
@@ -351,19 +354,18 @@ def test_an_epoch_that_goes_astray_at_its_end_is_undone_too(problem, rng):
     theta = _random_theta(LAYOUT, rng)
     restarts = []
 
-    class Stumbler:
+    class Stumbler(Still):
         """Goes astray in the last step of the first epoch; stays where it is after."""
 
-        n_steps = 0
-
-        def __call__(self, theta, loss, gradient, batch, rate):
-            self.n_steps += 1
+        def update(self, state, theta, loss, gradient, batch, rate):
             theta -= 1e-4 * gradient
-            if self.n_steps == n_batches:
+            if state + 1 == n_batches:
                 theta += 100
+            return theta, state + 1
 
-        def start_again(self):
-            restarts.append(self.n_steps)
+        def restart(self, state):
+            restarts.append(state)
+            return state
 
     n_batches = count_batches(problem.rows.n_rows, 200)
     progress = Progress(theta)
@@ -373,17 +375,17 @@ def test_an_epoch_that_goes_astray_at_its_end_is_undone_too(problem, rng):
     assert progress.loss_curve[2] < 1.01 * progress.loss_curve[0]
 
 
-@pytest.mark.parametrize("make", [AdamStep, KroneckerStep])
-def test_after_going_astray_a_step_is_shorter(problem, rng, make):
+@pytest.mark.parametrize("step", [Adam(), NaturalGradient()])
+def test_after_going_astray_a_step_is_shorter(problem, rng, step):
     theta = _random_theta(LAYOUT, rng)
     loss, gradient = problem.loss_and_gradient(theta)
-    step = make(len(theta))
-    lengths = []
+    state, lengths = step.init(len(theta)), []
     for _ in range(2):
-        moved = theta.copy()
-        step(moved, loss, gradient.copy(), problem, 1e-3)
+        moved, state = step.update(
+            state, theta.copy(), loss, gradient.copy(), problem, 1e-3
+        )
         lengths.append(np.linalg.norm(moved - theta))
-        step.start_again()
+        state = step.restart(state)
     assert 0 < lengths[1] < 0.8 * lengths[0]
 
 
@@ -391,11 +393,11 @@ def test_adam_is_that_of_scikit_learn(rng):
     theta = rng.standard_normal(100_000).astype(np.float32)
     theirs = [theta.astype(np.float64)]
     optimizer = AdamOptimizer(theirs, learning_rate_init=0.01)
-    step = AdamStep(len(theta))
+    state = Adam().init(len(theta))
     for _ in range(5):
         gradient = rng.standard_normal(len(theta)).astype(np.float32)
         optimizer.update_params(theirs, [gradient.astype(np.float64)])
-        step(theta, 1.0, gradient, None, 0.01)
+        theta, state = Adam().update(state, theta, 1.0, gradient, None, 0.01)
     assert_allclose(theta, theirs[0], atol=1e-5)
 
 
@@ -404,9 +406,9 @@ def test_a_step_is_no_longer_than_its_bound(problem, rng):
     loss, gradient = problem.loss_and_gradient(theta)
     lengths = {}
     for max_change in (1e-4, 1e-6):
-        moved = theta.copy()
-        step = KroneckerStep(len(theta), max_change=max_change)
-        step(moved, loss, gradient.copy(), problem, 10.0)
+        step = NaturalGradient(max_change=max_change)
+        start = step.init(len(theta)), theta.copy()
+        moved, _ = step.update(*start, loss, gradient.copy(), problem, 10.0)
         lengths[max_change] = np.linalg.norm(moved - theta)
     assert lengths[1e-4] == pytest.approx(10 * lengths[1e-6], rel=1e-2)
 

@@ -219,7 +219,7 @@ def _errors_of_layers(network: Any) -> dict[str, Sequence[float]]:
     errors = getattr(network, "pretraining_errors_", [])
     layers = network.network_.layout.layers if errors else []
     return {
-        f"{number}: {layer.n_in} → {layer.n_out}": errors_of_layer
+        f"{number}: {layer.n_below} → {layer.n_out}": errors_of_layer
         for number, (layer, errors_of_layer) in enumerate(
             zip(layers, errors, strict=False), start=1
         )

@@ -49,7 +49,7 @@ MODELS = {
         pixel_range=(0, 16),
         threshold=0.5,
         max_iter=3,
-        pretrain_epochs=1,
+        pretraining=BernoulliRBM(n_iter=1),
         random_state=0,
     ),
     "pipeline": make_pipeline(MinMaxScaler(), StandardScaler(), PCA(3, whiten=True)),
