@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from benchmarks._timing import machine, side_by_side
-from benchmarks.rbms import LOGISTIC
+from benchmarks.rbms import LOGISTIC, rbm
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import load_mnist
@@ -88,7 +88,7 @@ def train(X, n_epochs):
         hidden_layer_sizes=HIDDEN,
         max_iter=n_epochs,
         random_state=0,
-        **LOGISTIC | {"alpha": 1.5e-4, "pretrain_epochs": 5, "transform_max_iter": 10},
+        **LOGISTIC | {"alpha": 1.5e-4, "pretraining": rbm(5), "transform_max_iter": 10},
     )
     return seconds(dae.fit, X)
 

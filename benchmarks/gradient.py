@@ -10,7 +10,8 @@ and nothing else. Both are timed in turn.
 import numpy as np
 
 from benchmarks._timing import machine, side_by_side
-from sklearn_dae.network import Layout, Objective, loss_and_gradient
+from sklearn_dae.network import Layout, Objective
+from sklearn_dae.network._objective import loss_and_gradient
 
 NETWORKS = {
     "of the paper": (Layout.autoencoder([784, 1000, 500, 196]), Objective()),
@@ -34,13 +35,14 @@ def products(layout, n_rows, rng):
 
     forward, backward = [], []
     for index, layer in enumerate(layout.layers):
-        below, above = random(n_rows, layer.n_in), random(n_rows, layer.n_out)
-        weights = random(layer.n_in, layer.n_out)
+        n_in = layer.n_below + layer.n_direct
+        below, above = random(n_rows, n_in), random(n_rows, layer.n_out)
+        weights = random(n_in, layer.n_out)
         forward.append((below, weights))
         backward.append((below.T, above))
         if index > 0:  # Nothing is passed back to the input of the network.
             is_decoder = index >= layout.n_encoder_layers
-            passed_back = layer.n_in if is_decoder else layer.n_below
+            passed_back = n_in if is_decoder else layer.n_below
             backward.append((above, weights[:passed_back].T))
     return [
         (a, b, np.empty((len(a), b.shape[1]), np.float32))
@@ -65,7 +67,7 @@ def race(layout, objective, n_rows, n_rounds):
     rng = np.random.default_rng(0)
     theta = rng.normal(scale=0.03, size=layout.n_parameters).astype(np.float32)
     # As in images, some pixels are black and some white.
-    X = np.clip(rng.normal(0.3, 0.5, (n_rows, layout.layers[0].n_in)), 0, 1)
+    X = np.clip(rng.normal(0.3, 0.5, (n_rows, layout.n_features)), 0, 1)
     X = X.astype(np.float32)
     factors = products(layout, n_rows, rng)
 

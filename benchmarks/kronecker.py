@@ -20,7 +20,8 @@ from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import Layout, Objective
-from sklearn_dae.training import KroneckerStep, Problem
+from sklearn_dae.training._natural import NaturalGradient
+from sklearn_dae.training._problem import Problem
 
 HIDDEN, N_COMPONENTS = (1000, 500, 250), 30
 
@@ -38,14 +39,17 @@ def step_cost(n_rows):
     theta = (0.03 * rng.standard_normal(layout.n_parameters)).astype(np.float32)
     X = rng.random((n_rows, 784), dtype=np.float32)
     batch = Problem(RowBlocks(X), layout, Objective("squared_error", 1e-4))
-    step = KroneckerStep(layout.n_parameters)
+    step = NaturalGradient()
+    state = step.init(layout.n_parameters)
 
     def gradients():
         return [batch.loss_and_gradient(theta) for _ in range(step.renew_every)]
 
     def steps():
+        nonlocal state
         for _ in range(step.renew_every):
-            step(theta, *batch.loss_and_gradient(theta), batch, 1e-9)
+            loss, gradient = batch.loss_and_gradient(theta)
+            _, state = step.update(state, theta, loss, gradient, batch, 1e-9)
 
     with one_blas_thread():
         steps()  # the first ones look at the curvature more often

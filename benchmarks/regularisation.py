@@ -19,7 +19,6 @@ an hour and a half; name sets to see part of it.
 """
 
 import itertools
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,22 +28,22 @@ from unittest import mock
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn_dae.compressor._defaults import choose_batch_size
-from sklearn_dae.compressor._fine_tuning import Settings
-from sklearn_dae.network._backward import backward_pass
-from sklearn_dae.network._forward import forward_pass
 
 from benchmarks import against_pca
 from benchmarks._timing import machine
 from benchmarks.against_pca import error
 from benchmarks.rbms import LOGISTIC
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.compressor import _estimator
+from sklearn_dae.compressor._pretraining import default_rbm
 from sklearn_dae.datasets import jitter, load_mnist
 from sklearn_dae.datasets._image_set import shape_of_row
-from sklearn_dae.network import LOSSES
+from sklearn_dae.network import Network
+from sklearn_dae.network._losses import LOSSES
 from sklearn_dae.network._objective import add_l2_penalty
-from sklearn_dae.training import Problem, Step
+from sklearn_dae.network._passes import backward_pass, forward_pass
+from sklearn_dae.training import Settings, _train
+from sklearn_dae.training._minibatch import Step
+from sklearn_dae.training._problem import Problem
 
 
 class Trial(NamedTuple):
@@ -95,7 +94,7 @@ class NoisyProblem(Problem):
             gradient = np.empty_like(theta)
             parts, inputs = layout.split(gradient), below + above
             for index, signal in backward_pass(theta, inputs, delta, layout):
-                np.matmul(inputs[index].T, signal, out=parts[index])
+                layout.layers[index].gradient(inputs[index], signal, parts[index])
             return loss, gradient
 
         loss, gradient = self.rows.sum(sums, with_start=True)
@@ -113,17 +112,22 @@ class AveragedStep:
         self._step = step
         self._weight = np.float32(1 / n_steps)
 
-    def __call__(self, theta, *arguments):
+    def init(self, n_parameters):
+        """Start like the other step."""
+        return self._step.init(n_parameters)
+
+    def update(self, *arguments):
         """Move theta, and bring the average closer to it."""
-        self._step(theta, *arguments)
+        theta, state = self._step.update(*arguments)
         if self.average is None:
             self.average = theta.copy()
         self.average += self._weight * (theta - self.average)
+        return theta, state
 
-    def start_again(self):
+    def restart(self, state):
         """Forget the direction of the last steps, and the average."""
-        self._step.start_again()
         self.average = None
+        return self._step.restart(state)
 
 
 def fit(
@@ -143,7 +147,7 @@ def fit(
         copies = (jitter(X, shape, random_state=number) for number in range(n_copies))
         dae.set_params(
             max_iter=dae.max_iter // (1 + n_copies),
-            batch_size=choose_batch_size(len(X)),  # that of the images alone
+            batch_size=Settings().batch_rows(len(X)),  # that of the images alone
         )
         X = np.concatenate([X, *copies])
     if "alpha" not in settings:
@@ -151,9 +155,9 @@ def fit(
     steps = []
     make_step = Settings.make_step
 
-    def make_averaged(self, n_parameters):
-        n_steps = len(X) // self.batch_size  # an epoch
-        steps.append(AveragedStep(make_step(self, n_parameters), n_steps))
+    def make_averaged(self):
+        n_steps = len(X) // self.batch_rows(len(X))  # an epoch
+        steps.append(AveragedStep(make_step(self), n_steps))
         return steps[-1]
 
     def make_noisy(*arguments):
@@ -161,14 +165,15 @@ def fit(
 
     with ExitStack() as changes:
         if masked or code_noise:
-            changes.enter_context(mock.patch.object(_estimator, "Problem", make_noisy))
+            changes.enter_context(mock.patch.object(_train, "Problem", make_noisy))
         if averaged:
             changes.enter_context(
                 mock.patch.object(Settings, "make_step", make_averaged)
             )
         dae.fit(X)
     if averaged:
-        dae.network_.theta = steps[-1].average
+        network = dae.network_
+        dae.network_ = Network(network.layout, steps[-1].average, network.scaler)
     return dae
 
 
@@ -179,12 +184,13 @@ def guessed_alpha(n_components, X):
 
 def variants(n_rows, rbm_rate):
     """Name each change: to settings, and to what settings do not reach."""
-    batch_size = choose_batch_size(n_rows)
+    batch_size = Settings().batch_rows(n_rows)
     alpha = 5 / n_rows
     logistic: dict[str, Any] = LOGISTIC | {
         "alpha": alpha,
-        "pretrain_epochs": 10,
-        "pretrain_learning_rate": rbm_rate,
+        "pretraining": default_rbm(n_rows).set_params(
+            n_iter=10, learning_rate=rbm_rate
+        ),
     }
     return {
         "default": ({"alpha": "auto"}, {}),
@@ -252,8 +258,8 @@ def main():
             if default is None:
                 default = refined
                 multiple = dae.alpha_ / guess
-                left = math.isinf(multiple)
-                what += ", left as PCA" if left else f", {multiple:g} x the guess"
+                left = ", left as PCA" if dae.is_linear_ else ""
+                what += left or f", {multiple:g} x the guess"
             print(
                 f"{what:28s}{training:8.3f} {alone:25.3f} {refined:9.3f} "
                 f"{refined / default:14.3f}",

@@ -26,17 +26,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
 from benchmarks._timing import machine
+from benchmarks.rbms import rbm
 from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.datasets import load_mnist
-from sklearn_dae.network import Layout, Objective, propagate
-from sklearn_dae.training import (
-    RENEW_EVERY,
-    Problem,
-    Progress,
-    _lbfgs,
-    minimize_lbfgs,
-)
+from sklearn_dae.network import Layout, Objective
+from sklearn_dae.network._passes import activations
+from sklearn_dae.training import _lbfgs
+from sklearn_dae.training._lbfgs import RENEW_EVERY, minimize_lbfgs
+from sklearn_dae.training._problem import Problem
+from sklearn_dae.training._progress import Progress
 
 N_EVALUATIONS = 45
 SIZES = [784, 1000, 500, 196]
@@ -46,16 +45,18 @@ SOLVERS = {"lbfgs": None, "kfac-lbfgs": RENEW_EVERY}
 
 #: Seconds spent on gradients, and in SciPy itself.
 seconds: Counter[str] = Counter()
+counts: Counter[str] = Counter()
 
 
 class TimedProblem(Problem):
-    """A problem that records the seconds of its gradients."""
+    """A problem that counts its gradients, and records the seconds they take."""
 
     def loss_and_gradient(self, theta):
         """Compute both, and record how long it took."""
         begin = time.perf_counter()
         result = super().loss_and_gradient(theta)
         seconds["gradients"] += time.perf_counter() - begin
+        counts["gradients"] += 1
         return result
 
 
@@ -89,7 +90,10 @@ def squared_error(X, restored):
 def fine_tune(X, layout, objective, theta, renew_every):
     """Fine-tune; return the progress, and seconds."""
     seconds.clear()
-    progress = Progress(theta)
+    counts.clear()
+    progress = Progress(
+        theta, on_iteration=lambda _: counts["gradients"] >= N_EVALUATIONS
+    )
     problem = TimedProblem(RowBlocks(X), layout, objective)
     begin = time.perf_counter()
     with mock.patch.object(_lbfgs, "minimize", timed_minimize):
@@ -98,7 +102,6 @@ def fine_tune(X, layout, objective, theta, renew_every):
             theta,
             progress,
             max_iter=1000,
-            max_fun=N_EVALUATIONS,
             renew_every=renew_every,
         )
     return progress, time.perf_counter() - begin
@@ -158,7 +161,11 @@ def main():
     test = load_mnist("test").data[:1000].astype(np.float32) / 255
     print(machine())
     pretrained = DeepAutoencoderCompressor(
-        SIZES[-1], **PAPER_SETTINGS, pretrain_epochs=5, max_iter=0, random_state=0
+        SIZES[-1],
+        **PAPER_SETTINGS,
+        pretraining=rbm(5),
+        max_iter=0,
+        random_state=0,
     ).fit(X)
     layout, start = pretrained.network_.layout, pretrained.network_.theta
     floors = {"log_loss": float(np.mean(_entropy(X))), "squared_error": 0.0}
@@ -168,7 +175,9 @@ def main():
         for name, renew_every in SOLVERS.items():
             progress, total = fine_tune(X, layout, Objective(loss), start, renew_every)
             theta = progress.best_theta
-            errors = (squared_error(Z, propagate(theta, Z, layout)) for Z in (X, test))
+            errors = (
+                squared_error(Z, activations(theta, Z, layout)[-1]) for Z in (X, test)
+            )
             losses[name] = progress.loss_curve[-1]
             scipy = seconds["SciPy"] / total
             rest = 1 - scipy - seconds["gradients"] / total
@@ -197,7 +206,9 @@ def main():
             X, layout, Objective("squared_error"), start, renew_every
         )
         theta = progress.best_theta
-        errors = (squared_error(Z, propagate(theta, Z, layout)) for Z in (X, test))
+        errors = (
+            squared_error(Z, activations(theta, Z, layout)[-1]) for Z in (X, test)
+        )
         print(
             f"{name:12s} {total / progress.n_iter:.2f} s an iteration, "
             f"{progress.n_iter} iterations, squared error, training and test "

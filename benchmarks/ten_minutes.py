@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks._timing import machine
 from benchmarks.against_pca import error
-from benchmarks.rbms import LOGISTIC
+from benchmarks.rbms import LOGISTIC, rbm
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import jitter, load_mnist
 
@@ -40,10 +40,10 @@ class Training(NamedTuple):
     n_epochs: int | None = None
 
 
-LOGISTIC_JITTERED = LOGISTIC | {"alpha": 7e-5, "pretrain_epochs": 1}
+LOGISTIC_JITTERED = LOGISTIC | {"alpha": 7e-5, "pretraining": rbm(1)}
 
 TRAININGS = {
-    "rbms": Training(LOGISTIC | {"alpha": 1.5e-4, "pretrain_epochs": 5}),
+    "rbms": Training(LOGISTIC | {"alpha": 1.5e-4, "pretraining": rbm(5)}),
     "jittered": Training(LOGISTIC_JITTERED, n_copies=4),
     "default": Training({}),
     "patient": Training(LOGISTIC_JITTERED, n_copies=4, n_epochs=16),

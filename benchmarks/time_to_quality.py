@@ -38,7 +38,7 @@ import torch
 from torch import nn
 
 from benchmarks._timing import machine
-from benchmarks.rbms import LOGISTIC
+from benchmarks.rbms import LOGISTIC, rbm
 from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.datasets import jitter, load_mnist
 
@@ -59,8 +59,8 @@ CHOSEN = {
     "rbm_epochs": 5,
 }
 
-LOGISTIC_FROM_RBMS = LOGISTIC | {"alpha": 2e-4, "pretrain_epochs": 5}
-LOGISTIC_JITTERED = LOGISTIC | {"alpha": 1e-4, "pretrain_epochs": 1}
+LOGISTIC_FROM_RBMS = LOGISTIC | {"alpha": 2e-4, "pretraining": rbm(5)}
+LOGISTIC_JITTERED = LOGISTIC | {"alpha": 1e-4, "pretraining": rbm(1)}
 
 
 class Race(NamedTuple):
@@ -105,7 +105,7 @@ def rbms(n_rows, n_epochs):
         N_COMPONENTS,
         **PAPER_SETTINGS | {"code_activation": "identity"},
         hidden_layer_sizes=HIDDEN,
-        pretrain_epochs=n_epochs,
+        pretraining=rbm(n_epochs),
         max_iter=0,
         random_state=0,
     )
