@@ -321,7 +321,7 @@ def test_damage_is_an_error(kind, split, rng, request):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutOfDomainWarning)
         rows = np.vstack([split[1][:20], noise])
-        chunk = codec.encode_chunk(rows)
+        chunk = codec.encode_chunk(rows).data
     for _ in range(150):
         damaged = damage(chunk, rng)
         # A chunk has no checksum of its own, so some damage goes unnoticed.
@@ -349,8 +349,11 @@ def test_strange_images_are_stored_apart_and_the_user_is_told(lossy, split):
         psnr(np.delete(images, [3, 17], 0), np.delete(decoded, [3, 17], 0), (0, 255))
         > 15
     )
-    assert lossy.rows_apart(lossy.encode_chunk(images), 30) == [3, 17]
-    assert lossy.rows_apart(lossy.encode_chunk(split[1]), len(split[1])) == []
+    coded = lossy.encode_chunk(images)
+    assert coded.apart.tolist() == [3, 17]
+    assert coded.n_bits.sum() == pytest.approx(8 * len(coded.data))
+    assert coded.n_bits[[3, 17]].min() > np.delete(coded.n_bits, [3, 17]).max()
+    assert len(lossy.encode_chunk(split[1]).apart) == 0
 
 
 def test_rows_are_counted_over_chunks(split):

@@ -190,12 +190,12 @@ def _write(
     n_images = 0
     for rows, names in stream.chunks(header.chunk_size):
         packed_names = pack_names(names) if header.has_names else b""
-        data = codec.encode_chunk(rows)
-        chunk = pack_chunk(len(offsets), len(rows), packed_names, data)
+        coded = codec.encode_chunk(rows)
+        chunk = pack_chunk(len(offsets), len(rows), packed_names, coded.data)
         _write_all(file, chunk)
         offsets.append(position)
         position += len(chunk)
-        apart.extend(n_images + row for row in codec.rows_apart(data, len(rows)))
+        apart.extend((n_images + coded.apart).tolist())
         n_images += len(rows)
         if progress is not None:
             progress(n_images)

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer
+from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
@@ -56,7 +57,7 @@ class Codec(BaseEstimator):
         """Learn from training rows what coding needs."""
         raise NotImplementedError
 
-    def _encode_chunk(self, X: np.ndarray) -> bytes:
+    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         """Encode rows of ``dtype_``."""
         raise NotImplementedError
 
@@ -95,11 +96,10 @@ class Codec(BaseEstimator):
         parts = [leb128(len(X)), leb128(chunk_size)]
         apart: list[int] = []
         for start in range(0, len(X), chunk_size):
-            rows = X[start : start + chunk_size]
-            chunk = self._encode_chunk(rows)
-            checksum = zlib.crc32(chunk).to_bytes(4, "little")
-            parts += [leb128(len(chunk)), checksum, chunk]
-            apart += [start + row for row in self._rows_apart(chunk, len(rows))]
+            chunk = self._encode_chunk(X[start : start + chunk_size])
+            checksum = zlib.crc32(chunk.data).to_bytes(4, "little")
+            parts += [leb128(len(chunk.data)), checksum, chunk.data]
+            apart += (start + chunk.apart).tolist()
         if apart:
             warn_of_rows_apart(apart, len(X))
         return b"".join(parts)
@@ -134,36 +134,13 @@ class Codec(BaseEstimator):
         by_size = _CHUNK_NUMBERS // self.n_features_in_
         return self.chunk_size or min(max(by_size, 1), MAX_CHUNK_SIZE)
 
-    def encode_chunk(self, X: Any) -> bytes:
+    def encode_chunk(self, X: Any) -> CodedChunk:
         """Encode rows, at most ``rows_of_chunk`` of them, without framing."""
         return self._encode_chunk(self._check_rows(X))
 
     def decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        """Decode what `encode_chunk` made of ``n_rows`` rows."""
+        """Decode the bytes that `encode_chunk` made of ``n_rows`` rows."""
         return cast(self._decode_chunk(data, n_rows), self.dtype_)
-
-    def rows_apart(self, data: bytes, n_rows: int) -> list[int]:
-        """Rows of a chunk that are unlike the training rows, and stored without loss.
-
-        Parameters
-        ----------
-        data : bytes
-            What `encode_chunk` made of ``n_rows`` rows.
-
-        n_rows : int
-            Number of these rows.
-
-        Returns
-        -------
-        list of int
-            Their numbers within the chunk; always empty for a codec that sets none
-            apart, or bounds the error of every pixel.
-        """
-        check_is_fitted(self)
-        return self._rows_apart(data, n_rows)
-
-    def _rows_apart(self, data: bytes, n_rows: int) -> list[int]:
-        return []
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return a score that ranks codecs of any rate and error; higher is better.

@@ -11,6 +11,7 @@ import numpy as np
 
 from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.exceptions import BitstreamError
 
 #: Most memory, in bytes, that a file may make the decoder of lzma or zstd use for its
@@ -220,11 +221,12 @@ class GeneralCodec(Codec):
             method = METHODS[self.method]
             check_integer("level", self.level, method.lowest, method.highest)
 
-    def _encode_chunk(self, X: np.ndarray) -> bytes:
+    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         method = METHODS[self.method]
         level = None if self.level is None else int(self.level)
         pixels = X.astype(self._stored_dtype, copy=False).tobytes()
-        return method.compress(pixels, level, X.itemsize)
+        data = method.compress(pixels, level, X.itemsize)
+        return CodedChunk.share_out(data, np.zeros(len(X)))
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         shape = n_rows, self.n_features_in_

@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.coding import RowCode
 from sklearn_dae.exceptions import BitstreamError
 
@@ -81,9 +82,10 @@ class HuffmanCodec(Codec):
         self._code = RowCode(values, np.append(counts, 1))
         return self
 
-    def _encode_chunk(self, X: np.ndarray) -> bytes:
+    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         pixels = X.ravel()
-        return self._code.encode(pixels, self._code.indices(pixels))
+        data = self._code.encode(pixels, self._code.indices(pixels))
+        return CodedChunk.share_out(data, np.zeros(len(X)))
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         n_pixels = n_rows * self.n_features_in_

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_switch
 from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.codecs._mosaic import Layout
 from sklearn_dae.coding import ByteReader, leb128
@@ -136,16 +137,18 @@ class ImageFormatCodec(Codec):
         shape = choose_image_shape(self.image_shape, self.n_features_in_)
         return Layout(*shape, self.multiple_, self.layout == "mosaic")
 
-    def _encode_chunk(self, X: np.ndarray) -> bytes:
+    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         self._require()
         if self._stretches:
             X = np.rint(255 * self.scaler_.to_unit(X)).astype(np.uint8)
         layout = self._layout
-        files, first = [], 0
+        files, first, own_bits = [], 0, np.zeros(len(X))
         for n in layout.numbers(len(X)):
             files.append(self._write(layout.draw(X[first : first + n])))
+            own_bits[first : first + n] = 8 * len(files[-1]) / n
             first += n
-        return b"".join([*(leb128(len(file)) for file in files[:-1]), *files])
+        data = b"".join([*(leb128(len(file)) for file in files[:-1]), *files])
+        return CodedChunk.share_out(data, own_bits)
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         self._require()

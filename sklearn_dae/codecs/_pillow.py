@@ -307,7 +307,7 @@ class PillowCodec(ImageFormatCodec):
         scores = {}
         for multiple in (1, self._block):
             self.multiple_ = multiple
-            data = self._encode_chunk(X)
+            data = self._encode_chunk(X).data
             restored = cast(self._decode_chunk(data, len(X)), self.dtype_)
             scores[multiple] = self._score(X, len(data), restored)
         self.multiple_ = max(scores, key=lambda multiple: scores[multiple])

@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_dae._validation import check_choice
 from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
 from sklearn_dae.codecs._set_prediction import SetPredictor
@@ -214,10 +215,11 @@ default="min_max_predictive"
         predictions, directions = predictor.predict(places, neighbours)
         return wrap(directions * (pixels[:, :-1] - predictions), self._n_bits)
 
-    def _encode_chunk(self, X: np.ndarray) -> bytes:
+    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         symbols, bits = to_symbols(self._differences(X), self._n_bits)
         stream = rans_encode(symbols, self.tables_, self.classes_)
-        return leb128(len(bits)) + bits + stream
+        own_bits = self.tables_.bits(symbols, self.classes_).sum(axis=1)
+        return CodedChunk.share_out(leb128(len(bits)) + bits + stream, own_bits)
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         shape = n_rows, self.n_features_in_

@@ -32,7 +32,7 @@ def pack_apart(X: np.ndarray, apart: np.ndarray) -> bytes:
     return written + head + leb128(len(packed)) + packed
 
 
-def read_places(reader: ByteReader, n_rows: int) -> np.ndarray:
+def _read_places(reader: ByteReader, n_rows: int) -> np.ndarray:
     """Read which of the rows of a chunk stand apart."""
     n_apart = reader.leb128()
     if n_apart > min(n_rows, reader.n_left):
@@ -50,7 +50,7 @@ def unpack_apart(
     reader: ByteReader, shape: tuple[int, int], dtype: np.dtype
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of rows in a chunk of the given shape, and the rows."""
-    places = read_places(reader, shape[0])
+    places = _read_places(reader, shape[0])
     if not len(places):
         return places, np.empty((0, shape[1]), dtype)
     packed = reader.take(reader.leb128())

@@ -12,6 +12,7 @@ from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.codecs._base import Codec, mean_squared_error
+from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._exact import ExactDecoder, check_exact
 from sklearn_dae.codecs._guard import error_limit, squared_errors
@@ -23,7 +24,7 @@ from sklearn_dae.codecs._images import (
 from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
 from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.codecs._pixel_training import N_PARTS, fit_pixel_model
-from sklearn_dae.codecs._store import pack_apart, read_places, unpack_apart
+from sklearn_dae.codecs._store import pack_apart, unpack_apart
 from sklearn_dae.coding import (
     ByteReader,
     FrequencyTables,
@@ -414,29 +415,35 @@ class TransformCodec(CallbackSupportMixin, Codec):
         codes = self._codes(X)
         return self.quantizer_.transform(self._space.coordinates(codes))
 
-    def _encode_chunk(self, X: np.ndarray) -> bytes:
+    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         if not len(X):
-            return b""
+            return CodedChunk(b"", np.empty(0))
         symbols = self._symbols(X)
         if self._pixel_model is None:
             apart = np.zeros(len(X), bool)
             if self.error_limit_ < math.inf:
                 apart = squared_errors(X, self._restore(symbols)) > self.error_limit_
-            coded = None
+            coded, own_bits = None, np.zeros(len(X))
         else:
             predicted = self._predict(symbols)
             coded = encode_pixels(X, predicted, self._pixel_model)
             # Such an image is shorter stored as it is.
-            apart = coded.n_bits > 8 * X.shape[1]
+            own_bits = coded.n_bits
+            apart = own_bits > 8 * X.shape[1]
             if apart.any():
                 kept = ~apart
                 coded = encode_pixels(X[kept], predicted[kept], self._pixel_model)
         symbols = symbols[~apart]
+        own_bits[~apart] += self.tables_.bits(symbols).sum(axis=1)
         n_lanes = -(-len(symbols) // _ROWS_OF_LANE)
         codes = rans_encode(symbols, self.tables_, n_lanes=max(1, n_lanes))
         if coded is not None:
             codes = leb128(len(codes)) + codes + coded.data
-        return pack_apart(X, apart) + codes
+        stored = pack_apart(X, apart)
+        own_bits[apart] = 8 * len(stored) / max(apart.sum(), 1)
+        # Where errors are bounded, pixels of images apart are as good as all others.
+        told = np.flatnonzero(apart) if coded is None else None
+        return CodedChunk.share_out(stored + codes, own_bits, told)
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         if not n_rows:
@@ -474,11 +481,6 @@ class TransformCodec(CallbackSupportMixin, Codec):
                 f"{least_bits:.2f} bits."
             )
         return rans_decode(data, (n_rows, len(tables)), tables)
-
-    def _rows_apart(self, data: bytes, n_rows: int) -> list[int]:
-        if not n_rows or self._pixel_model is not None:
-            return []  # Their pixels are as good as those of the others.
-        return read_places(ByteReader(data), n_rows).tolist()
 
 
 def _fitted(transformer: Any, X: np.ndarray) -> Any:
