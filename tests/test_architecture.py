@@ -34,7 +34,8 @@ LEVELS = [
     ["blocks"],
     ["_scaling"],
     ["datasets"],
-    ["_callbacks", "_threads", "_validation", "exceptions"],
+    ["_bytes", "_callbacks", "_threads", "_validation"],
+    ["exceptions"],
 ]
 
 #: Packages that are imported where they are used only.

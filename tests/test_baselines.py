@@ -24,6 +24,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
+from sklearn_dae._bytes import ByteReader
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import (
     GeneralCodec,
@@ -34,7 +35,6 @@ from sklearn_dae.codecs import (
 )
 from sklearn_dae.codecs._mosaic import MOSAIC_SIDE, Layout
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
-from sklearn_dae.coding import ByteReader
 from sklearn_dae.datasets import load_array, load_mnist
 from sklearn_dae.evaluation import psnr, squared_error_per_image
 from sklearn_dae.exceptions import BitstreamError

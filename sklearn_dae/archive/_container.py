@@ -10,12 +10,12 @@ Integers are unsigned and little-endian.
 """
 
 import struct
-import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_dae._bytes import CHECKSUM_SIZE, checksum
 from sklearn_dae.exceptions import BitstreamError
 
 #: Its first byte is not text, and its line ends do not survive a transfer as text.
@@ -36,7 +36,7 @@ MAX_HEADER_SIZE = 2**20
 _PREAMBLE = struct.Struct("<8sBII")
 
 #: Mark, number, images, size and CRC-32 of names and of data; CRC-32 of all these.
-_CHUNK_HEAD = struct.Struct("<4s7I")
+_CHUNK_HEAD = struct.Struct("<4s3I4sI4s4s")
 
 #: Where the index begins, number of images, CRC-32 of index and these, end signature.
 _FOOTER = struct.Struct("<QQI8s")
@@ -46,13 +46,11 @@ CHUNK_HEAD_SIZE = _CHUNK_HEAD.size
 FOOTER_SIZE = _FOOTER.size
 INDEX_ENTRY_SIZE = 8
 
-_CRC_SIZE = 4
-
 
 def pack_header(header: bytes) -> bytes:
     """Put the preamble before a header."""
-    start = _PREAMBLE.pack(SIGNATURE, FORMAT_VERSION, len(header), 0)[:-_CRC_SIZE]
-    return start + _crc(start, header) + header
+    start = _PREAMBLE.pack(SIGNATURE, FORMAT_VERSION, len(header), 0)[:-CHECKSUM_SIZE]
+    return start + checksum(start, header) + header
 
 
 def header_size(preamble: bytes, file_size: int) -> int:
@@ -79,7 +77,7 @@ def header_size(preamble: bytes, file_size: int) -> int:
 
 def check_header(preamble: bytes, header: bytes) -> None:
     """Raise unless the header is the one that the preamble was made for."""
-    if preamble[-_CRC_SIZE:] != _crc(preamble[:-_CRC_SIZE], header):
+    if preamble[-CHECKSUM_SIZE:] != checksum(preamble[:-CHECKSUM_SIZE], header):
         raise BitstreamError(
             "The header of the archive is damaged: its checksum is wrong. Nothing can "
             "be restored without it; get the file from its source again."
@@ -110,16 +108,19 @@ class ChunkHead(NamedTuple):
     n_images : int
         Number of images in it.
 
-    names_size, names_crc, data_size, data_crc : int
-        Bytes of the names and of the coded images, and their CRC-32.
+    names_size, data_size : int
+        Bytes of the names and of the coded images.
+
+    names_crc, data_crc : bytes
+        Their checksums.
     """
 
     number: int
     n_images: int
     names_size: int
-    names_crc: int
+    names_crc: bytes
     data_size: int
-    data_crc: int
+    data_crc: bytes
 
     @property
     def size(self) -> int:
@@ -137,19 +138,18 @@ class Chunk(NamedTuple):
 
 def pack_chunk(number: int, n_images: int, names: bytes, data: bytes) -> bytes:
     """Write a chunk."""
-    sums = zlib.crc32(names), zlib.crc32(data)
-    head = _CHUNK_HEAD.pack(
-        CHUNK_MARK, number, n_images, len(names), sums[0], len(data), sums[1], 0
-    )[:-_CRC_SIZE]
-    return b"".join([head, _crc(head), names, data])
+    parts = len(names), checksum(names), len(data), checksum(data)
+    head = _CHUNK_HEAD.pack(CHUNK_MARK, number, n_images, *parts, b"")
+    head = head[:-CHECKSUM_SIZE]
+    return b"".join([head, checksum(head), names, data])
 
 
 def unpack_chunk_head(data: bytes) -> ChunkHead:
     """Read and check the head of a chunk."""
     if len(data) < CHUNK_HEAD_SIZE or not data.startswith(CHUNK_MARK):
         raise BitstreamError("no chunk begins here")
-    head = data[: CHUNK_HEAD_SIZE - _CRC_SIZE]
-    if data[len(head) : CHUNK_HEAD_SIZE] != _crc(head):
+    head = data[: CHUNK_HEAD_SIZE - CHECKSUM_SIZE]
+    if data[len(head) : CHUNK_HEAD_SIZE] != checksum(head):
         raise BitstreamError("the checksum of its head is wrong")
     return ChunkHead(*_CHUNK_HEAD.unpack_from(data)[1:-1])
 
@@ -161,14 +161,14 @@ def unpack_chunk(data: bytes) -> Chunk:
         raise BitstreamError(f"it has {len(data)} bytes, but claims {head.size}")
     names = check_names(head, data[CHUNK_HEAD_SIZE : CHUNK_HEAD_SIZE + head.names_size])
     coded = data[CHUNK_HEAD_SIZE + head.names_size :]
-    if zlib.crc32(coded) != head.data_crc:
+    if checksum(coded) != head.data_crc:
         raise BitstreamError("the checksum of its images is wrong")
     return Chunk(head, names, coded)
 
 
 def check_names(head: ChunkHead, names: bytes) -> bytes:
     """Return the names of a chunk if they are intact."""
-    if len(names) != head.names_size or zlib.crc32(names) != head.names_crc:
+    if len(names) != head.names_size or checksum(names) != head.names_crc:
         raise BitstreamError("the checksum of its names is wrong")
     return names
 
@@ -185,8 +185,8 @@ def pack_index(offsets: Sequence[int], n_images: int, begin: int) -> bytes:
     """Write the index, which is to begin at byte ``begin`` of the file, and footer."""
     index = np.asarray(offsets, "<u8").tobytes()
     footer = _FOOTER.pack(begin, n_images, 0, END_SIGNATURE)
-    totals = footer[: -_CRC_SIZE - len(END_SIGNATURE)]
-    return b"".join([index, totals, _crc(index, totals), END_SIGNATURE])
+    totals = footer[: -CHECKSUM_SIZE - len(END_SIGNATURE)]
+    return b"".join([index, totals, checksum(index, totals), END_SIGNATURE])
 
 
 def unpack_footer(footer: bytes) -> Footer:
@@ -195,21 +195,13 @@ def unpack_footer(footer: bytes) -> Footer:
         raise BitstreamError("it does not end as an archive does, so it was cut off")
     begin, n_images, _, _ = _FOOTER.unpack(footer)
     crc_end = FOOTER_SIZE - len(END_SIGNATURE)
-    return Footer(begin, n_images, footer[crc_end - _CRC_SIZE : crc_end])
+    return Footer(begin, n_images, footer[crc_end - CHECKSUM_SIZE : crc_end])
 
 
 def unpack_index(index: bytes, footer: bytes) -> np.ndarray:
     """Return where each chunk begins, as int64."""
-    totals = footer[: -_CRC_SIZE - len(END_SIGNATURE)]
-    if unpack_footer(footer).checksum != _crc(index, totals):
+    totals = footer[: -CHECKSUM_SIZE - len(END_SIGNATURE)]
+    if unpack_footer(footer).checksum != checksum(index, totals):
         raise BitstreamError("the checksum of its index is wrong")
     # What does not fit becomes negative, and thus out of order.
     return np.frombuffer(index, "<u8").astype(np.int64)
-
-
-def _crc(*parts: bytes) -> bytes:
-    """Return the CRC-32 of consecutive parts."""
-    value = 0
-    for part in parts:
-        value = zlib.crc32(part, value)
-    return value.to_bytes(_CRC_SIZE, "little")

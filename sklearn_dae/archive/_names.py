@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import overload
 
-from sklearn_dae.coding import ByteReader, leb128
+from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
 #: Most bytes of the names of a chunk: the most memory that a false claim can take.

@@ -10,7 +10,6 @@ seven bits per byte, lowest first, the highest bit set in all bytes but the last
 """
 
 import warnings
-import zlib
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -18,10 +17,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae._bytes import ByteReader, frame, leb128
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
 #: Numbers in a chunk by default: several thousand images of 28 x 28 pixels. Smaller
@@ -97,8 +96,7 @@ class Codec(BaseEstimator):
         apart: list[int] = []
         for start in range(0, len(X), chunk_size):
             chunk = self._encode_chunk(X[start : start + chunk_size])
-            checksum = zlib.crc32(chunk.data).to_bytes(4, "little")
-            parts += [leb128(len(chunk.data)), checksum, chunk.data]
+            parts.append(frame(chunk.data))
             apart += (start + chunk.apart).tolist()
         if apart:
             warn_of_rows_apart(apart, len(X))
@@ -213,11 +211,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
         )
     number = 0
     while n_left:
-        size = reader.leb128()
-        checksum = int.from_bytes(reader.take(4), "little")
-        chunk = reader.take(size)
-        if zlib.crc32(chunk) != checksum:
-            raise BitstreamError(f"Chunk {number} is damaged: its checksum is wrong.")
+        chunk = reader.frame(f"Chunk {number}")
         n_rows = min(n_left, chunk_size)
         yield chunk, n_rows
         n_left -= n_rows

@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_switch
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.codecs._mosaic import Layout
-from sklearn_dae.coding import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
 LAYOUTS = ("mosaic", "files")

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._validation import check_choice
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
@@ -12,9 +13,7 @@ from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
 from sklearn_dae.codecs._set_prediction import SetPredictor
 from sklearn_dae.coding import (
-    ByteReader,
     FrequencyTables,
-    leb128,
     rans_decode,
     rans_encode,
 )

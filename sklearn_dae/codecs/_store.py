@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from sklearn_dae.coding import ByteReader, leb128
+from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
 #: Settings for packing: they are not in the bytes, so they must never change.

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real, check_switch
@@ -26,9 +27,7 @@ from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.codecs._pixel_training import N_PARTS, fit_pixel_model
 from sklearn_dae.codecs._store import pack_apart, unpack_apart
 from sklearn_dae.coding import (
-    ByteReader,
     FrequencyTables,
-    leb128,
     rans_decode,
     rans_encode,
 )

@@ -28,7 +28,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sklearn_dae.coding._bytes import ByteReader, leb128
+from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae.exceptions import BitstreamError
 
 #: Largest number of lanes in a stream.

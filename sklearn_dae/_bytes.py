@@ -1,9 +1,17 @@
-"""Numbers in byte strings, and a reader that trusts nothing."""
+"""Numbers and framed parts in byte strings, and a reader that trusts nothing.
+
+A frame is the length of a part, its CRC-32 and its bytes.
+"""
+
+import zlib
 
 from sklearn_dae.exceptions import BitstreamError
 
 #: Bytes of the longest number: enough for 63 bits.
 _MOST_BYTES = 9
+
+#: Bytes of a checksum.
+CHECKSUM_SIZE = 4
 
 
 def leb128(number: int) -> bytes:
@@ -11,7 +19,7 @@ def leb128(number: int) -> bytes:
 
     Examples
     --------
-    >>> from sklearn_dae.coding import leb128
+    >>> from sklearn_dae._bytes import leb128
     >>> leb128(5).hex(), leb128(300).hex()
     ('05', 'ac02')
     """
@@ -23,6 +31,33 @@ def leb128(number: int) -> bytes:
         number >>= 7
     written.append(number)
     return bytes(written)
+
+
+def checksum(*parts: bytes) -> bytes:
+    """Return the CRC-32 of consecutive parts, lowest byte first.
+
+    Examples
+    --------
+    >>> from sklearn_dae._bytes import checksum
+    >>> checksum(b"abc") == checksum(b"a", b"bc")
+    True
+    """
+    value = 0
+    for part in parts:
+        value = zlib.crc32(part, value)
+    return value.to_bytes(CHECKSUM_SIZE, "little")
+
+
+def frame(part: bytes) -> bytes:
+    """Put its length and its checksum before a part; `ByteReader.frame` reads it.
+
+    Examples
+    --------
+    >>> from sklearn_dae._bytes import ByteReader, frame
+    >>> ByteReader(frame(b"abc")).frame("The part")
+    b'abc'
+    """
+    return leb128(len(part)) + checksum(part) + part
 
 
 class ByteReader:
@@ -37,7 +72,7 @@ class ByteReader:
 
     Examples
     --------
-    >>> from sklearn_dae.coding import ByteReader
+    >>> from sklearn_dae._bytes import ByteReader
     >>> reader = ByteReader(b"\xac\x02abc")
     >>> reader.leb128(), reader.take(3)
     (300, b'abc')
@@ -76,6 +111,15 @@ class ByteReader:
                     break
                 return number
         raise BitstreamError(f"Byte {begin}: not a number in its shortest form.")
+
+    def frame(self, what: str) -> bytes:
+        """Read a part that `frame` wrote; ``what`` is what errors call it."""
+        size = self.leb128()
+        expected = self.take(CHECKSUM_SIZE)
+        part = self.take(size)
+        if checksum(part) != expected:
+            raise BitstreamError(f"{what} is damaged: its checksum is wrong.")
+        return part
 
     def finish(self) -> None:
         """Make sure that nothing is left."""
