@@ -27,9 +27,9 @@ from sklearn.neural_network import MLPRegressor
 
 from benchmarks._timing import machine
 from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.datasets import load_mnist
 from sklearn_dae.network import Layout, Objective, propagate
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import (
     RENEW_EVERY,
     Problem,

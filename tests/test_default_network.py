@@ -12,11 +12,11 @@ from sklearn.feature_extraction.image import extract_patches_2d
 from threadpoolctl import threadpool_limits
 
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor import _cost, _penalty
 from sklearn_dae.compressor._principal_axes import principal_axes
 from sklearn_dae.evaluation import LossCurveDisplay
 from sklearn_dae.network import loss_and_gradient
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import KroneckerStep
 
 

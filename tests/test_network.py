@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import (
     LOSSES,
     UNITS,
@@ -20,6 +19,7 @@ from sklearn_dae.network import (
     propagate,
     reconstruction_loss,
 )
+from sklearn_dae.rows import RowBlocks
 
 COMBINATIONS = [
     (loss, hidden, code, output)

@@ -7,8 +7,8 @@ from scipy.optimize import minimize
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 from threadpoolctl import threadpool_limits
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import Layout, Objective, kronecker_factors
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import (
     AdamStep,
     KroneckerStep,

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_dae._threads import N_LANES, one_blas_thread
-from sklearn_dae.blocks import BLOCK_ROWS
+from sklearn_dae._threads import n_threads, one_blas_thread
 from sklearn_dae.compressor._fine_tuning import FULL_BATCH, Settings, fine_tune
 from sklearn_dae.network import BLOCK_SIZE, Layout
 from sklearn_dae.training import (
@@ -22,7 +21,7 @@ from sklearn_dae.training import (
 )
 
 #: Rows and iterations that a full-batch solver is tried with.
-_TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
+_TRIAL_ROWS, _TRIAL_ITER = 2560, 4
 
 #: Steps that a mini-batch solver is tried with. The first ones include preparations;
 #: with "kfac" the last one measures the curvature, as a few in a fit do, and those just
@@ -75,7 +74,7 @@ def measure_cost(problem: Problem, theta: np.ndarray, settings: Settings) -> Fit
         else:
             seconds = _epoch_seconds(problem, theta, settings)
     layout = problem.layout
-    memory = _memory(layout, settings)
+    memory = _memory(layout, settings, problem.rows.block_rows)
     return FitCost(layout.n_parameters, settings.max_iter, seconds, memory)
 
 
@@ -133,12 +132,12 @@ def _time(function: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def _memory(layout: Layout, settings: Settings) -> int:
+def _memory(layout: Layout, settings: Settings, block_rows: int) -> int:
     """Bytes of parameter-length vectors, of factors and of activations."""
-    single = 4
-    # Parameters, those to start from, the best ones, the gradients of the lanes, and
-    # the step.
-    vectors = (4 + N_LANES) * single
+    single, n_lanes = 4, n_threads()
+    # Parameters, those to start from, the best ones, the gradients of the lanes that
+    # run at once, and the step.
+    vectors = (4 + n_lanes) * single
     if settings.solver in FULL_BATCH:
         whitened = settings.solver == "kfac-lbfgs"
         n_remembered = WHITENED_HISTORY if whitened else HISTORY
@@ -150,8 +149,8 @@ def _memory(layout: Layout, settings: Settings) -> int:
         sizes = [layer.n_in + 1 for layer in layout.layers]
         sizes += [layer.n_out for layer in layout.layers[:-1]]  # the last is diagonal
         # One for each lane, their sum, the inverse root and the inverse.
-        factors = (N_LANES + 3) * single * sum(min(n, BLOCK_SIZE) * n for n in sizes)
+        factors = (n_lanes + 3) * single * sum(min(n, BLOCK_SIZE) * n for n in sizes)
     # Inputs and error signals of all layers, for a block of rows in each lane.
     widths = sum(layer.n_in + 2 * layer.n_out for layer in layout.layers)
-    blocks = N_LANES * BLOCK_ROWS * single * widths
+    blocks = n_lanes * block_rows * single * widths
     return layout.n_parameters * vectors + factors + blocks

@@ -24,7 +24,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import PixelScaler, cast
 from sklearn_dae._validation import check_integer
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._cost import FitCost, measure_cost
 from sklearn_dae.compressor._defaults import (
     choose_layout,
@@ -48,6 +47,7 @@ from sklearn_dae.compressor._penalty import choose_alpha
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.compressor._refinement import refine_codes
 from sklearn_dae.network import Layout, Objective, propagate
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import Problem, Progress
 
 #: The paper's network and training: ``DeepAutoencoderCompressor(**PAPER_SETTINGS)``.

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import reconstruction_loss
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import (
     RENEW_EVERY,
     AdamStep,

@@ -13,12 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_dae._threads import one_blas_thread
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._fine_tuning import Settings, fine_tune
 from sklearn_dae.compressor._initialization import random_parameters, start_as_pca
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.compressor._refinement import refine_codes
 from sklearn_dae.network import Layout, Objective, propagate
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import Problem
 
 #: The guess, in units of the error that PCA leaves times the values of a code over the

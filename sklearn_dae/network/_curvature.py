@@ -14,11 +14,11 @@ from itertools import islice
 import numpy as np
 
 from sklearn_dae._threads import cut
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network._backward import backward_pass
 from sklearn_dae.network._forward import forward_pass
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import SAMPLED_SLOPES
+from sklearn_dae.rows import RowBlocks
 
 #: A symmetric matrix as the blocks along its diagonal; a single one if it is small. A
 #: block that is itself diagonal is stored as a vector.

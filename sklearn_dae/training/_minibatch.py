@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from sklearn_dae._threads import lanes, map_in_lanes, map_slabs, one_blas_thread
+from sklearn_dae._threads import map_slabs, one_blas_thread
 from sklearn_dae.network import Blocks
 from sklearn_dae.training._kronecker import Preconditioner
 from sklearn_dae.training._outcome import Outcome
@@ -392,6 +392,5 @@ def _spread(n_rows: int, most: int) -> np.ndarray:
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Scalar product of two long vectors, in lanes."""
-    products = map_in_lanes(lambda part: np.dot(a[part], b[part]), lanes(len(a)))
-    return float(sum(products))
+    """Scalar product of two long vectors, in threads."""
+    return float(sum(map_slabs(lambda slab: np.dot(a[slab], b[slab]), len(a))))

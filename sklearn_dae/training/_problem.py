@@ -5,7 +5,6 @@ from itertools import chain
 
 import numpy as np
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import (
     Blocks,
     Layout,
@@ -14,6 +13,7 @@ from sklearn_dae.network import (
     kronecker_factors,
     loss_and_gradient,
 )
+from sklearn_dae.rows import RowBlocks
 
 
 @dataclass(frozen=True)
