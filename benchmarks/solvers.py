@@ -28,10 +28,10 @@ from sklearn.neural_network import MLPRegressor
 from benchmarks._timing import machine
 from benchmarks.rbms import rbm
 from sklearn_dae import PAPER_SETTINGS, DeepAutoencoderCompressor
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.datasets import load_mnist
 from sklearn_dae.network import Layout, Objective
 from sklearn_dae.network._passes import activations
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import _lbfgs
 from sklearn_dae.training._lbfgs import RENEW_EVERY, minimize_lbfgs
 from sklearn_dae.training._problem import Problem

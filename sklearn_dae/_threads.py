@@ -1,29 +1,35 @@
 """Threads that do not change a result.
 
-BLAS rounds differently with every number of threads it uses, and training
-amplifies the difference. So work is cut into lanes, one for each core that this
-process may use, up to 16. Each runs on a single BLAS thread, and the results are
-combined in a fixed order. Under joblib, where a worker may use only some of the
-cores, fewer lanes run at once, with the same result. Work that BLAS does not spread
-over threads, such as applying an activation function, is spread too.
+BLAS rounds differently with every number of threads it uses, training amplifies the
+difference, and a sum rounds differently in every order. So work is cut into parts by
+its size alone, each part runs on a single BLAS thread, and results are combined in the
+order of the parts. The machine decides only how many parts run at once: as many as
+BLAS may use threads, which under joblib is a share of the cores.
 """
 
+import operator
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import copy_context
-from functools import lru_cache, partial
-from itertools import chain, pairwise
+from functools import lru_cache, reduce
+from itertools import chain
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-#: Parts that work is cut into: one for each core, within reason.
-N_LANES = min(joblib.cpu_count(), 16)
+#: The most threads that run at once: one for each core, within reason.
+_MOST_THREADS = min(joblib.cpu_count(), 16)
+
+#: Rows, columns or units in a lane at most, while there are fewer lanes than the most.
+#: With half as many, gradients of 5,000 rows take a tenth longer: their products are
+#: smaller and there are more of them to add up.
+_LANE, _MOST_LANES = 1024, 16
 
 #: Items in the buffer of a ufunc. Rows that do not follow each other in memory are
 #: copied through it, several at a time, wherever they fit; with NumPy's 8,192 items
@@ -62,7 +68,7 @@ class _Limit:
             if self._n_users == 0:
                 blas = _controller().select(user_api="blas")
                 counts = [library["num_threads"] for library in blas.info()]
-                self._n_threads = min(max(counts, default=N_LANES), N_LANES)
+                self._n_threads = min(max(counts, default=_MOST_THREADS), _MOST_THREADS)
                 self._limiter = blas.limit(limits=1)
             self._n_users += 1
         try:
@@ -132,39 +138,39 @@ def _inbox() -> SimpleQueue[Callable[[], None]]:
             while True:
                 inbox.get()()
 
-    for number in range(max(1, N_LANES - 1)):
+    for number in range(max(1, _MOST_THREADS - 1)):
         name = f"sklearn-dae-{number}"
         threading.Thread(target=serve, name=name, daemon=True).start()
     return inbox
 
 
-class _Share(Generic[Result]):
-    """A part of the work for another thread and, once it is done, the result."""
+class _Share:
+    """Work for another thread, and what became of it."""
 
-    def __init__(self, work: Callable[[], Result], done: SimpleQueue[None]) -> None:
+    def __init__(
+        self,
+        work: Callable[[], None],
+        stop: Callable[[], None],
+        done: SimpleQueue[None],
+    ) -> None:
         self._work = work
+        self._stop = stop
         # The other thread runs in a copy of this one's context, which holds np.errstate
         # and the size of ufuncs' buffers.
         self._context = copy_context()
         self._done = done
         self.finished = False
-        self._result: Any = None
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
 
     def run(self) -> None:
         """Do the work and notify the thread that waits for it."""
         try:
-            self._result = self._context.run(self._work)
+            self._context.run(self._work)
         except BaseException as error:
-            self._error = error
+            self.error = error
+            self._stop()
         self.finished = True
         self._done.put(None)
-
-    def result(self) -> Result:
-        """Return what the work returned, or raise what it raised."""
-        if self._error is not None:
-            raise self._error
-        return self._result
 
 
 def _start_anew() -> None:
@@ -192,16 +198,29 @@ def _rows_as_they_lie() -> Iterator[None]:
         yield
 
 
-def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
-    """Apply a function to at most `N_LANES` items, in threads where there are any.
+def n_threads() -> int:
+    """Return the number of parts that run at once."""
+    with one_blas_thread() as n:
+        return n
+
+
+def map_in_threads(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    on_error: Callable[[], None] | None = None,
+) -> list[Result]:
+    """Apply a function to items, in threads where there are any.
 
     Parameters
     ----------
     function : callable
-        Must not itself call `map_in_lanes`.
+        Must not itself call `map_in_threads`.
 
-    items : list
-        One for each lane.
+    items : sequence
+        Any number of them. Threads take them in this order.
+
+    on_error : callable, default=None
+        Called as soon as an item fails; no more items are taken then.
 
     Returns
     -------
@@ -209,46 +228,144 @@ def map_in_lanes(function: Callable[[Item], Result], items: list[Item]) -> list[
         The results in the order of the items.
     """
     with one_blas_thread() as n_threads, _rows_as_they_lie():
-        n_shares = min(n_threads, len(items))
-        if n_shares < 2:
+        n_others = min(n_threads, len(items)) - 1
+        if n_others < 1:
             return [function(item) for item in items]
 
-        def work(part: slice) -> list[Result]:
-            return [function(item) for item in items[part]]
+        results: list[Any] = [None] * len(items)
+        waiting = deque(range(len(items)))
 
-        # This thread takes a share itself, which saves a switch of threads.
-        own, *others = cut(len(items), n_shares)
-        done: SimpleQueue[None] = SimpleQueue()
-        shares = [_Share(partial(work, part), done) for part in others]
-        for share in shares:
-            _inbox().put(share.run)
-        try:
-            results = work(own)
-        finally:
-            _wait_for(shares, done)
-        for share in shares:
-            results += share.result()
+        def work() -> None:
+            for number in _take_from(waiting):
+                results[number] = function(items[number])
+
+        def stop() -> None:
+            waiting.clear()
+            if on_error is not None:
+                on_error()
+
+        _work_together(work, n_others, stop)
         return results
 
 
-def _wait_for(shares: list[_Share[Any]], done: SimpleQueue[None]) -> None:
-    """Wait for other threads, so that none goes on writing behind the caller's back.
+def _take_from(waiting: deque[int]) -> Iterator[int]:
+    """Take what waits, one at a time, until other threads have taken the last."""
+    with suppress(IndexError):
+        while True:
+            yield waiting.popleft()
 
-    Ctrl-C is put off until they have finished their lanes.
+
+def _work_together(
+    work: Callable[[], None], n_others: int, stop: Callable[[], None]
+) -> None:
+    """Let this thread and some others do the same work; stop them all after an error.
+
+    It returns when all have ended, so that none goes on writing behind the caller's
+    back. Ctrl-C is put off until they have finished the items that they are at.
     """
-    interrupt = None
+    done: SimpleQueue[None] = SimpleQueue()
+    shares = [_Share(work, stop, done) for _ in range(n_others)]
+    for share in shares:
+        _inbox().put(share.run)
+    error: BaseException | None = None
+    try:
+        work()  # This thread takes its share, which saves a switch of threads.
+    except BaseException as own_error:
+        error = own_error
+        stop()
     while not all(share.finished for share in shares):
         try:
             done.get()
-        except KeyboardInterrupt as error:
-            interrupt = error
-    if interrupt is not None:
-        raise interrupt
+        except KeyboardInterrupt as interrupt:
+            error = interrupt
+            stop()
+    for raised in (error, *(share.error for share in shares)):
+        if raised is not None:
+            raise raised
+
+
+class _OrderedSum:
+    """Adds up what threads bring, in the order of its numbers."""
+
+    def __init__(self) -> None:
+        self.total: list[tuple[Any, ...]] = []
+        self._n_added = 0
+        self._stopped = False
+        self._turn = threading.Condition()
+
+    def wait_for(self, number: int) -> None:
+        """Wait until all that comes before a number has been added."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._stopped or self._n_added >= number)
+
+    def add(self, number: int, part: tuple[Any, ...]) -> None:
+        """Add a part when its turn comes."""
+        self.wait_for(number)
+        self.total = [reduce(add, [*self.total, part])]
+        with self._turn:
+            self._n_added += 1
+            self._turn.notify_all()
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: what comes before has failed."""
+        with self._turn:
+            self._stopped = True
+            self._turn.notify_all()
+
+
+def sum_in_threads(
+    function: Callable[[Item], tuple[Any, ...]], items: Sequence[Item]
+) -> tuple[Any, ...]:
+    """Add up tuples of numbers and new arrays in the order of the items.
+
+    There are never more of them at once than threads, plus the sum so far: whoever is
+    early waits.
+    """
+    with one_blas_thread() as n_threads:
+        first = _OrderedSum()
+        n_first = max(0, len(items) - n_threads)
+
+        def go_along(number: int) -> list[tuple[Any, ...]]:
+            part = function(items[number])
+            if number < n_first:
+                first.add(number, part)
+                return []
+            first.wait_for(n_first)
+            return [part]
+
+        parts = map_in_threads(go_along, range(len(items)), on_error=first.stop)
+        # All threads together add up the last parts, which end at about the same time.
+        return reduce(_add_in_threads, chain(first.total, *parts))
+
+
+def add(total: tuple[Any, ...], part: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Add tuples item by item, arrays in place."""
+    return tuple(map(operator.iadd, total, part))
+
+
+def _add_in_threads(total: tuple[Any, ...], part: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Do as `add` does, but let threads share large arrays."""
+
+    def add_items(a: Any, b: Any) -> Any:
+        if not isinstance(a, np.ndarray) or a.size <= _SLAB:
+            return operator.iadd(a, b)
+        rows = lanes(len(a))
+        map_in_threads(lambda part: operator.iadd(a[part], b[part]), rows)
+        return a
+
+    return tuple(map(add_items, total, part))
 
 
 def lanes(n: int) -> list[slice]:
-    """Cut ``range(n)`` into a slice for each lane, none of them empty if n > 0."""
-    return cut(n, max(1, min(N_LANES, n)))
+    """Cut ``range(n)`` into lanes: 2, 4, 8 or 16 that differ by at most one in size.
+
+    There are as many as n asks for, whatever the machine, and a power of two of them
+    so that they occupy most numbers of cores evenly.
+    """
+    n_lanes = 2
+    while n_lanes < _MOST_LANES and n > n_lanes * _LANE:
+        n_lanes *= 2
+    return cut(n, max(1, min(n_lanes, n)))
 
 
 def lanes_if_worth(n: int, n_products: int) -> list[slice]:
@@ -259,31 +376,21 @@ def lanes_if_worth(n: int, n_products: int) -> list[slice]:
 def map_slabs(
     function: Callable[[slice], Result], n: int, size: int = _SLAB
 ) -> list[Result]:
-    """Apply a function to parts of ``range(n)`` of at most some size, in lanes.
+    """Apply a function, in threads, to parts of ``range(n)`` of at most some size.
 
-    By default they are parts of a vector that stay in cache.
+    By default they are parts of a vector that stay in cache. There is an even number of
+    them, for two threads.
     """
-
-    def go_along(lane: slice) -> list[Result]:
-        return [function(slab) for slab in slabs(lane, size)]
-
-    return list(chain.from_iterable(map_in_lanes(go_along, lanes(n))))
-
-
-def slabs(part: slice, size: int) -> Iterator[slice]:
-    """Cut a slice into consecutive ones of at most some size."""
-    for start in range(part.start, part.stop, size):
-        yield slice(start, min(start + size, part.stop))
+    return map_in_threads(function, cut(n, min(n, 2 * -(-n // (2 * size)))))
 
 
 def cut(n: int, n_parts: int) -> list[slice]:
     """Cut ``range(n)`` into parts whose sizes differ by at most 1."""
-    ends = [n * part // n_parts for part in range(n_parts + 1)]
-    return [slice(*pair) for pair in pairwise(ends)]
+    return [slice(n * k // n_parts, n * (k + 1) // n_parts) for k in range(n_parts)]
 
 
 def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Multiply matrices; lanes share the columns where threads are worth it."""
+    """Multiply matrices, lane by lane of columns where threads are worth it."""
     if out is None:
         out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
     product = out
@@ -291,5 +398,5 @@ def multiply(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.
     def go_along(columns: slice) -> None:
         np.matmul(a, b[:, columns], out=product[:, columns])
 
-    map_in_lanes(go_along, lanes_if_worth(b.shape[1], a.size * b.shape[1]))
+    map_in_threads(go_along, lanes_if_worth(b.shape[1], a.size * b.shape[1]))
     return out

@@ -31,7 +31,7 @@ LEVELS = [
     ["training"],
     ["rbm"],
     ["network"],
-    ["blocks"],
+    ["rows"],
     ["_scaling"],
     ["datasets"],
     ["_bytes", "_callbacks", "_threads", "_validation"],

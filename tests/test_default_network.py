@@ -12,12 +12,12 @@ from sklearn.feature_extraction.image import extract_patches_2d
 from threadpoolctl import threadpool_limits
 
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor import _penalty
 from sklearn_dae.compressor._pretraining import default_rbm
 from sklearn_dae.compressor._principal_axes import principal_axes
 from sklearn_dae.evaluation import LossCurveDisplay
 from sklearn_dae.network._objective import loss_and_gradient
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import _cost
 from sklearn_dae.training._natural import NaturalGradient
 

@@ -7,10 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_dae._scaling import PixelScaler
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import Dense, Layer, Layout, Network, Objective
 from sklearn_dae.network._curvature import kronecker_factors
 from sklearn_dae.network._objective import loss_and_gradient
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import Settings, train
 from sklearn_dae.training._cost import measure_cost
 

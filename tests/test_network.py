@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import Layout, Objective
 from sklearn_dae.network._curvature import kronecker_factors
 from sklearn_dae.network._losses import LOSSES
@@ -18,6 +17,7 @@ from sklearn_dae.network._objective import (
 )
 from sklearn_dae.network._passes import activations
 from sklearn_dae.network._units import UNITS
+from sklearn_dae.rows import RowBlocks
 
 COMBINATIONS = [
     (loss, hidden, code, output)

@@ -1,4 +1,4 @@
-"""Lanes: threads that do not change a result, and leave no trace."""
+"""Threads that do not change a result, and leave no trace."""
 
 import multiprocessing
 import os
@@ -14,12 +14,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_dae import _threads
 from sklearn_dae._threads import (
-    N_LANES,
     lanes,
-    map_in_lanes,
+    map_in_threads,
     map_slabs,
     multiply,
+    n_threads,
     one_blas_thread,
+    sum_in_threads,
 )
 
 
@@ -31,24 +32,31 @@ def _blas_threads():
     ]
 
 
-needs_two_lanes = pytest.mark.skipif(
-    min(N_LANES, *_blas_threads()) < 2, reason="one lane runs at a time"
+needs_two_threads = pytest.mark.skipif(
+    n_threads() < 2, reason="there is one thread only"
 )
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 100, 1001])
-def test_lanes_cover_everything_once(n):
+@pytest.mark.parametrize(
+    ("n", "n_lanes"),
+    [(1, 1), (2, 2), (3, 2), (2048, 2), (2049, 4), (5000, 8), (9000, 16), (10**6, 16)],
+)
+def test_lanes_cover_everything_once_and_their_number_depends_on_nothing_else(
+    n, n_lanes
+):
     parts = lanes(n)
-    assert len(parts) == min(n, N_LANES)
+    assert len(parts) == n_lanes
     assert_array_equal(np.concatenate([np.arange(n)[part] for part in parts]), range(n))
+    sizes = [part.stop - part.start for part in parts]
+    assert max(sizes) - min(sizes) <= 1
 
 
 @pytest.mark.parametrize("n", [3, 300])
 def test_products_do_not_depend_on_threads(rng, n):
     a, b = (rng.standard_normal((n, n), dtype=np.float32) for _ in range(2))
     results = []
-    for n_threads in (1, 2):
-        with threadpool_limits(n_threads, user_api="blas"):
+    for limit in (1, 2):
+        with threadpool_limits(limit, user_api="blas"):
             results.append(multiply(a, b.T))
     assert_array_equal(*results)
     np.testing.assert_allclose(results[0], a @ b.T, atol=1e-3)
@@ -57,7 +65,7 @@ def test_products_do_not_depend_on_threads(rng, n):
     assert_array_equal(out, results[0])
 
 
-@needs_two_lanes
+@needs_two_threads
 def test_ctrl_c_waits_for_the_other_lanes():
     started, finished = threading.Event(), threading.Event()
 
@@ -72,19 +80,85 @@ def test_ctrl_c_waits_for_the_other_lanes():
             timer.start()
 
     with pytest.raises(KeyboardInterrupt):
-        map_in_lanes(work, [0, 1])
+        map_in_threads(work, [0, 1])
     assert finished.is_set()
 
 
 def test_results_come_in_the_order_of_the_items():
     items = list(range(7))
-    assert map_in_lanes(lambda item: item**2, items) == [n**2 for n in items]
-    assert map_in_lanes(str, []) == []
+    assert map_in_threads(lambda item: item**2, items) == [n**2 for n in items]
+    assert map_in_threads(str, []) == []
+
+
+@pytest.mark.parametrize("n_items", [1, 2, 7, 16])
+def test_sums_are_taken_in_order_with_few_results_at_a_time(n_items):
+    # Numbers whose sum depends on the order of addition.
+    values = np.logspace(0, 20, n_items, dtype=np.float32) * (-1) ** np.arange(n_items)
+    alive, most = set(), [0]
+
+    class Part(np.ndarray):
+        def __del__(self):
+            alive.discard(id(self))
+
+    def part(number):
+        array = np.array([values[number]]).view(Part)
+        alive.add(id(array))
+        most[0] = max(most[0], len(alive))
+        return number, array
+
+    count, total = sum_in_threads(part, list(range(n_items)))
+    assert count == sum(range(n_items))
+    expected = values[0]
+    for value in values[1:]:
+        expected += value
+    assert total[0] == expected
+    assert most[0] <= n_threads() + 1
+
+
+def test_large_arrays_are_added_as_small_ones_are(rng):
+    parts = rng.standard_normal((5, 700, 600), dtype=np.float32)
+    (total,) = sum_in_threads(lambda part: (part.copy(),), list(parts))
+    expected = parts[0].copy()
+    for part in parts[1:]:
+        expected += part
+    assert_array_equal(total, expected)
+
+
+@needs_two_threads
+@pytest.mark.parametrize("failing", [0, 1, 5, 6])
+def test_a_lane_that_fails_leaves_nobody_waiting_for_its_turn(failing):
+    def fail_late(number):
+        if number == failing:
+            time.sleep(0.1)
+            raise KeyError(f"lane {failing}")
+        return (number,)
+
+    with pytest.raises(KeyError, match=f"lane {failing}"):
+        sum_in_threads(fail_late, range(7))
+    assert sum_in_threads(lambda number: (number,), range(7)) == (21,)
+
+
+@needs_two_threads
+def test_after_an_error_what_waits_is_left_undone():
+    begun = []
+    failed = threading.Event()
+
+    def fail_or_wait(item):
+        begun.append(item)
+        if item == 0:
+            failed.set()
+            raise KeyError("item 0")
+        assert failed.wait(10)
+        time.sleep(0.1)
+
+    with pytest.raises(KeyError, match="item 0"):
+        map_in_threads(fail_or_wait, list(range(50)))
+    assert len(begun) <= n_threads()
 
 
 def test_blas_has_one_thread_inside_and_its_own_number_again_outside():
     before = _blas_threads()
-    inside = map_in_lanes(lambda _: _blas_threads(), [0, 1])
+    inside = map_in_threads(lambda _: _blas_threads(), [0, 1])
     assert all(count == 1 for counts in inside for count in counts)
     assert _blas_threads() == before
     with pytest.raises(ZeroDivisionError), one_blas_thread():
@@ -102,11 +176,11 @@ def test_the_limit_ends_with_the_last_who_needs_it():
             leave.wait(10)
 
     thread = threading.Thread(target=hold)
-    with one_blas_thread() as n_threads:
+    with one_blas_thread() as n:
         thread.start()
         assert inside.wait(10)
         with one_blas_thread() as nested:
-            assert nested == n_threads
+            assert nested == n
         assert set(_blas_threads()) == {1}
     assert set(_blas_threads()) == {1}  # the other thread still needs it
     leave.set()
@@ -117,7 +191,7 @@ def test_the_limit_ends_with_the_last_who_needs_it():
     assert _blas_threads() == before
 
 
-@needs_two_lanes
+@needs_two_threads
 def test_blas_of_openmp_is_limited_in_every_thread(monkeypatch):
     class OpenMPBlas:
         """Stands for an OpenBLAS on OpenMP, whose setting is that of each thread."""
@@ -135,13 +209,13 @@ def test_blas_of_openmp_is_limited_in_every_thread(monkeypatch):
     monkeypatch.setattr(_threads, "_set_by_each_thread", lambda: [blas])
     _threads._inbox.cache_clear()  # threads that start now know of it
     try:
-        assert map_in_lanes(lambda _: blas.get_num_threads(), [0, 1]) == [1, 1]
+        assert map_in_threads(lambda _: blas.get_num_threads(), [0, 1]) == [1, 1]
         assert blas.get_num_threads() == 4
     finally:
         _threads._inbox.cache_clear()
 
 
-@needs_two_lanes
+@needs_two_threads
 def test_no_lane_goes_on_after_an_error():
     started, finished = threading.Event(), threading.Event()
 
@@ -154,7 +228,7 @@ def test_no_lane_goes_on_after_an_error():
         finished.set()
 
     with pytest.raises(KeyError, match="lane 0"):
-        map_in_lanes(fail_or_finish, [0, 1])
+        map_in_threads(fail_or_finish, [0, 1])
     assert finished.is_set()
 
 
@@ -165,7 +239,7 @@ def test_no_more_threads_than_blas_may_use():
         names.add(threading.current_thread().name)
 
     with threadpool_limits(1, user_api="blas"):
-        map_in_lanes(note, list(range(8)))
+        map_in_threads(note, list(range(8)))
     assert names == {threading.current_thread().name}
 
 
@@ -176,21 +250,23 @@ def test_errors_come_out():
         return item
 
     with pytest.raises(KeyError, match="lane 1"):
-        map_in_lanes(fail, [0, 1])
-    assert map_in_lanes(str, [0, 1]) == ["0", "1"]
+        map_in_threads(fail, [0, 1])
+    assert map_in_threads(str, [0, 1]) == ["0", "1"]
 
 
 def test_error_state_of_numpy_holds_in_every_lane():
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
-        map_in_lanes(lambda x: np.float32(x) * np.float32(1e38), [1.0, 100.0])
+        map_in_threads(lambda x: np.float32(x) * np.float32(1e38), [1.0, 100.0])
     with np.errstate(over="ignore"):
-        results = map_in_lanes(lambda x: np.float32(x) * np.float32(1e38), [100.0] * 2)
+        results = map_in_threads(
+            lambda x: np.float32(x) * np.float32(1e38), [100.0] * 2
+        )
     assert np.isinf(results).all()
 
 
 def test_ufuncs_have_small_buffers_in_lanes_and_nowhere_else():
     before = np.getbufsize()
-    assert set(map_in_lanes(lambda _: np.getbufsize(), [0, 1])) == {512}
+    assert set(map_in_threads(lambda _: np.getbufsize(), [0, 1])) == {512}
     assert np.getbufsize() == before
 
 
@@ -206,10 +282,10 @@ def test_slabs_cover_everything_once_in_order(n):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_has_threads_of_its_own():
-    map_in_lanes(str, [0, 1])  # the pool exists before the fork
+    map_in_threads(str, [0, 1])  # the pool exists before the fork
 
     def work(connection):
-        connection.send((map_in_lanes(str, [0, 1]), _blas_threads()))
+        connection.send((map_in_threads(str, [0, 1]), _blas_threads()))
 
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()

@@ -7,9 +7,9 @@ from scipy.optimize import minimize
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 from threadpoolctl import threadpool_limits
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import Layout, Objective
 from sklearn_dae.network._curvature import kronecker_factors
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import _lbfgs, _preconditioner
 from sklearn_dae.training._adam import Adam
 from sklearn_dae.training._lbfgs import minimize_lbfgs

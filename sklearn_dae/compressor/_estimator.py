@@ -26,7 +26,6 @@ from sklearn.utils.validation import (
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._validation import check_integer
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._fitting import Start, fit_network, forecast
 from sklearn_dae.compressor._parameters import (
     CONSTRAINTS,
@@ -36,6 +35,7 @@ from sklearn_dae.compressor._parameters import (
 from sklearn_dae.compressor._report import FitReport
 from sklearn_dae.network import Layout, Network
 from sklearn_dae.rbm import BernoulliRBM
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import FitCost
 
 #: The paper's network and training: ``DeepAutoencoderCompressor(**PAPER_SETTINGS)``.

@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_dae._scaling import PixelScaler
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._initialization import pca_alone, start_as_pca
 from sklearn_dae.compressor._parameters import (
     choose_layout,
@@ -24,6 +23,7 @@ from sklearn_dae.compressor._pretraining import default_rbm, pretrain, unroll
 from sklearn_dae.compressor._principal_axes import count_components, principal_axes
 from sklearn_dae.compressor._report import FitReport
 from sklearn_dae.network import Layout, Network
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import FitCost, Trained, train
 from sklearn_dae.training._cost import measure_cost
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._threads import one_blas_thread
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.compressor._initialization import start_as_pca
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.network import Layout, Network
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import Settings, train
 
 #: The guess, in units of the error that PCA leaves times the values of a code over the

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import eigh, eigvalsh, qr
 
 from sklearn_dae._threads import one_blas_thread
-from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.rows import RowBlocks
 
 #: Number of features above which the axes are approximated, by subspace iteration.
 _WIDE = 2048

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import dctn
 
-from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.rows import RowBlocks
 
 #: Largest sides of blocks: those that image formats transform.
 _SIDES = (8, 16, 32, 64)

@@ -13,11 +13,11 @@ from itertools import islice
 
 import numpy as np
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import SAMPLED_SLOPES
 from sklearn_dae.network._passes import backward_pass, forward_pass
 from sklearn_dae.network.layers import Blocks
+from sklearn_dae.rows import RowBlocks
 
 #: Maximum number of rows of a factor that is kept whole.
 BLOCK_SIZE = 2048

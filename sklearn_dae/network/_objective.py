@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_dae._threads import map_slabs
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import LOSSES
 from sklearn_dae.network._passes import activations, backward_pass, forward_pass
 from sklearn_dae.network._units import BOUNDED_UNITS
+from sklearn_dae.rows import RowBlocks
 
 
 @dataclass(frozen=True)
@@ -102,22 +102,18 @@ def loss_and_gradient(
     blocks = RowBlocks.of(X)
     n_rows = blocks.n_rows
     penalty, slopes = _sparsity_penalty(theta, blocks, layout, objective)
-    sums = blocks.map_lanes(
+    loss, gradient = blocks.sum_lanes(
         lambda lane: _sums(theta, lane, layout, objective.loss, slopes)
     )
-    loss = sum(total for total, _ in sums) / n_rows
-    gradient, *others = (gradient for _, gradient in sums)
     alpha = objective.alpha
 
-    def put_together(slab: slice) -> float:
-        """Combine the lanes' gradients in a slab; return its L2 penalty."""
-        for other in others:
-            gradient[slab] += other[slab]
+    def finish(slab: slice) -> float:
+        """Make a slab of the gradient that of the mean; return its L2 penalty."""
         gradient[slab] /= n_rows
         return add_l2_penalty(theta, gradient, layout, alpha, slab) if alpha else 0.0
 
-    penalty += sum(map_slabs(put_together, len(gradient)))
-    return loss + penalty, gradient
+    penalty += sum(map_slabs(finish, len(gradient)))
+    return loss / n_rows + penalty, gradient
 
 
 def reconstruction_loss(

@@ -18,7 +18,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
-from sklearn_dae._threads import lanes_if_worth, map_in_lanes, one_blas_thread, slabs
+from sklearn_dae._threads import lanes_if_worth, map_in_threads, one_blas_thread
 from sklearn_dae._validation import (
     check_integer,
     check_real,
@@ -207,7 +207,7 @@ class BaseRBM(
                     for which in (0, 1):
                         self._move(which, steps[which], units, momentum)
 
-            map_in_lanes(go_along, workspace.lanes)
+            map_in_threads(go_along, workspace.lanes)
 
         if is_sparse(X):
             visible[data] = dense(X[rows])
@@ -245,7 +245,8 @@ class BaseRBM(
         decay = self.learning_rate * self.weight_decay if which == 0 else 0.0
         velocity = self._velocity[which] if momentum else step
         # Slabs that stay in cache from one operation to the next.
-        for slab in slabs(part, _SLAB_ROWS):
+        for start in range(part.start, part.stop, _SLAB_ROWS):
+            slab = slice(start, min(start + _SLAB_ROWS, part.stop))
             if decay:
                 step[slab] -= decay * parameter[slab]
             if momentum:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_dae._threads import N_LANES, one_blas_thread
-from sklearn_dae.blocks import BLOCK_ROWS, RowBlocks
+from sklearn_dae._threads import n_threads, one_blas_thread
 from sklearn_dae.network import Layout
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training._lbfgs import (
     HISTORY,
     RENEW_EVERY,
@@ -22,7 +22,7 @@ from sklearn_dae.training._progress import Progress
 from sklearn_dae.training._train import FULL_BATCH, SOLVERS, Settings, train
 
 #: Rows and iterations that a full-batch solver is tried with.
-_TRIAL_ROWS, _TRIAL_ITER = 4 * BLOCK_ROWS, 4
+_TRIAL_ROWS, _TRIAL_ITER = 2560, 4
 
 #: Steps that a mini-batch solver is tried with. The first ones include preparations;
 #: with "kfac" the last one measures the curvature, as a few in a fit do, and those just
@@ -140,10 +140,10 @@ def _time(function: Callable[[], object]) -> float:
 
 def _memory(problem: Problem, theta: np.ndarray, settings: Settings) -> int:
     """Bytes of parameter-length vectors, of factors and of activations."""
-    layers, single = problem.layout.layers, 4
-    # Parameters, those to start from, the best ones, the gradients of the lanes, and
-    # the step.
-    vectors = (4 + N_LANES) * single
+    layers, single, n_lanes = problem.layout.layers, 4, n_threads()
+    # Parameters, those to start from, the best ones, the gradients of the lanes that
+    # run at once, and the step.
+    vectors = (4 + n_lanes) * single
     if settings.solver in FULL_BATCH:
         whitened = settings.solver == "kfac-lbfgs"
         n_remembered = WHITENED_HISTORY if whitened else HISTORY
@@ -156,8 +156,8 @@ def _memory(problem: Problem, theta: np.ndarray, settings: Settings) -> int:
         of_a_row = problem.take(np.arange(1)).kronecker_factors(theta, seed=0)
         sizes = sum(block.size for A, G in of_a_row for block in A + G)
         # One for each lane, their sum, the inverse root and the inverse.
-        factors = (N_LANES + 3) * single * sizes
+        factors = (n_lanes + 3) * single * sizes
     # Inputs and error signals of all layers, for a block of rows in each lane.
     widths = sum(layer.n_inputs + 2 * layer.n_out for layer in layers)
-    blocks = N_LANES * BLOCK_ROWS * single * widths
+    blocks = n_lanes * problem.rows.block_rows * single * widths
     return problem.layout.n_parameters * vectors + factors + blocks

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae._threads import lanes, map_in_lanes, map_slabs
+from sklearn_dae._threads import map_slabs
 from sklearn_dae.network.layers import Blocks
 from sklearn_dae.training._preconditioner import Preconditioner
 from sklearn_dae.training._problem import Problem
@@ -138,6 +138,5 @@ def _blend(factors: Factors, earlier: Factors, keep: float) -> None:
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
-    """Scalar product of two long vectors, in lanes."""
-    products = map_in_lanes(lambda part: np.dot(a[part], b[part]), lanes(len(a)))
-    return float(sum(products))
+    """Scalar product of two long vectors, in threads."""
+    return float(sum(map_slabs(lambda slab: np.dot(a[slab], b[slab]), len(a))))

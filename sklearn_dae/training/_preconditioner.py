@@ -21,7 +21,7 @@ from itertools import accumulate, islice, pairwise
 import numpy as np
 from scipy.linalg import lapack
 
-from sklearn_dae._threads import N_LANES, map_in_lanes, multiply
+from sklearn_dae._threads import map_in_threads, multiply
 from sklearn_dae.network import Layout
 from sklearn_dae.network.layers import Blocks
 
@@ -174,21 +174,17 @@ class Preconditioner:
     def _for_factors(
         self, function: Callable[[np.ndarray, float], np.ndarray]
     ) -> list[tuple[Blocks, Blocks]]:
-        """Apply a function to the blocks and the shift of each factor, in lanes."""
+        """Apply a function to the blocks and the shift of each factor, in threads."""
         shifted = [
             (block, shift)
             for pair, shifts in zip(self._factors, self._shifts, strict=True)
             for blocks, shift in zip(pair, shifts, strict=True)
             for block in blocks
         ]
-        results: list[np.ndarray] = [np.empty(0)] * len(shifted)
-
-        def go_along(lane: list[int]) -> None:
-            for number in lane:
-                results[number] = function(*shifted[number])
-
-        map_in_lanes(go_along, _share_out([block.size for block, _ in shifted]))
-        found = iter(results)
+        # The largest first, so that threads end at about the same time.
+        order = sorted(range(len(shifted)), key=lambda n: -shifted[n][0].size)
+        results = map_in_threads(lambda n: function(*shifted[n]), order)
+        found = (result for _, result in sorted(zip(order, results, strict=True)))
         return [
             (list(islice(found, len(A))), list(islice(found, len(G))))
             for A, G in self._factors
@@ -222,17 +218,6 @@ class Preconditioner:
                 else:
                     multiply(between[:, columns], right(matrix), out=out[:, columns])
         return result
-
-
-def _share_out(sizes: list[int]) -> list[list[int]]:
-    """Assign tasks, by index, to lanes: the largest first, to whichever has least."""
-    shares: list[list[int]] = [[] for _ in range(min(N_LANES, len(sizes)))]
-    loads = [0] * len(shares)
-    for number in sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True):
-        lane = loads.index(min(loads))
-        shares[lane].append(number)
-        loads[lane] += sizes[number]
-    return shares
 
 
 def _slices(blocks: Blocks) -> Iterator[slice]:

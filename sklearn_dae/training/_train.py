@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae.blocks import RowBlocks
 from sklearn_dae.network import Layout, Objective
 from sklearn_dae.network._objective import reconstruction_loss
+from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training._adam import Adam
 from sklearn_dae.training._lbfgs import RENEW_EVERY, minimize_lbfgs
 from sklearn_dae.training._minibatch import Step, minimize_minibatch

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_limits
 
-from sklearn_dae._threads import N_LANES
-from sklearn_dae.blocks import RowBlocks
+from sklearn_dae.rows import RowBlocks
 
 
 @pytest.fixture
@@ -56,10 +55,12 @@ def test_no_block_is_larger_than_asked_for_while_summing_and_mapping(X):
     assert max(seen) <= 3
 
 
-def test_lanes_together_are_given_every_block_once(X):
-    parts = RowBlocks(X, block_rows=3).map_lanes(list)
-    assert len(parts) == N_LANES
-    assert_array_equal(np.concatenate([block for part in parts for block in part]), X)
+def test_a_sum_over_lanes_is_given_every_block_once_in_order(X):
+    n_lanes, rows = RowBlocks(X, block_rows=3).sum_lanes(
+        lambda blocks: (1, [row for block in blocks for row in block])
+    )
+    assert n_lanes == 2
+    assert_array_equal(rows, X)
 
 
 def test_every_row_is_converted_once_and_x_is_left_alone(X):

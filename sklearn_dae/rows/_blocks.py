@@ -1,4 +1,4 @@
-"""Rows of X as blocks, wherever they live.
+"""An array of rows, a block at a time.
 
 In: an array of rows, in memory or memory-mapped, of any numeric dtype.
 Out: blocks of rows, converted one at a time, and sums of a function over them.
@@ -6,20 +6,17 @@ Every full-data quantity of training (loss, gradient, mean activations) is such
 a sum, so the converted data never exist all at once.
 """
 
-import operator
 from collections.abc import Callable, Iterator
 from functools import reduce
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from sklearn_dae._threads import lanes, map_in_lanes
+from sklearn_dae._threads import add, cut, lanes, map_in_threads, sum_in_threads
 
 #: Rows in one block. Large enough that matrix products run at full speed,
 #: small enough that the activations of a block stay near the processor.
-BLOCK_ROWS = 640
-
-Result = TypeVar("Result")
+_BLOCK_ROWS = 640
 
 
 class RowBlocks:
@@ -43,7 +40,7 @@ class RowBlocks:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_dae.blocks import RowBlocks
+    >>> from sklearn_dae.rows import RowBlocks
     >>> blocks = RowBlocks(np.arange(10).reshape(5, 2), block_rows=2)
     >>> [len(block) for block in blocks]
     [1, 2, 2]
@@ -58,7 +55,7 @@ class RowBlocks:
         *,
         rows: np.ndarray | None = None,
         convert: Callable[[np.ndarray], np.ndarray] | None = None,
-        block_rows: int = BLOCK_ROWS,
+        block_rows: int = _BLOCK_ROWS,
     ) -> None:
         self.X = X
         self.rows = rows
@@ -83,22 +80,25 @@ class RowBlocks:
         )
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return (block for _, block in self._blocks(slice(0, self.n_rows)))
+        return (self._read(part) for part in self._parts(slice(0, self.n_rows)))
 
-    def _blocks(self, lane: slice) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield, along a lane, the index of each block's first row, and the block."""
+    def _parts(self, lane: slice) -> Iterator[slice]:
+        """Cut a lane of rows into blocks."""
         n_rows = lane.stop - lane.start
-        n_blocks = -(-n_rows // self.block_rows)
-        for k in range(n_blocks):
-            start, stop = (n_rows * end // n_blocks for end in (k, k + 1))
-            part = slice(lane.start + start, lane.start + stop)
-            block = self.X[part] if self.rows is None else self.X[self.rows[part]]
-            yield part.start, block if self.convert is None else self.convert(block)
+        for part in cut(n_rows, -(-n_rows // self.block_rows)):
+            yield slice(lane.start + part.start, lane.start + part.stop)
+
+    def _read(self, part: slice) -> np.ndarray:
+        """Return a block of rows, converted."""
+        block = self.X[part] if self.rows is None else self.X[self.rows[part]]
+        return block if self.convert is None else self.convert(block)
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Apply a function to the blocks; concatenate the results."""
-        parts = self.map_lanes(lambda lane: [function(block) for block in lane])
-        return np.concatenate([block for part in parts for block in part])
+        parts = [part for lane in lanes(self.n_rows) for part in self._parts(lane)]
+        return np.concatenate(
+            map_in_threads(lambda part: function(self._read(part)), parts)
+        )
 
     def sum(
         self, function: Callable[..., tuple], *, with_start: bool = False
@@ -108,33 +108,31 @@ class RowBlocks:
         ``with_start`` makes it ``function(start, block)``, with the index of the
         block's first row, which tells apart blocks that draw random numbers.
 
-        Lanes of rows are summed in parallel and then added up in order, so the result
-        does not depend on the number of threads.
+        Lanes of rows, cut by their number alone, are summed in parallel and then added
+        up in order, so the result depends neither on threads nor on the machine.
         """
 
         def go_along(lane: slice) -> tuple:
             parts = (
-                function(start, block) if with_start else function(block)
-                for start, block in self._blocks(lane)
+                function(part.start, self._read(part))
+                if with_start
+                else function(self._read(part))
+                for part in self._parts(lane)
             )
-            return reduce(_add, parts)
+            return reduce(add, parts)
 
-        return reduce(_add, map_in_lanes(go_along, lanes(self.n_rows)))
+        return sum_in_threads(go_along, lanes(self.n_rows))
 
-    def map_lanes(
-        self, function: Callable[[Iterator[np.ndarray]], Result]
-    ) -> list[Result]:
-        """Apply a function to each lane; it is given all blocks of the lane.
+    def sum_lanes(
+        self, function: Callable[[Iterator[np.ndarray]], tuple]
+    ) -> tuple[Any, ...]:
+        """Sum as `sum` does, with a function that is given all blocks of a lane.
 
-        For sums of large arrays, which are cheaper to accumulate in place.
+        It returns the tuple of the whole lane, and may accumulate large arrays in place
+        on the way.
         """
 
-        def go_along(lane: slice) -> Result:
-            return function(block for _, block in self._blocks(lane))
+        def go_along(lane: slice) -> tuple:
+            return function(self._read(part) for part in self._parts(lane))
 
-        return map_in_lanes(go_along, lanes(self.n_rows))
-
-
-def _add(total: tuple, part: tuple) -> tuple:
-    """Add tuples item by item, arrays in place."""
-    return tuple(map(operator.iadd, total, part))
+        return sum_in_threads(go_along, lanes(self.n_rows))
