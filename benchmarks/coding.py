@@ -15,9 +15,7 @@ import numpy as np
 from benchmarks._timing import machine, side_by_side
 from sklearn_dae.coding import (
     FrequencyTables,
-    huffman_code,
-    huffman_decode,
-    huffman_encode,
+    HuffmanCode,
     rans_decode,
     rans_encode,
 )
@@ -75,20 +73,26 @@ def constriction_ans(symbols, tables):
 def huffman(symbols, tables):
     """Encode each column with its own code."""
     columns = symbols.T
-    codes = [
-        huffman_code(column, len(table))
-        for column, table in zip(columns, tables, strict=True)
-    ]
+    codes = []
+    for column, table in zip(columns, tables, strict=True):
+        counts = np.maximum(np.bincount(column, minlength=len(table)), 1)
+        codes.append(HuffmanCode(np.arange(len(table)), counts))
 
     def encode():
-        return list(map(huffman_encode, columns, codes))
+        return [
+            code.encode(column, column)  # Values are their own indices.
+            for code, column in zip(codes, columns, strict=True)
+        ]
 
     def decode():
-        return list(map(huffman_decode, coded, codes))
+        return [
+            code.decode(data, len(symbols))
+            for code, data in zip(codes, coded, strict=True)
+        ]
 
     coded = encode()
     assert np.array_equal(np.stack(decode(), axis=1), symbols)
-    return encode, decode, sum(len(bits) for bits in coded) / 8
+    return encode, decode, sum(map(len, coded))
 
 
 def empirical_bits(symbols):

@@ -8,13 +8,8 @@ from codec_checks import check_codec, damage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_dae.coding import (
-    FrequencyTables,
-    RansDecoder,
-    RansEncoder,
-    rans_decode,
-    rans_encode,
-)
+from sklearn_dae.coding import FrequencyTables, rans_decode, rans_encode
+from sklearn_dae.coding._lanes import LaneDecoder
 from sklearn_dae.exceptions import BitstreamError
 
 
@@ -106,41 +101,10 @@ def test_any_symbol_may_have_any_table(drawn, seed):
     check_rans(np.flatnonzero(tables[one_table]), tables, one_table)
 
 
-@settings(max_examples=60, deadline=None)
-@given(sizes=st.lists(st.integers(0, 9), max_size=12), seed=st.integers(0, 2**32))
-def test_tables_may_depend_on_the_symbols_before(sizes, seed):
-    rng = np.random.default_rng(seed)
-    tables = FrequencyTables.from_counts(rng.integers(1, 50, (3, 3)))
-    encoder = RansEncoder(tables)
-    steps, contexts = [], np.zeros(9, int)
-    for size in sizes:
-        symbols = rng.integers(3, size=size)
-        encoder.push(symbols, contexts[:size])
-        contexts[:size] = symbols
-        steps.append(symbols)
-    decoder = RansDecoder(encoder.to_bytes(), tables)
-    assert decoder.n_lanes == max(sizes, default=0)
-    contexts[:] = 0
-    for symbols in steps:
-        popped = decoder.pop(contexts[: symbols.size])
-        np.testing.assert_array_equal(popped, symbols)
-        contexts[: symbols.size] = popped
-    decoder.finish()
-
-
 @pytest.mark.parametrize("shape", [(), (6,), (2, 3), (3, 1, 2), (0,), (4, 0)])
 def test_symbols_of_any_shape_come_back(shape):
     tables = FrequencyTables.from_counts([[5, 2, 1]])
     check_rans(np.arange(np.prod(shape, dtype=int)).reshape(shape) % 3, tables)
-
-
-def test_steps_and_arrays_make_the_same_stream(rng):
-    tables = FrequencyTables.from_counts([[5, 2, 1]])
-    symbols = rng.integers(3, size=(6, 10))
-    encoder = RansEncoder(tables)
-    for step in symbols:
-        encoder.push(step)
-    assert encoder.to_bytes() == rans_encode(symbols, tables, n_lanes=10)
 
 
 @pytest.mark.parametrize("n_lanes", [None, 1, 7, 300])
@@ -199,9 +163,9 @@ def test_symbols_of_any_integer_dtype_and_layout_make_the_same_bytes(dtype, orde
 def test_default_lanes_cost_little_of_a_large_stream_and_none_of_a_small_one(rng):
     tables = FrequencyTables.from_counts([[1] * 256])
     small, large = (rans_encode(rng.integers(256, size=n), tables) for n in (99, 10**6))
-    assert RansDecoder(small, tables).n_lanes == 1
+    assert LaneDecoder(small).n_lanes == 1
     assert len(large) < 1.004 * 10**6
-    assert RansDecoder(large, tables).n_lanes > 500
+    assert LaneDecoder(large).n_lanes > 500
 
 
 def test_bytes_are_those_of_the_format():
@@ -307,18 +271,9 @@ def test_what_cannot_be_coded_is_refused(symbols, table_index, error, message):
     tables = FrequencyTables([[1, 0, 255], [128, 128]], 8)
     with pytest.raises(error, match=message):
         rans_encode(symbols, tables, table_index)
-    with pytest.raises(error, match=message):
-        RansEncoder(tables).push(symbols, table_index)
 
 
-def test_a_step_has_a_symbol_a_lane():
+def test_there_is_no_stream_without_lanes():
     tables = FrequencyTables.from_counts([[1, 1]])
-    encoder = RansEncoder(tables)
-    with pytest.raises(ValueError, match=r"shape \(1, 2\), expected a vector"):
-        encoder.push([[0, 1]])
-    encoder.push([0, 1])
-    decoder = RansDecoder(encoder.to_bytes(), tables)
-    with pytest.raises(ValueError, match="at most 2, a table a lane"):
-        decoder.pop([0, 0, 0])
     with pytest.raises(ValueError, match="n_lanes == 0"):
         rans_encode([0], tables, n_lanes=0)

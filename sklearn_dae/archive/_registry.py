@@ -46,7 +46,7 @@ from sklearn_dae.codecs import (
 )
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._pixel_model import PixelModel
-from sklearn_dae.coding import FrequencyTables, HuffmanCoder, RowCode
+from sklearn_dae.coding import FrequencyTables, HuffmanCode, HuffmanCoder
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.network import Dense, Layout, Network
 from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
@@ -204,12 +204,12 @@ KINDS = (
         check=consistency.check_pixel_model,
     ),
     Kind(
-        RowCode,
+        HuffmanCode,
         {
             "values": array("values", kinds="biuf"),
             "lengths": array("words", kinds="i"),
         },
-        make=RowCode.from_lengths,
+        make=HuffmanCode.from_lengths,
     ),
     # scikit-learn's estimators.
     Kind(
@@ -317,14 +317,14 @@ KINDS = (
     ),
     Kind(
         HuffmanCoder,
-        {"_code": instance(RowCode), "mean_bits_": number(), **_FEATURES},
+        {"_code": instance(HuffmanCode), "mean_bits_": number(), **_FEATURES},
         _NAMES,
         check=consistency.check_huffman_coder,
         finish=lambda coder: coder._set_code(coder._code),
     ),
     Kind(
         HuffmanCodec,
-        {"_code": instance(RowCode), **_CODEC},
+        {"_code": instance(HuffmanCode), **_CODEC},
         _NAMES,
         check=consistency.check_huffman_codec,
     ),

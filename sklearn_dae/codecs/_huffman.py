@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.coding import RowCode
+from sklearn_dae.coding import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
 
 
@@ -79,7 +79,7 @@ class HuffmanCodec(Codec):
         X = self._learn_rows(X)
         values, counts = np.unique(X, return_counts=True)
         # The escape word is as long as that of a value seen once.
-        self._code = RowCode(values, np.append(counts, 1))
+        self._code = HuffmanCode(values, np.append(counts, 1))
         return self
 
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dae.coding import huffman_code, huffman_encode
+from sklearn_dae.coding import HuffmanCode
 from sklearn_dae.evaluation._metrics import psnr, squared_error_per_image
 
 #: A code value is counted as a single-precision number until it is quantised.
@@ -164,7 +164,9 @@ def _huffman_row(training: np.ndarray, test: np.ndarray) -> Row | None:
     if not whole or n_symbols > 2**16:
         return None
     symbols, held_out = ((X - low).astype(np.int64) for X in (training, test))
-    code = huffman_code(symbols, int(n_symbols))
-    n_bits = len(huffman_encode(held_out, code)) / len(test)
+    # A value that is not seen in training counts as seen once.
+    counts = np.maximum(np.bincount(symbols.ravel(), minlength=int(n_symbols)), 1)
+    code = HuffmanCode(np.arange(int(n_symbols)), counts)
+    n_bits = code.lengths[held_out].sum() / len(test)
     n_pixels = test.shape[1]
     return Row("Huffman", n_pixels, n_bits, n_bits / n_pixels, 0.0, 0.0, np.inf)

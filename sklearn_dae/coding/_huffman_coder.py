@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._validation import check_choice
-from sklearn_dae.coding._row_code import RowCode
+from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
 
 
@@ -101,11 +101,11 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         values, counts = np.unique(X, return_counts=True)
         if self.handle_unknown == "escape":
             counts = np.append(counts, 1)
-        self._set_code(RowCode(values, counts))
+        self._set_code(HuffmanCode(values, counts))
         self.mean_bits_ = self._bits(self._indices(X)).mean() / self.n_features_in_
         return self
 
-    def _set_code(self, code: RowCode) -> None:
+    def _set_code(self, code: HuffmanCode) -> None:
         self._code = code
         self.values_ = code.values
         self.word_lengths_ = code.lengths[: len(self.values_)]
