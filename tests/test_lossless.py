@@ -20,18 +20,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.codecs._code_space import CodeSpace
-from sklearn_dae.codecs._exact import (
-    EXACT_UNITS,
-    ExactDecoder,
-    logistic,
-    to_grid,
-    weights_on_grid,
-)
+from sklearn_dae.codecs._exact import ExactDecoder
 from sklearn_dae.codecs._guard import error_limit
-from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
-from sklearn_dae.codecs._pixel_model import N_INPUTS, TRUST, count_symbols
-from sklearn_dae.codecs._pixel_training import fit_pixel_model
 from sklearn_dae.coding import IntervalDecoder, IntervalEncoder
+from sklearn_dae.entropy import PixelModel
+from sklearn_dae.entropy._canvas import N_INPUTS
+from sklearn_dae.entropy._grid import EXACT_UNITS, logistic, to_grid, weights_on_grid
+from sklearn_dae.entropy._pixel_model import TRUST, count_symbols
 from sklearn_dae.evaluation import psnr
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
@@ -126,7 +121,7 @@ def test_another_machine_restores_the_same(split, kernel, tmp_path):
 @pytest.fixture(scope="module", params=[0, 3])
 def model(request, split):
     X = split[0][:200]
-    return fit_pixel_model(X, X // 2 + 60, (8, 8), max_error=request.param)
+    return PixelModel.fit(X, X // 2 + 60, (8, 8), max_error=request.param)
 
 
 def test_intervals_fill_the_slots_and_are_found_again(model, rng):
@@ -149,7 +144,7 @@ def test_intervals_fill_the_slots_and_are_found_again(model, rng):
 @pytest.mark.parametrize("max_error", [0, 1, 2, 7, 60, 127])
 def test_every_pixel_has_a_symbol_that_is_near_enough(max_error):
     X = np.zeros((1, 4), np.uint8)
-    model = fit_pixel_model(X, X, (2, 2), max_error)
+    model = PixelModel.fit(X, X, (2, 2), max_error)
     pixels, centres = map(np.ravel, np.meshgrid(np.arange(256), np.arange(256)))
     symbols = model.symbols(pixels, centres)
     assert symbols.min() == 0
@@ -166,8 +161,8 @@ def test_pixels_come_back(model, split, n, seed, noise):
     images = split[1][:n] if not noise else rng.integers(0, 256, (n, 64), np.uint8)
     n = len(images)
     predictions = rng.integers(0, 256, (n, 64)).astype(np.uint8)
-    coded = encode_pixels(images, predictions, model)
-    decoded = decode_pixels(coded.data, predictions, model)
+    coded = model.encode(images, predictions)
+    decoded = model.decode(coded.data, predictions)
     assert_array_equal(decoded, coded.images)
     off = decoded.astype(int) - images
     assert np.abs(off).max(initial=0) <= model.max_error
@@ -178,10 +173,10 @@ def test_pixels_come_back(model, split, n, seed, noise):
 
 def test_a_good_prediction_is_worth_bits(split):
     X = split[0][:400]
-    blind = fit_pixel_model(X, np.zeros_like(X), (8, 8))
-    told = fit_pixel_model(X, X // 16 * 16, (8, 8))
+    blind = PixelModel.fit(X, np.zeros_like(X), (8, 8))
+    told = PixelModel.fit(X, X // 16 * 16, (8, 8))
     bits = [
-        encode_pixels(split[1], predictions, model).n_bits.mean()
+        model.bits(split[1], predictions).mean()
         for predictions, model in [
             (np.zeros_like(split[1]), blind),
             (split[1] // 16 * 16, told),

@@ -15,9 +15,10 @@ from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import MAX_CHUNK_SIZE
 from sklearn_dae.codecs._images import check_bytes, choose_image_shape
-from sklearn_dae.codecs._pixel_model import N_INPUTS, PixelModel
 from sklearn_dae.codecs._residuals import n_symbols
 from sklearn_dae.coding import FrequencyTables
+from sklearn_dae.entropy import PixelModel
+from sklearn_dae.entropy._canvas import N_INPUTS
 from sklearn_dae.network import Dense, Layer, Layout, Network
 from sklearn_dae.network._units import UNITS
 
@@ -206,13 +207,13 @@ def check_transform_codec(codec: Any) -> None:
     )
     _expect_equal("Values of a code", _n_outputs(transformer), n_components)
     _expect_equal("Units of the quantiser", quantizer.n_features_in_, n_components)
-    sizes = [len(table) for table in codec.tables_]
+    sizes = [len(table) for table in codec.tables_.tables]
     _expect_equal("Symbols of the tables", sizes, quantizer.n_levels_)
     if codec._code_dtype.kind != "f":
         raise ValueError(f"Codes are {codec._code_dtype}, not floating-point numbers")
     if not codec.error_limit_ >= 0:
         raise ValueError(f"The limit of errors is {codec.error_limit_}")
-    pixel_model = codec._pixel_model
+    pixel_model = codec.pixel_model_
     _expect_equal("Models of pixels", pixel_model is not None, codec._bounds_pixels)
     if pixel_model is not None:
         check_bytes(codec.dtype_)

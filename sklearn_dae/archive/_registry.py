@@ -45,9 +45,9 @@ from sklearn_dae.codecs import (
     TransformCodec,
 )
 from sklearn_dae.codecs._code_space import CodeSpace
-from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.coding import FrequencyTables, HuffmanCode, HuffmanCoder
 from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.entropy import ColumnTables, PixelModel
 from sklearn_dae.network import Dense, Layout, Network
 from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM
@@ -191,6 +191,7 @@ KINDS = (
         get=_table_fields,
         make=_make_tables,
     ),
+    Kind(ColumnTables, {"tables": instance(FrequencyTables)}),
     Kind(
         PixelModel,
         {
@@ -347,10 +348,10 @@ KINDS = (
         {
             "transformer_": instance(*TRANSFORMERS),
             "quantizer_": instance(UniformQuantizer, KMeansQuantizer),
-            "tables_": instance(FrequencyTables),
+            "tables_": instance(ColumnTables),
             "_space": instance(CodeSpace),
             "_code_dtype": dtype,
-            "_pixel_model": one_of(NONE, instance(PixelModel)),
+            "pixel_model_": one_of(NONE, instance(PixelModel)),
             "error_limit_": number(finite=False),
             "bits_per_sample_": number(),
             "psnr_": number(finite=False),

@@ -1,18 +1,18 @@
-"""A codec from any transformer with an inverse, a quantiser and an entropy coder."""
+"""A codec from any transformer with an inverse, a quantiser and a model of symbols."""
 
 import math
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import Interval
 
 from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import cast
-from sklearn_dae._validation import check_integer, check_real, check_switch
-from sklearn_dae.codecs._base import Codec, mean_squared_error
+from sklearn_dae.codecs._apart import pack_apart, unpack_apart
+from sklearn_dae.codecs._base import MAX_CHUNK_SIZE, Codec, mean_squared_error
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._exact import ExactDecoder, check_exact
@@ -22,31 +22,21 @@ from sklearn_dae.codecs._images import (
     check_image_shape,
     choose_image_shape,
 )
-from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
-from sklearn_dae.codecs._pixel_model import PixelModel
-from sklearn_dae.codecs._pixel_training import N_PARTS, fit_pixel_model
-from sklearn_dae.codecs._store import pack_apart, unpack_apart
-from sklearn_dae.coding import (
-    FrequencyTables,
-    rans_decode,
-    rans_encode,
+from sklearn_dae.codecs._step import (
+    SEARCH_ROWS,
+    choose_step,
+    decibels,
+    sample,
 )
+from sklearn_dae.codecs._transformer import encoded, fitted, restored
+from sklearn_dae.entropy import ColumnTables, PixelModel
+from sklearn_dae.entropy._pixel_training import N_PARTS
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.quantizers import UniformQuantizer
 
-#: Most training rows from whose codes quantiser and tables are learned, and most on
-#: which a step is chosen; and most pixels of the former, which are all held in memory.
-_LEARNING_ROWS, _SEARCH_ROWS, _LEARNING_PIXELS = 10_000, 2_000, 2**26
-
-#: Unless told otherwise, quantising adds this fraction to the transformer's error.
-_ADDED_ERROR = 0.25
-
-#: Images per lane of rANS. Fewer make decoding many images faster, which should cost
-#: little next to the transformer; more save three bytes per lane.
-_ROWS_OF_LANE = 64
-
-#: Halvings of the range of steps, 17 octaves wide, in the search for a step.
-_N_BISECTIONS = 14
+#: Most training rows from whose codes quantiser and tables are learned, and most pixels
+#: of these, which are all held in memory.
+_LEARNING_ROWS, _LEARNING_PIXELS = 10_000, 2**26
 
 
 class TransformCodec(CallbackSupportMixin, Codec):
@@ -113,8 +103,11 @@ class TransformCodec(CallbackSupportMixin, Codec):
     quantizer_ : quantiser
         The fitted quantiser.
 
-    tables_ : FrequencyTables
-        A table for each coordinate.
+    tables_ : ColumnTables
+        The model of symbols: a table for each coordinate.
+
+    pixel_model_ : PixelModel or None
+        The model of pixels, if their errors are bounded.
 
     bits_per_sample_ : float
         Bits per training image according to the tables, plus those for its pixels if
@@ -150,6 +143,16 @@ class TransformCodec(CallbackSupportMixin, Codec):
     >>> len(data) / 297 < 8  # bytes an image, which has 64 pixels
     True
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "target_psnr": [Interval(Real, 0, None, closed="neither"), None],
+        "target_bits_per_sample": [Interval(Real, 0, None, closed="neither"), None],
+        "lossless": ["boolean"],
+        "max_abs_error": [Interval(Integral, 0, 127, closed="both"), None],
+        "fallback": ["boolean"],
+        "rotate": ["boolean"],
+        "chunk_size": [Interval(Integral, 1, MAX_CHUNK_SIZE, closed="both"), None],
+    }
 
     #: Made from the transformer when first needed.
     _exact: ExactDecoder | None = None
@@ -217,55 +220,59 @@ class TransformCodec(CallbackSupportMixin, Codec):
         n_parts = N_PARTS if self._bounds_pixels else 0
         context = self._init_callback_context(max_subtasks=n_parts)
         context.call_on_fit_task_begin(estimator=self, X=X)
-        self.transformer_ = _fitted(self.transformer, X)
+        self.transformer_ = fitted(self.transformer, X)
         most_rows = max(_LEARNING_PIXELS // X.shape[1], 100)
-        X = _sample(X, min(most_rows, _LEARNING_ROWS))
-        codes = self._codes(X)
+        X = sample(X, min(most_rows, _LEARNING_ROWS))
+        codes = encoded(self.transformer_, X)
         self._code_dtype = codes.dtype
         if self.rotate:
             self._space = CodeSpace.learn(self.transformer_, codes)
         else:
             self._space = CodeSpace.plain(codes)
         coordinates = self._space.coordinates(codes)
-        if self.quantizer is not None:
-            self._quantize(coordinates, clone(self.quantizer))
-        else:
-            self._choose_step(X, coordinates)
+        quantizer = self.quantizer
+        if quantizer is None:
+            step = choose_step(
+                X,
+                coordinates,
+                self._to_pixels,
+                self._span,
+                target_psnr=self.target_psnr,
+                most_bits=self.target_bits_per_sample,
+            )
+            quantizer = UniformQuantizer(step=step)
+        self.quantizer_ = clone(quantizer).fit(coordinates)
         symbols = self.quantizer_.transform(coordinates)
+        self.tables_ = ColumnTables.fit(symbols, self.quantizer_.n_levels_)
+        self.bits_per_sample_ = float(self.tables_.bits(symbols).mean())
         self.error_limit_ = math.inf
-        self._pixel_model: PixelModel | None = None
+        self.pixel_model_: PixelModel | None = None
         self._exact = None
         if self._bounds_pixels:
             self._learn_pixels(X, symbols, context)
         else:
-            restored = self._restore(symbols)
-            self.psnr_ = self._psnr(X, restored)
+            images = self._restore(symbols)
+            self.psnr_ = self._psnr(X, images)
             if self.fallback:
-                errors = squared_errors(X, restored)
+                errors = squared_errors(X, images)
                 self.error_limit_ = error_limit(errors, X.shape[1], self._span)
         context.call_on_fit_task_end(estimator=self, X=X)
         return self
 
     def _check_parameters(self) -> None:
-        for name in ("rotate", "lossless", "fallback"):
-            check_switch(name, getattr(self, name))
+        self._validate_params()
         check_image_shape(self.image_shape)
-        if self.max_abs_error is not None:
-            check_integer("max_abs_error", self.max_abs_error, 0, 127)
-            if self.lossless and self.max_abs_error:
-                raise ValueError(
-                    f"lossless=True with max_abs_error={self.max_abs_error}: without "
-                    "loss there is no error; give one of them."
-                )
+        if self.lossless and self.max_abs_error:
+            raise ValueError(
+                f"lossless=True with max_abs_error={self.max_abs_error}: without "
+                "loss there is no error; give one of them."
+            )
         targets = [self.target_psnr, self.target_bits_per_sample, self.quantizer]
         if sum(target is not None for target in targets) > 1:
             raise ValueError(
                 "quantizer, target_psnr and target_bits_per_sample each decide how "
                 "fine codes are quantised: give one of them."
             )
-        for name in ("target_psnr", "target_bits_per_sample"):
-            if getattr(self, name) is not None:
-                check_real(name, getattr(self, name), 0, boundaries="neither")
 
     @property
     def _bounds_pixels(self) -> bool:
@@ -283,10 +290,11 @@ class TransformCodec(CallbackSupportMixin, Codec):
         predicted = self._predict(symbols)
         shape = choose_image_shape(self.image_shape, X.shape[1])
         max_error = self.max_abs_error or 0
-        model = fit_pixel_model(X, predicted, shape, max_error, on_part=tell_callbacks)
-        X, predicted = _sample(X, _SEARCH_ROWS), _sample(predicted, _SEARCH_ROWS)
-        coded = encode_pixels(X, predicted, model)
-        self._pixel_model = model
+        self.pixel_model_ = PixelModel.fit(
+            X, predicted, shape, max_error, on_part=tell_callbacks
+        )
+        X, predicted = sample(X, SEARCH_ROWS), sample(predicted, SEARCH_ROWS)
+        coded = self.pixel_model_.encode(X, predicted)
         self.bits_per_sample_ += float(coded.n_bits.mean())
         self.psnr_ = self._psnr(X, coded.images)
 
@@ -302,70 +310,8 @@ class TransformCodec(CallbackSupportMixin, Codec):
         # It is large, and quickly made from the transformer.
         return super().__getstate__() | {"_exact": None}
 
-    def _quantize(self, coordinates: np.ndarray, quantizer: Any) -> None:
-        """Fit a quantiser and the tables of its symbols."""
-        self.quantizer_ = quantizer.fit(coordinates)
-        symbols = quantizer.transform(coordinates)
-        counts = [
-            np.bincount(column, minlength=n)
-            for column, n in zip(symbols.T, quantizer.n_levels_, strict=True)
-        ]
-        self.tables_ = FrequencyTables.from_counts(counts, pseudo_count=1)
-        self.bits_per_sample_ = float(self.tables_.bits(symbols).sum() / len(symbols))
-
-    def _choose_step(self, X: np.ndarray, coordinates: np.ndarray) -> None:
-        """Quantise uniformly, with the step that meets the target."""
-        X, at = _sample(X, _SEARCH_ROWS), _sample(coordinates, _SEARCH_ROWS)
-        most_bits = self.target_bits_per_sample
-        least_psnr = self._least_psnr(X, at) if most_bits is None else 0.0
-
-        def too_fine(step: float) -> bool:
-            quantizer = UniformQuantizer(step=step)
-            if most_bits is not None:
-                self._quantize(coordinates, quantizer)
-                return self.bits_per_sample_ > most_bits
-            self.quantizer_ = quantizer.fit(coordinates)
-            restored = self._restore(self.quantizer_.transform(at))
-            return self._psnr(X, restored) >= least_psnr
-
-        # A step wider than the coordinates keeps nothing of them, span * 2**-15 all.
-        span = float(np.ptp(coordinates, axis=0).max()) or 1.0
-        low, high = span * 2.0**-15, 4 * span
-        for _ in range(_N_BISECTIONS):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if too_fine(middle) else (low, middle)
-        # Rather too few bits than too many, and rather too high a quality than too low.
-        step = high if most_bits is not None else low
-        self._quantize(coordinates, UniformQuantizer(step=step))
-        if most_bits is not None and self.bits_per_sample_ > most_bits:
-            raise ValueError(
-                f"target_bits_per_sample == {most_bits:g}, but codes take "
-                f"{self.bits_per_sample_:.2f} bits when all of them are restored as "
-                "their mean; ask for more, or give the transformer fewer components."
-            )
-
-    def _least_psnr(self, X: np.ndarray, coordinates: np.ndarray) -> float:
-        """Return the quality asked for, or else one that loses little."""
-        mse = mean_squared_error(X, self._to_pixels(self._space.codes(coordinates)))
-        if self.target_psnr is None:
-            # Where the transformer makes no error, allow that of rounding to 8 bits.
-            return self._decibels(
-                (1 + _ADDED_ERROR) * mse + self._span**2 / 255**2 / 12
-            )
-        best = self._decibels(mse)
-        if self.target_psnr >= best:
-            raise ValueError(
-                f"target_psnr == {self.target_psnr:g}, but the transformer itself "
-                f"restores the training images with {best:.2f} dB; ask for less, or "
-                "give the transformer more components."
-            )
-        return self.target_psnr
-
     def _psnr(self, X: np.ndarray, Y: np.ndarray) -> float:
-        return self._decibels(mean_squared_error(X, Y))
-
-    def _decibels(self, mse: float) -> float:
-        return math.inf if mse == 0 else 10 * math.log10(self._span**2 / mse)
+        return decibels(mean_squared_error(X, Y), self._span)
 
     @property
     def _span(self) -> float:
@@ -373,27 +319,11 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     def _restore(self, symbols: np.ndarray) -> np.ndarray:
         """Decode symbols to pixels."""
-        coordinates = self.quantizer_.inverse_transform(symbols)
-        return self._to_pixels(self._space.codes(coordinates))
+        return self._to_pixels(self.quantizer_.inverse_transform(symbols))
 
-    def _to_pixels(self, codes: np.ndarray) -> np.ndarray:
-        codes = codes.astype(self._code_dtype, copy=False)
-        pixels = np.asarray(self.transformer_.inverse_transform(codes))
-        if np.isnan(pixels).any():
-            raise ValueError(
-                f"{type(self.transformer_).__name__} restores images with NaN, which "
-                "are no images; fit another transformer."
-            )
-        return np.clip(pixels, self.low_, self.high_)
-
-    def _codes(self, X: np.ndarray) -> np.ndarray:
-        codes = np.asarray(self.transformer_.transform(X))
-        if not np.isfinite(codes).all():
-            raise ValueError(
-                f"{type(self.transformer_).__name__} gives codes with NaN or infinity, "
-                "which cannot be quantised; fit another transformer."
-            )
-        return codes
+    def _to_pixels(self, coordinates: np.ndarray) -> np.ndarray:
+        codes = self._space.codes(coordinates).astype(self._code_dtype, copy=False)
+        return np.clip(restored(self.transformer_, codes), self.low_, self.high_)
 
     def symbols(self, X: Any) -> np.ndarray:
         """Quantise the codes of images, as the entropy coder is given them.
@@ -406,105 +336,66 @@ class TransformCodec(CallbackSupportMixin, Codec):
         Returns
         -------
         symbols : ndarray of int32 of shape (n_samples, n_components)
-            Column j is coded by table j of ``tables_``.
+            What ``tables_`` codes.
         """
         return self._symbols(self._check_rows(X))
 
     def _symbols(self, X: np.ndarray) -> np.ndarray:
-        codes = self._codes(X)
+        codes = encoded(self.transformer_, X)
         return self.quantizer_.transform(self._space.coordinates(codes))
 
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         if not len(X):
             return CodedChunk(b"", np.empty(0))
         symbols = self._symbols(X)
-        if self._pixel_model is None:
+        if self.pixel_model_ is None:
             apart = np.zeros(len(X), bool)
             if self.error_limit_ < math.inf:
                 apart = squared_errors(X, self._restore(symbols)) > self.error_limit_
-            coded, own_bits = None, np.zeros(len(X))
+            n_bits, pixels = np.zeros(len(X)), None
         else:
             predicted = self._predict(symbols)
-            coded = encode_pixels(X, predicted, self._pixel_model)
+            coded = self.pixel_model_.encode(X, predicted)
+            n_bits, pixels = coded.n_bits, coded.data
             # Such an image is shorter stored as it is.
-            own_bits = coded.n_bits
-            apart = own_bits > 8 * X.shape[1]
+            apart = n_bits > 8 * X.shape[1]
             if apart.any():
                 kept = ~apart
-                coded = encode_pixels(X[kept], predicted[kept], self._pixel_model)
+                pixels = self.pixel_model_.encode(X[kept], predicted[kept]).data
         symbols = symbols[~apart]
-        own_bits[~apart] += self.tables_.bits(symbols).sum(axis=1)
-        n_lanes = -(-len(symbols) // _ROWS_OF_LANE)
-        codes = rans_encode(symbols, self.tables_, n_lanes=max(1, n_lanes))
-        if coded is not None:
-            codes = leb128(len(codes)) + codes + coded.data
+        n_bits[~apart] += self.tables_.bits(symbols)
+        codes = self.tables_.encode(symbols)
+        if pixels is not None:
+            codes = leb128(len(codes)) + codes + pixels
         stored = pack_apart(X, apart)
-        own_bits[apart] = 8 * len(stored) / max(apart.sum(), 1)
+        n_bits[apart] = 8 * len(stored) / max(apart.sum(), 1)
         # Where errors are bounded, pixels of images apart are as good as all others.
-        told = np.flatnonzero(apart) if coded is None else None
-        return CodedChunk.share_out(stored + codes, own_bits, told)
+        told = np.flatnonzero(apart) if pixels is None else None
+        return CodedChunk.share_out(stored + codes, n_bits, told)
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         if not n_rows:
             return np.empty((0, self.n_features_in_), self.dtype_)
         reader = ByteReader(data)
         apart, stored = unpack_apart(reader, (n_rows, self.n_features_in_), self.dtype_)
-        has_pixels = self._pixel_model is not None
+        has_pixels = self.pixel_model_ is not None
         codes = reader.take(reader.leb128() if has_pixels else reader.n_left)
-        symbols = self._decode_codes(codes, n_rows - len(apart))
+        symbols = self.tables_.decode(codes, n_rows - len(apart))
         if not len(symbols):
             reader.finish()
             return stored
-        if self._pixel_model is None:
+        if self.pixel_model_ is None:
             try:
-                restored = self._restore(symbols)
+                images = self._restore(symbols)
             except ValueError as error:
                 # Codes that were stored can be restored, unless the model is damaged.
                 raise BitstreamError(str(error)) from error
         else:
             pixels = reader.take(reader.n_left)
-            restored = decode_pixels(pixels, self._predict(symbols), self._pixel_model)
+            images = self.pixel_model_.decode(pixels, self._predict(symbols))
         if not len(apart):
-            return restored
+            return images
         rows = np.empty((n_rows, self.n_features_in_), self.dtype_)
         rows[apart] = stored
-        rows[np.delete(np.arange(n_rows), apart)] = cast(restored, self.dtype_)
+        rows[np.delete(np.arange(n_rows), apart)] = cast(images, self.dtype_)
         return rows
-
-    def _decode_codes(self, data: bytes, n_rows: int) -> np.ndarray:
-        # Claims are checked before memory is allocated for them.
-        tables, least_bits = self.tables_, self.tables_.least_bits
-        if n_rows * least_bits > 8 * len(data):
-            raise BitstreamError(
-                f"{len(data)} bytes cannot hold {n_rows} images of at least "
-                f"{least_bits:.2f} bits."
-            )
-        return rans_decode(data, (n_rows, len(tables)), tables)
-
-
-def _fitted(transformer: Any, X: np.ndarray) -> Any:
-    """Return the transformer, or a fitted clone if it is not fitted."""
-    for method in ("transform", "inverse_transform"):
-        if not hasattr(transformer, method):
-            raise TypeError(
-                f"transformer == {transformer!r} has no {method}; a codec needs a "
-                "transformer that has an inverse, such as DeepAutoencoderCompressor, "
-                "PCA, or a Pipeline of such."
-            )
-    try:
-        check_is_fitted(transformer)
-    except NotFittedError:
-        return clone(transformer).fit(X)
-    return transformer
-
-
-def _sample(rows: np.ndarray, most: int) -> np.ndarray:
-    """Return at most ``most`` rows, the same ones for arrays of equal length.
-
-    They are drawn at random: every second row of MNIST, say, is from writers of another
-    kind.
-    """
-    if len(rows) <= most:
-        return rows
-    chosen = np.random.default_rng(0).choice(len(rows), most, replace=False)
-    return rows[np.sort(chosen)]

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import SAMPLED_SLOPES
 from sklearn_dae.network._passes import backward_pass, forward_pass
-from sklearn_dae.network.layers import Blocks
+from sklearn_dae.network.layers._layer import Blocks
 from sklearn_dae.rows import RowBlocks
 
 #: Maximum number of rows of a factor that is kept whole.

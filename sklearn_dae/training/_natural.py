@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_dae._threads import map_slabs
-from sklearn_dae.network.layers import Blocks
+from sklearn_dae.network.layers._layer import Blocks
 from sklearn_dae.training._preconditioner import Preconditioner
 from sklearn_dae.training._problem import Problem
 

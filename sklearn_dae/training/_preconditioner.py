@@ -23,7 +23,7 @@ from scipy.linalg import lapack
 
 from sklearn_dae._threads import map_in_threads, multiply
 from sklearn_dae.network import Layout
-from sklearn_dae.network.layers import Blocks
+from sklearn_dae.network.layers._layer import Blocks
 
 #: Error signals are assumed to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1

@@ -7,6 +7,6 @@ to know of it.
 """
 
 from sklearn_dae.network.layers._dense import Dense
-from sklearn_dae.network.layers._layer import Blocks, Layer
+from sklearn_dae.network.layers._layer import Layer
 
-__all__ = ["Blocks", "Dense", "Layer"]
+__all__ = ["Dense", "Layer"]

@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_dae._threads import one_blas_thread
-from sklearn_dae.codecs._pixel_model import (
+from sklearn_dae.coding import FrequencyTables
+from sklearn_dae.entropy._canvas import (
     IMAGE_REACH,
     N_AROUND,
     N_BEFORE,
     N_INPUTS,
     PREDICTION_REACH,
-    PixelModel,
 )
-from sklearn_dae.coding import FrequencyTables
+from sklearn_dae.entropy._pixel_model import PixelModel
 
 #: Units of the hidden layers, and number of experts.
 _HIDDEN, _N_EXPERTS = (64, 32), 40

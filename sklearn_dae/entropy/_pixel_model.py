@@ -14,31 +14,42 @@ Pixels may be coded with a bounded error. Coded values then lie ``2 * max_error 
 apart, and the network sees the earlier pixels as a decoder will see them.
 
 All of it is exact in double precision, so every machine computes the same intervals;
-see the module `_exact`.
+see the module `_grid`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae.codecs._exact import relu, weights_on_grid
-from sklearn_dae.coding import FrequencyTables
-
-#: How far a pixel's context reaches, in the image and in the prediction.
-IMAGE_REACH, PREDICTION_REACH = 3, 2
-
-#: Number of pixels of the image, and of the prediction, in a context.
-N_BEFORE = 2 * IMAGE_REACH * (IMAGE_REACH + 1)
-N_AROUND = (2 * PREDICTION_REACH + 1) ** 2
-
-#: Inputs of the network: these, and the spread.
-N_INPUTS = N_BEFORE + N_AROUND + 1
+from sklearn_dae._threads import one_blas_thread
+from sklearn_dae.coding import FrequencyTables, IntervalDecoder, IntervalEncoder
+from sklearn_dae.entropy._canvas import N_INPUTS, Canvas
+from sklearn_dae.entropy._grid import relu, weights_on_grid
+from sklearn_dae.exceptions import BitstreamError
 
 #: exp(-i / 32) in units of 2**-15: the trust in an expert, by how far its logit is
 #: below the largest. Multiples of 2**-15 are so coarse that all machines round alike.
 _TRUST_STEPS = 32
 TRUST = np.rint(2.0**15 * np.exp(-np.arange(12 * _TRUST_STEPS) / _TRUST_STEPS))
+
+
+#: Images per lane of rANS. A lane costs three bytes.
+_IMAGES_OF_LANE = 16
+
+
+class CodedPixels(NamedTuple):
+    """The result of coding images: the stream, bits of each, and what a decoder gets.
+
+    ``n_bits`` has shape (n,), ``images`` (n, height * width).
+    """
+
+    data: bytes
+    n_bits: np.ndarray
+    images: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +84,22 @@ class PixelModel:
     centre: np.ndarray
     weights: list[np.ndarray]
     experts: FrequencyTables
+
+    @classmethod
+    def fit(
+        cls,
+        images: np.ndarray,
+        predictions: np.ndarray,
+        shape: tuple[int, int],
+        max_error: int = 0,
+        *,
+        on_part: Callable[[], object] | None = None,
+    ) -> "PixelModel":
+        """Train a model; see `fit_pixel_model` for the parameters."""
+        # Training is long enough for a module of its own, which makes models.
+        from sklearn_dae.entropy._pixel_training import fit_pixel_model
+
+        return fit_pixel_model(images, predictions, shape, max_error, on_part=on_part)
 
     @cached_property
     def cumulative(self) -> np.ndarray:
@@ -175,6 +202,75 @@ class PixelModel:
         steps = lowest + (symbols - lowest) % self.n_symbols
         return np.clip(centres + steps * self._width, 0, 255).astype(np.uint8)
 
+    def encode(self, images: np.ndarray, predictions: np.ndarray) -> "CodedPixels":
+        """Code images, all in step, one pixel at a time.
+
+        Parameters
+        ----------
+        images, predictions : ndarray of uint8 of shape (n, height * width)
+            The images, and what is already known of them.
+        """
+        n = len(images)
+        if not n:
+            return CodedPixels(b"", np.empty(0), images)
+        canvas = Canvas(predictions, self.shape, self.spread)
+        encoder = IntervalEncoder(_n_lanes(n))
+        pixels = images.T.reshape(*self.shape, n)
+        n_bits = np.full(n, 16.0 * images.shape[1])
+        with one_blas_thread():
+            for y, x in product(*map(range, self.shape)):
+                inputs = canvas.inputs(y, x)
+                centres = self.centres(inputs)
+                symbols = self.symbols(pixels[y, x], centres)
+                starts, frequencies = _Mixtures(self, inputs).intervals(symbols)
+                encoder.push(starts, frequencies)
+                n_bits -= np.log2(frequencies)
+                canvas.fill(y, x, self.pixels(symbols, centres))
+        return CodedPixels(encoder.to_bytes(), n_bits, canvas.images)
+
+    def bits(self, images: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+        """Return the bits of each image: float of shape (n,)."""
+        return self.encode(images, predictions).n_bits
+
+    def decode(self, data: bytes, predictions: np.ndarray) -> np.ndarray:
+        """Decode what `encode` returned.
+
+        Parameters
+        ----------
+        data : bytes
+            The stream.
+
+        predictions : ndarray of uint8 of shape (n, height * width)
+            The same predictions.
+
+        Returns
+        -------
+        images : ndarray of uint8 of shape (n, height * width)
+            The images, with the error that the model allows.
+
+        Raises
+        ------
+        BitstreamError
+            If the stream is damaged, or was coded with another model or predictions.
+        """
+        n = len(predictions)
+        decoder = IntervalDecoder(data)
+        if decoder.n_lanes != _n_lanes(n):
+            raise BitstreamError(
+                f"A stream of {decoder.n_lanes} lanes, expected {_n_lanes(n)} for {n} "
+                "images."
+            )
+        if not n:
+            return predictions
+        canvas = Canvas(predictions, self.shape, self.spread)
+        with one_blas_thread():
+            for y, x in product(*map(range, self.shape)):
+                inputs = canvas.inputs(y, x)
+                symbols = _Mixtures(self, inputs).decode(decoder)
+                canvas.fill(y, x, self.pixels(symbols, self.centres(inputs)))
+        decoder.finish()
+        return canvas.images
+
     @property
     def _width(self) -> int:
         return 2 * self.max_error + 1
@@ -200,48 +296,54 @@ def count_symbols(max_error: int) -> int:
     return int((highest - lowest).max()) + 1
 
 
-class Canvas:
-    """Images being filled in pixel by pixel, and what is known at each pixel.
+def _n_lanes(n_images: int) -> int:
+    return -(-n_images // _IMAGES_OF_LANE)
 
-    Parameters
-    ----------
-    predictions : ndarray of uint8 of shape (n, height * width)
-        Predicted images.
 
-    model : PixelModel
-        The model.
+class _Mixtures:
+    """The distributions of one pixel of all images.
+
+    Images that are black all around it share one, and are often the majority.
     """
 
-    def __init__(self, predictions: np.ndarray, model: PixelModel) -> None:
-        height, width = model.shape
-        n = len(predictions)
-        self._spread = model.spread.reshape(model.shape)
-        # Pixels first, so that one pixel of all images is contiguous in memory.
-        margin = ((PREDICTION_REACH,) * 2, (PREDICTION_REACH,) * 2, (0, 0))
-        self._around = np.pad(predictions.T.reshape(height, width, n), margin)
-        self._before = np.zeros(
-            (height + IMAGE_REACH, width + 2 * IMAGE_REACH, n), np.uint8
-        )
-        self._inputs = np.empty((N_INPUTS, n))
+    def __init__(self, model: PixelModel, inputs: np.ndarray) -> None:
+        self._model = model
+        self._varied: np.ndarray = np.any(inputs[:-1], axis=0)
+        self._of_varied = model.trust(inputs[:, self._varied])
+        blank = np.zeros((N_INPUTS, 1))
+        blank[-1] = inputs[-1, :1]
+        self._of_blank = model.trust(blank)
 
-    def inputs(self, y: int, x: int) -> np.ndarray:
-        """What the model sees at a pixel: (n_inputs, n), valid until the next call."""
-        inputs, reach, size = self._inputs, IMAGE_REACH, 2 * IMAGE_REACH + 1
-        above = self._before[y : y + reach, x : x + size]
-        inputs[: reach * size] = above.reshape(reach * size, -1)
-        inputs[reach * size : N_BEFORE] = self._before[y + reach, x : x + reach]
-        size = 2 * PREDICTION_REACH + 1
-        around = self._around[y : y + size, x : x + size]
-        inputs[N_BEFORE:-1] = around.reshape(N_AROUND, -1)
-        inputs[-1] = self._spread[y, x]
-        return inputs
+    def intervals(self, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first slots of the symbols of all images, and numbers of slots."""
+        starts, frequencies = np.empty((2, len(symbols)))
+        for chosen, trust in (
+            (self._varied, self._of_varied),
+            (~self._varied, self._of_blank),
+        ):
+            starts[chosen], frequencies[chosen] = self._model.intervals(
+                trust, symbols[chosen]
+            )
+        return starts, frequencies
 
-    def fill(self, y: int, x: int, pixels: np.ndarray) -> None:
-        """Set one pixel of all images."""
-        self._before[y + IMAGE_REACH, x + IMAGE_REACH] = pixels
-
-    @property
-    def images(self) -> np.ndarray:
-        """The images, of shape (n, height * width)."""
-        pixels = self._before[IMAGE_REACH:, IMAGE_REACH:-IMAGE_REACH]
-        return pixels.reshape(-1, pixels.shape[-1]).T.copy()
+    def decode(self, decoder: IntervalDecoder) -> np.ndarray:
+        """Take one symbol per image from the stream."""
+        n = len(self._varied)
+        symbols = np.empty(n, np.int64)
+        starts, frequencies = np.empty((2, n))
+        n_varied = np.concatenate([[0], np.cumsum(self._varied)])
+        for begin in range(0, n, decoder.n_lanes):
+            step = slice(begin, min(begin + decoder.n_lanes, n))
+            slots = decoder.slots(step.stop - begin)
+            varied = self._varied[step]
+            columns = slice(n_varied[begin], n_varied[step.stop])
+            for chosen, trust in (
+                (varied, self._of_varied[:, columns]),
+                (~varied, self._of_blank),
+            ):
+                places = begin + np.flatnonzero(chosen)
+                symbols[places], (starts[places], frequencies[places]) = (
+                    self._model.find(trust, slots[chosen])
+                )
+            decoder.take(starts[step], frequencies[step])
+        return symbols

@@ -1,0 +1,46 @@
+"""What a codec asks of a transformer, and does not take on trust."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+
+def fitted(transformer: Any, X: np.ndarray) -> Any:
+    """Return the transformer, or a fitted clone if it is not fitted."""
+    for method in ("transform", "inverse_transform"):
+        if not hasattr(transformer, method):
+            raise TypeError(
+                f"transformer == {transformer!r} has no {method}; a codec needs a "
+                "transformer that has an inverse, such as DeepAutoencoderCompressor, "
+                "PCA, or a Pipeline of such."
+            )
+    try:
+        check_is_fitted(transformer)
+    except NotFittedError:
+        return clone(transformer).fit(X)
+    return transformer
+
+
+def encoded(transformer: Any, X: np.ndarray) -> np.ndarray:
+    """Return the codes of images, all of them finite."""
+    codes = np.asarray(transformer.transform(X))
+    if not np.isfinite(codes).all():
+        raise ValueError(
+            f"{type(transformer).__name__} gives codes with NaN or infinity, which "
+            "cannot be quantised; fit another transformer."
+        )
+    return codes
+
+
+def restored(transformer: Any, codes: np.ndarray) -> np.ndarray:
+    """Return the images of codes, none of them NaN."""
+    pixels = np.asarray(transformer.inverse_transform(codes))
+    if np.isnan(pixels).any():
+        raise ValueError(
+            f"{type(transformer).__name__} restores images with NaN, which are no "
+            "images; fit another transformer."
+        )
+    return pixels

@@ -1,0 +1,20 @@
+"""Models of symbols: what comes next, and how likely.
+
+In: integer symbols, and what is already known of them. Out: how many bits each takes,
+and bytes. A model is a frozen record with four functions, so that a codec can exchange
+one for another:
+
+- ``fit(symbols, ...)``, a class method, learns one from training symbols;
+- ``bits(symbols, ...)`` returns the bits of each row;
+- ``encode(symbols, ...)`` returns bytes;
+- ``decode(data, ...)`` returns the symbols.
+
+`ColumnTables` gives each column a distribution of its own, `PixelModel` each pixel one
+that follows from the pixels before it and from a prediction. Another model goes into a
+file of its own.
+"""
+
+from sklearn_dae.entropy._column_tables import ColumnTables
+from sklearn_dae.entropy._pixel_model import PixelModel
+
+__all__ = ["ColumnTables", "PixelModel"]
