@@ -1,4 +1,4 @@
-"""Contrastive divergence: how any kind of RBM learns.
+"""What any kind of RBM is: an estimator that learns by contrastive divergence.
 
 In: rows of numbers, dense or sparse. Out: weights and biases such that the hidden
 units explain the rows.
@@ -6,7 +6,8 @@ units explain the rows.
 
 import math
 import time
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -15,55 +16,17 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
-from sklearn_dae._threads import lanes_if_worth, map_in_threads, one_blas_thread
-from sklearn_dae._validation import (
-    check_integer,
-    check_real,
-    check_switch,
-    check_verbose,
-)
-from sklearn_dae.rbm._units import (
-    KINDS,
-    Random,
-    dense,
-    is_sparse,
-    mean_units,
-    random_source,
-)
+from sklearn_dae._threads import one_blas_thread
+from sklearn_dae.rbm._divergence import Divergence, Parameters
+from sklearn_dae.rbm._units import KINDS, dense, mean_units, seeded
 
 FLOATS = (np.float64, np.float32)
 
-#: Rows of the weight matrix that are updated together.
-_SLAB_ROWS = 128
-
-
-class Workspace:
-    """Arrays that one mini-batch update works in, made once per sweep.
-
-    The rows of both phases of contrastive divergence are in one array, the data above
-    the model's samples, so that the two gradient products become one. Each lane has an
-    array of its own for its hidden units, as threads that write side by side into the
-    same rows slow each other down.
-    """
-
-    def __init__(
-        self, n_rows: int, n_chains: int, n_visible: int, n_hidden: int, dtype: Any
-    ) -> None:
-        n_both = n_rows + n_chains
-        self.visible = np.empty((n_both, n_visible), dtype)
-        self.lanes = [
-            (units, np.empty((n_both, units.stop - units.start), dtype))
-            for units in lanes_if_worth(n_hidden, n_both * n_hidden * n_visible)
-        ]
-        self.samples = np.empty((n_chains, n_hidden), dtype)
-        # For the weights, the hidden and the visible biases.
-        self.steps = [
-            np.empty(shape, dtype)
-            for shape in ((n_hidden, n_visible), n_hidden, n_visible)
-        ]
+_PARAMETERS = ("components_", "intercept_hidden_", "intercept_visible_")
 
 
 class BaseRBM(
@@ -89,6 +52,26 @@ class BaseRBM(
     verbose: int
     random_state: Any
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_gibbs_steps": [Interval(Integral, 1, None, closed="left")],
+        "persistent": ["boolean"],
+        "sample_visible": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "initial_momentum": [Interval(Real, 0, 1, closed="left")],
+        "momentum_switch": [Interval(Integral, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "shuffle": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    #: Momentum so far, where there is any.
+    _velocity: Parameters | None = None
+
     @property
     def _units(self) -> tuple[str, str]:
         """Kinds of the visible and of the hidden units."""
@@ -97,44 +80,31 @@ class BaseRBM(
     # What a layer computes. Shapes: v (n_samples, n_features),
     # h (n_samples, n_components); components_ holds the weights between them.
 
-    def _mean_hiddens(self, v: Any, out: np.ndarray | None = None) -> np.ndarray:
+    def _mean_hiddens(self, v: Any) -> np.ndarray:
         """Mean of the hidden units given the visible ones."""
         weights, biases = self.components_.T, self.intercept_hidden_
-        return mean_units(v, weights, biases, self._units[1], out)
+        return mean_units(v, weights, biases, self._units[1])
 
-    def _mean_visibles(
-        self, h: np.ndarray, out: np.ndarray | None = None
-    ) -> np.ndarray:
+    def _mean_visibles(self, h: np.ndarray) -> np.ndarray:
         """Mean of the visible units given the hidden ones."""
         weights, biases = self.components_, self.intercept_visible_
-        return mean_units(h, weights, biases, self._units[0], out)
+        return mean_units(h, weights, biases, self._units[0])
 
-    def _sample_hiddens(self, v: Any, rng: Random) -> np.ndarray:
+    def _sample_hiddens(self, v: Any, random_state: Any) -> np.ndarray:
         """Draw the hidden units given the visible ones."""
-        return KINDS[self._units[1]].draw(self._mean_hiddens(v), rng)
+        means = self._mean_hiddens(v)
+        return KINDS[self._units[1]].draw(means, seeded(random_state))
 
-    def _sample_visibles(self, h: np.ndarray, rng: Random) -> np.ndarray:
+    def _sample_visibles(self, h: np.ndarray, random_state: Any) -> np.ndarray:
         """Draw the visible units given the hidden ones."""
-        return KINDS[self._units[0]].draw(self._mean_visibles(h), rng)
+        means = self._mean_visibles(h)
+        return KINDS[self._units[0]].draw(means, seeded(random_state))
 
     # Training.
 
-    def _check_parameters(self) -> None:
-        check_integer("n_components", self.n_components, 1)
-        check_real("learning_rate", self.learning_rate, 0, boundaries="neither")
-        check_integer("batch_size", self.batch_size, 1)
-        check_integer("n_iter", self.n_iter, 0)
-        check_integer("n_gibbs_steps", self.n_gibbs_steps, 1)
-        check_switch("persistent", self.persistent)
-        check_switch("sample_visible", self.sample_visible)
-        check_real("momentum", self.momentum, 0, 1, boundaries="left")
-        check_real("initial_momentum", self.initial_momentum, 0, 1, boundaries="left")
-        check_integer("momentum_switch", self.momentum_switch, 0)
-        check_real("weight_decay", self.weight_decay, 0)
-        check_switch("shuffle", self.shuffle)
-        check_verbose(self.verbose)
-
-    def _initialize(self, n_features: int, dtype: Any, rng: Random) -> None:
+    def _initialize(
+        self, n_features: int, dtype: Any, rng: np.random.Generator
+    ) -> None:
         weights = rng.normal(0, 0.01, (self.n_components, n_features))
         self.components_ = weights.astype(dtype)
         self.intercept_hidden_ = np.zeros(self.n_components, dtype)
@@ -146,7 +116,7 @@ class BaseRBM(
 
     def _make_ready(self) -> None:
         """Prepare what updates change in place: chains, parameters of our own."""
-        names = ["components_", "intercept_hidden_", "intercept_visible_"]
+        names = [*_PARAMETERS]
         if self.persistent:
             names.append("h_samples_")
             if not hasattr(self, "h_samples_"):
@@ -157,110 +127,38 @@ class BaseRBM(
             if not parameter.flags.writeable:  # loaded as a memory map
                 setattr(self, name, parameter.copy(order="K"))
 
-    def _make_workspace(self, n_rows: int) -> Workspace:
-        n_hidden, n_visible = self.components_.shape
-        n_chains = len(self.h_samples_) if self.persistent else n_rows
-        return Workspace(n_rows, n_chains, n_visible, n_hidden, self.components_.dtype)
-
     def _update(
         self,
         X: Any,
         rows: np.ndarray,
-        workspace: Workspace,
+        divergence: Divergence,
         momentum: float,
-        rng: Random,
+        rng: np.random.Generator,
     ) -> None:
-        """Move the parameters along the contrastive divergence of one mini-batch.
-
-        The data term is averaged over the rows of the batch and the model term over
-        the chains, so a short batch takes a step of the same size.
-        """
-        n_rows = len(rows)
-        n_chains = len(self.h_samples_) if self.persistent else n_rows
-        rate = self.learning_rate / n_rows
-        model_rate = self.learning_rate / n_chains
-        data, model = slice(0, n_rows), slice(n_rows, n_rows + n_chains)
-        both = slice(0, model.stop)
-        visible, steps = workspace.visible[both], workspace.steps
-        samples = self.h_samples_ if self.persistent else workspace.samples[:n_chains]
-        kind = KINDS[self._units[1]]
-
-        def respond(part: slice, drawn: slice | None, learn: bool = False) -> None:
-            """Let the hidden units respond to part of the rows."""
-            noise = None if drawn is None else kind.noise(samples.shape, rng)
-
-            # A hidden unit needs no other unit's weights to respond, to be drawn and
-            # to learn, so all is done in one go: threads meet only once.
-            def go_along(lane: tuple[slice, np.ndarray]) -> None:
-                units, hidden = lane
-                means = hidden[part]
-                np.matmul(visible[part], self.components_[units].T, out=means)
-                means += self.intercept_hidden_[units]
-                kind.activate(means)
-                if noise is not None:
-                    kind.settle(hidden[drawn], noise[:, units], samples[:, units])
-                if learn:
-                    hidden[data] *= rate
-                    hidden[model] *= -model_rate
-                    np.matmul(hidden[both].T, visible, out=steps[0][units])
-                    np.sum(hidden[both], axis=0, out=steps[1][units])
-                    for which in (0, 1):
-                        self._move(which, steps[which], units, momentum)
-
-            map_in_threads(go_along, workspace.lanes)
-
-        if is_sparse(X):
-            visible[data] = dense(X[rows])
-        else:
-            np.take(X, rows, axis=0, out=visible[data], mode="clip")
-        if not self.persistent:
-            respond(data, drawn=data)
-        self._step_visibles(samples, visible[model], rng)
+        """Learn from one mini-batch by contrastive divergence."""
+        divergence.load(X, rows)
+        divergence.positive_phase(rng)
         for _ in range(self.n_gibbs_steps - 1):
-            respond(model, drawn=model)
-            self._step_visibles(samples, visible[model], rng)
-        if self.persistent:
-            # The chains did not wait for the data: both phases in one product.
-            respond(both, drawn=model, learn=True)
-        else:
-            respond(model, drawn=None, learn=True)
-        rates = np.full(len(visible), rate, visible.dtype)
-        rates[model] = -model_rate
-        np.matmul(rates, visible, out=steps[2])
-        self._move(2, steps[2], slice(0, len(steps[2])), momentum)
+            divergence.gibbs_step(rng)
+        divergence.negative_phase(rng)
+        divergence.update(
+            self.learning_rate, self.weight_decay, momentum, self._velocity
+        )
 
-    def _step_visibles(self, h: np.ndarray, out: np.ndarray, rng: Random) -> None:
-        """Let the model's visible units follow its hidden ones."""
-        self._mean_visibles(h, out=out)
-        if self.sample_visible:
-            KINDS[self._units[0]].draw(out, rng, out=out)
-
-    def _move(self, which: int, step: np.ndarray, part: slice, momentum: float) -> None:
-        """Take a step in part of the weights (0), hidden (1) or visible biases (2)."""
-        parameter = (
-            self.components_,
-            self.intercept_hidden_,
-            self.intercept_visible_,
-        )[which]
-        decay = self.learning_rate * self.weight_decay if which == 0 else 0.0
-        velocity = self._velocity[which] if momentum else step
-        # Slabs that stay in cache from one operation to the next.
-        for start in range(part.start, part.stop, _SLAB_ROWS):
-            slab = slice(start, min(start + _SLAB_ROWS, part.stop))
-            if decay:
-                step[slab] -= decay * parameter[slab]
-            if momentum:
-                velocity[slab] *= momentum
-                velocity[slab] += step[slab]
-            parameter[slab] += velocity[slab]
-
-    def _sweep(self, X: Any, momentum: float, rng: Random) -> None:
+    def _sweep(self, X: Any, momentum: float, rng: np.random.Generator) -> None:
         """Update on every row of X once, mini-batch by mini-batch."""
         n_samples = X.shape[0]
         batch_size = min(self.batch_size, n_samples)
-        workspace = self._make_workspace(batch_size)
-        if momentum and not hasattr(self, "_velocity"):
-            self._velocity = [np.zeros_like(step) for step in workspace.steps]
+        parameters = Parameters(*(getattr(self, name) for name in _PARAMETERS))
+        divergence = Divergence(
+            parameters,
+            self._units,
+            batch_size,
+            chains=self.h_samples_ if self.persistent else None,
+            sample_visible=self.sample_visible,
+        )
+        if momentum and self._velocity is None:
+            self._velocity = parameters.like()
         # In a single batch the order of the rows makes no difference.
         shuffled = self.shuffle and batch_size < n_samples
         order = rng.permutation(n_samples) if shuffled else np.arange(n_samples)
@@ -268,7 +166,7 @@ class BaseRBM(
         with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
             for start in range(0, n_samples, batch_size):
                 rows = order[start : start + batch_size]
-                self._update(X, rows, workspace, momentum, rng)
+                self._update(X, rows, divergence, momentum, rng)
         if not np.isfinite(self.components_).all():
             n_hidden, n_visible = self.components_.shape
             raise ValueError(
@@ -294,9 +192,9 @@ class BaseRBM(
         self : object
             The fitted model.
         """
-        self._check_parameters()
+        self._validate_params()
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS)
-        rng = random_source(self.random_state)
+        rng = seeded(self.random_state)
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X)
 
@@ -329,8 +227,7 @@ class BaseRBM(
 
     def _snapshot(self) -> dict[str, np.ndarray]:
         """Copy the parameters, which the next updates change in place."""
-        names = ("components_", "intercept_hidden_", "intercept_visible_")
-        return {name: getattr(self, name).copy() for name in names}
+        return {name: getattr(self, name).copy() for name in _PARAMETERS}
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Go through the rows of X once, continuing from the current parameters.
@@ -352,12 +249,12 @@ class BaseRBM(
         -----
         ``momentum`` applies from the first call on; ``initial_momentum`` is for `fit`.
         """
-        self._check_parameters()
+        self._validate_params()
         first = not hasattr(self, "components_")
         dtype = FLOATS if first else self.components_.dtype
         X = validate_data(self, X, accept_sparse="csr", dtype=dtype, reset=first)
         if not hasattr(self, "_partial_fit_rng") or first:
-            self._partial_fit_rng = random_source(self.random_state)
+            self._partial_fit_rng = seeded(self.random_state)
         if first:
             self._initialize(X.shape[1], X.dtype, self._partial_fit_rng)
         else:

@@ -1,8 +1,9 @@
 """RBM with real-valued units."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from sklearn_dae._validation import check_choice
+from sklearn.utils._param_validation import StrOptions
+
 from sklearn_dae.rbm._base import BaseRBM
 from sklearn_dae.rbm._units import KINDS
 
@@ -113,6 +114,12 @@ class GaussianRBM(BaseRBM):
     (200, 6)
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseRBM._parameter_constraints,
+        "visible_units": [StrOptions(set(KINDS))],
+        "hidden_units": [StrOptions(set(KINDS))],
+    }
+
     def __init__(
         self,
         n_components: int = 256,
@@ -154,10 +161,8 @@ class GaussianRBM(BaseRBM):
     def _units(self) -> tuple[str, str]:
         return self.visible_units, self.hidden_units
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_choice("visible_units", self.visible_units, KINDS)
-        check_choice("hidden_units", self.hidden_units, KINDS)
+    def _validate_params(self) -> None:
+        super()._validate_params()
         if "gaussian" not in self._units:
             raise ValueError(
                 "GaussianRBM needs visible_units='gaussian' or "

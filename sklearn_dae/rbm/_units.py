@@ -15,28 +15,18 @@ from sklearn.utils import check_random_state
 from sklearn_dae._threads import multiply
 from sklearn_dae.network._units import UNITS
 
-Random = np.random.RandomState | np.random.Generator
-
-
-def is_sparse(rows: Any) -> bool:
-    """Whether rows are a sparse matrix or array."""
-    return sp.issparse(rows)
-
 
 def dense(rows: Any) -> Any:
     """Return rows as an array, whether they were sparse or not."""
-    return rows.toarray() if is_sparse(rows) else rows
+    return rows if isinstance(rows, np.ndarray) else rows.toarray()
 
 
-def _uniform_noise(shape: tuple[int, ...], rng: Random) -> np.ndarray:
-    """Make what `_settle_bernoulli` compares probabilities with.
+def _uniform_noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Make what `_settle_bernoulli` adds to probabilities.
 
-    A RandomState is drawn from as scikit-learn does; a Generator gives four 16-bit
-    draws for each 64-bit word, which takes a fifth of the time and rounds
-    probabilities down to multiples of 2**-16.
+    Four 16-bit draws for each 64-bit word take a fifth of the time of uniform floats,
+    and round probabilities down to multiples of 2**-16.
     """
-    if isinstance(rng, np.random.RandomState):
-        return rng.random_sample(shape)
     n_draws = math.prod(shape)
     words = rng.bit_generator.random_raw(-(-n_draws // 4))
     return words.view(np.uint16)[:n_draws].reshape(shape)
@@ -45,18 +35,13 @@ def _uniform_noise(shape: tuple[int, ...], rng: Random) -> np.ndarray:
 def _settle_bernoulli(
     probabilities: np.ndarray, noise: np.ndarray, out: np.ndarray
 ) -> None:
-    if noise.dtype != np.uint16:
-        np.less(noise, probabilities, out=out)
-        return
     # The sum of a uniform number in [0, 1) and p reaches 1 with probability p.
     total = np.multiply(noise, probabilities.dtype.type(2**-16))
     total += probabilities
     np.floor(total, out=out)
 
 
-def _normal_noise(shape: tuple[int, ...], rng: Random) -> np.ndarray:
-    if isinstance(rng, np.random.RandomState):
-        return rng.standard_normal(shape)
+def _normal_noise(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
@@ -73,11 +58,11 @@ class Kind(NamedTuple):
     """
 
     activate: Callable[[np.ndarray], object]
-    noise: Callable[[tuple[int, ...], Random], np.ndarray]
+    noise: Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
     settle: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
 
     def draw(
-        self, means: np.ndarray, rng: Random, out: np.ndarray | None = None
+        self, means: np.ndarray, rng: np.random.Generator, out: np.ndarray | None = None
     ) -> np.ndarray:
         """Draw units with the given means into ``out``, which may be the means."""
         if out is None:
@@ -92,15 +77,9 @@ KINDS = {
 }
 
 
-def random_source(random_state: Any) -> Random:
-    """Return the source that a fit draws random numbers from.
-
-    A RandomState instance is used as it is, so that its draws are those of
-    scikit-learn; anything else seeds a Generator.
-    """
+def seeded(random_state: Any) -> np.random.Generator:
+    """Seed a Generator, which draws several times faster, from a random state."""
     rng = check_random_state(random_state)
-    if isinstance(random_state, np.random.RandomState):
-        return rng
     return np.random.Generator(
         np.random.SFC64(rng.randint(np.iinfo(np.int32).max, size=4))
     )
@@ -114,7 +93,7 @@ def mean_units(
     out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Means of units of some kind given the units they are connected to."""
-    if is_sparse(inputs) or inputs.ndim == 1:
+    if sp.issparse(inputs) or inputs.ndim == 1:
         means = inputs @ weights
     else:
         means = multiply(inputs, weights, out)
