@@ -471,7 +471,7 @@ def test_pictures_of_another_size_are_refused_before_they_take_memory(split):
 @pytest.mark.parametrize(
     ("codec", "message"),
     [
-        (PillowCodec("gif"), "format == 'gif', must be one of 'jpeg', 'jpeg2000'"),
+        (PillowCodec("gif"), "'format' parameter .* Got 'gif'"),
         (PillowCodec(quality=0), "quality == 0"),
         (PillowCodec(quality=101), "quality == 101"),
         (PillowCodec("jpeg", lossless=True), "never lossless: take one of jpeg2000"),
@@ -479,14 +479,14 @@ def test_pictures_of_another_size_are_refused_before_they_take_memory(split):
         (PillowCodec("webp", quality=3, lossless=True), "without loss"),
         (PillowCodec("png", effort=3), "knows none"),
         (PillowCodec("webp", effort=7), "effort == 7"),
-        (PillowCodec(layout="strip"), "layout == 'strip'"),
+        (PillowCodec(layout="strip"), "'layout' parameter .* Got 'strip'"),
         (PillowCodec(image_shape=(3, 4)), "12 pixels, but X has 64 columns"),
-        (JpegXLCodec(distance=0), "distance == 0"),
-        (JpegXLCodec(effort=11), "effort == 11"),
-        (GeneralCodec("zip"), "method == 'zip', must be one of 'lzma', 'bz2'"),
+        (JpegXLCodec(distance=0), "'distance' parameter .* Got 0"),
+        (JpegXLCodec(effort=11), "'effort' parameter .* Got 11"),
+        (GeneralCodec("zip"), "'method' parameter .* Got 'zip'"),
         (GeneralCodec("bz2", level=0), "level == 0"),
         (GeneralCodec(chunk_size=0), "chunk_size"),
-        (SetRedundancyCodec("mean"), "method == 'mean', must be one of 'min_max_"),
+        (SetRedundancyCodec("mean"), "'method' parameter .* Got 'mean'"),
         (SetRedundancyCodec(image_shape=(3, 4)), "12 pixels"),
     ],
 )

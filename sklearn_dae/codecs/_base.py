@@ -11,15 +11,16 @@ seven bits per byte, lowest first, the highest bit set in all bytes but the last
 
 import warnings
 from collections.abc import Iterator
-from typing import Any, Self
+from numbers import Integral
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._bytes import ByteReader, frame, leb128
 from sklearn_dae._scaling import cast
-from sklearn_dae._validation import check_integer
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
@@ -52,6 +53,10 @@ class Codec(BaseEstimator):
 
     chunk_size: int | None
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "chunk_size": [Interval(Integral, 1, MAX_CHUNK_SIZE, closed="both"), None],
+    }
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from training rows what coding needs."""
         raise NotImplementedError
@@ -64,10 +69,13 @@ class Codec(BaseEstimator):
         """Decode ``n_rows`` rows; the caller casts them to ``dtype_``."""
         raise NotImplementedError
 
+    def _check_parameters(self) -> None:
+        """Raise unless the parameters are valid, one by one and together."""
+        self._validate_params()
+
     def _learn_rows(self, X: Any) -> np.ndarray:
-        """Check training rows, and record their dtype and range."""
-        if self.chunk_size is not None:
-            check_integer("chunk_size", self.chunk_size, 1, MAX_CHUNK_SIZE)
+        """Check parameters and training rows; record the dtype and range of these."""
+        self._check_parameters()
         X = validate_data(self, X, dtype="numeric")
         self.dtype_ = X.dtype
         if X.dtype.kind in "iu" and X.dtype.itemsize == 1:

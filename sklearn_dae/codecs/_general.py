@@ -5,11 +5,12 @@ import lzma
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 
-from sklearn_dae._validation import check_choice, check_integer
+from sklearn_dae._validation import check_integer
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.exceptions import BitstreamError
@@ -174,6 +175,11 @@ class GeneralCodec(Codec):
     2.75
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Codec._parameter_constraints,
+        "method": [StrOptions({*METHODS})],
+    }
+
     def __init__(
         self,
         method: str = "lzma",
@@ -209,14 +215,13 @@ class GeneralCodec(Codec):
         ImportError
             If the compressor is not installed.
         """
-        self._check_parameters()
+        self._learn_rows(X)
         if self.method == "zstd":
             _zstandard()
-        self._learn_rows(X)
         return self
 
     def _check_parameters(self) -> None:
-        check_choice("method", self.method, METHODS)
+        super()._check_parameters()
         if self.level is not None:
             method = METHODS[self.method]
             check_integer("level", self.level, method.lowest, method.highest)

@@ -6,13 +6,13 @@ A chunk holds the lengths of all its files but the last, as LEB128, and then the
 a chunk of one file is just that file.
 """
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._scaling import PixelScaler
-from sklearn_dae._validation import check_choice, check_switch
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
@@ -43,9 +43,14 @@ class ImageFormatCodec(Codec):
     #: Images in a mosaic are padded, both ways, to a multiple of this many pixels.
     multiple_: int
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Codec._parameter_constraints,
+        "lossless": ["boolean"],
+        "layout": [StrOptions({*LAYOUTS})],
+    }
+
     def _check_parameters(self) -> None:
-        check_switch("lossless", self.lossless)
-        check_choice("layout", self.layout, LAYOUTS)
+        super()._check_parameters()
         check_image_shape(self.image_shape)
 
     def _require(self) -> None:

@@ -1,8 +1,11 @@
 """Images in JPEG XL, through imagecodecs."""
 
-import numpy as np
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
-from sklearn_dae._validation import check_integer, check_real
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
 from sklearn_dae.codecs._image_format import ImageFormatCodec
 from sklearn_dae.exceptions import BitstreamError
 
@@ -71,6 +74,12 @@ class JpegXLCodec(ImageFormatCodec):
     np.True_
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **ImageFormatCodec._parameter_constraints,
+        "distance": [Interval(Real, 0.01, 25, closed="both")],
+        "effort": [Interval(Integral, 1, 9, closed="both")],
+    }
+
     def __init__(
         self,
         *,
@@ -87,11 +96,6 @@ class JpegXLCodec(ImageFormatCodec):
         self.layout = layout
         self.image_shape = image_shape
         self.chunk_size = chunk_size
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_real("distance", self.distance, 0.01, 25)
-        check_integer("effort", self.effort, 1, 9)
 
     def _require(self) -> None:
         try:

@@ -4,12 +4,13 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._scaling import cast
-from sklearn_dae._validation import check_choice, check_integer, check_real
+from sklearn_dae._validation import check_integer, check_real
 from sklearn_dae.codecs._image_format import ImageFormatCodec
 from sklearn_dae.codecs._images import choose_image_shape
 from sklearn_dae.exceptions import BitstreamError
@@ -230,6 +231,11 @@ class PillowCodec(ImageFormatCodec):
     True
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **ImageFormatCodec._parameter_constraints,
+        "format": [StrOptions({*FORMATS})],
+    }
+
     def __init__(
         self,
         format: str = "jpeg",  # noqa: A002 - as in PIL.Image.Image.save
@@ -251,7 +257,6 @@ class PillowCodec(ImageFormatCodec):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_choice("format", self.format, FORMATS)
         known = FORMATS[self.format]
         if self.lossless and known.lossless is None:
             able = [name for name, each in FORMATS.items() if each.lossless is not None]

@@ -1,12 +1,12 @@
 """Lossless coding by what a set of images has in common."""
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._bytes import ByteReader, leb128
-from sklearn_dae._validation import check_choice
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
@@ -119,6 +119,11 @@ default="min_max_predictive"
     2.59
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Codec._parameter_constraints,
+        "method": [StrOptions({*METHODS})],
+    }
+
     def __init__(
         self,
         method: str = "min_max_predictive",
@@ -151,7 +156,6 @@ default="min_max_predictive"
         ValueError
             If a parameter is invalid, or X holds numbers of another kind.
         """
-        self._check_parameters()
         X = self._learn_rows(X)
         self._check_images()
         if self.method == "centroid":
@@ -176,7 +180,7 @@ default="min_max_predictive"
         return self
 
     def _check_parameters(self) -> None:
-        check_choice("method", self.method, METHODS)
+        super()._check_parameters()
         check_image_shape(self.image_shape)
 
     def _check_images(self) -> None:

@@ -12,7 +12,7 @@ from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import cast
 from sklearn_dae.codecs._apart import pack_apart, unpack_apart
-from sklearn_dae.codecs._base import MAX_CHUNK_SIZE, Codec, mean_squared_error
+from sklearn_dae.codecs._base import Codec, mean_squared_error
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._exact import ExactDecoder, check_exact
@@ -145,13 +145,13 @@ class TransformCodec(CallbackSupportMixin, Codec):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Codec._parameter_constraints,
         "target_psnr": [Interval(Real, 0, None, closed="neither"), None],
         "target_bits_per_sample": [Interval(Real, 0, None, closed="neither"), None],
         "lossless": ["boolean"],
         "max_abs_error": [Interval(Integral, 0, 127, closed="both"), None],
         "fallback": ["boolean"],
         "rotate": ["boolean"],
-        "chunk_size": [Interval(Integral, 1, MAX_CHUNK_SIZE, closed="both"), None],
     }
 
     #: Made from the transformer when first needed.
@@ -211,7 +211,6 @@ class TransformCodec(CallbackSupportMixin, Codec):
         TypeError
             If errors are to be bounded and the transformer has no exact arithmetic.
         """
-        self._check_parameters()
         X = self._learn_rows(X)
         if self._bounds_pixels:
             check_bytes(X.dtype)

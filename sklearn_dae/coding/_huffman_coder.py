@@ -1,6 +1,6 @@
 """Huffman coding as a scikit-learn transformer: rows of numbers <-> rows of bytes."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -9,9 +9,9 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import check_array
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_dae._validation import check_choice
 from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
 
@@ -77,6 +77,10 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
            [0, 0, 2, 0]], dtype=uint8)
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "handle_unknown": [StrOptions({"escape", "error"})],
+    }
+
     def __init__(self, handle_unknown: str = "escape") -> None:
         self.handle_unknown = handle_unknown
 
@@ -96,7 +100,7 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self : HuffmanCoder
             The fitted coder.
         """
-        check_choice("handle_unknown", self.handle_unknown, ("escape", "error"))
+        self._validate_params()
         X = validate_data(self, X)
         values, counts = np.unique(X, return_counts=True)
         if self.handle_unknown == "escape":

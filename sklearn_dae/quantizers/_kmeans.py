@@ -1,11 +1,12 @@
 """Scalar k-means: codebooks that follow the density of the codes."""
 
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
-from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.quantizers._base import CodebookQuantizer
 
 
@@ -66,6 +67,13 @@ class KMeansQuantizer(CodebookQuantizer):
     [0.1 5.1 9. ]
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_levels": [Interval(Integral, 1, 65536, closed="both")],
+        "shared": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
     def __init__(
         self,
         n_levels: int = 16,
@@ -95,10 +103,7 @@ class KMeansQuantizer(CodebookQuantizer):
         self : object
             The fitted quantiser.
         """
-        check_integer("n_levels", self.n_levels, 1, 65536)
-        check_switch("shared", self.shared)
-        check_integer("max_iter", self.max_iter, 1)
-        check_real("tol", self.tol, 0)
+        self._validate_params()
         X = validate_data(self, X, dtype=np.float64)
         self.n_iter_ = 1
         if self.shared:

@@ -1,12 +1,13 @@
 """Uniform quantisation, with a dead zone where it pays."""
 
 import math
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
-from sklearn_dae._validation import check_integer, check_real
 from sklearn_dae.quantizers._base import CodebookQuantizer
 
 #: Dead zones that are tried, as fractions of a step.
@@ -95,6 +96,12 @@ class UniformQuantizer(CodebookQuantizer):
     [-2.   -0.95  0.05  1.05  1.85]
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_levels": [Interval(Integral, 1, _MOST_LEVELS, closed="both")],
+        "target_mse": [Interval(Real, 0, None, closed="neither"), None],
+        "dead_zone": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+    }
+
     def __init__(
         self,
         n_levels: int = 32,
@@ -137,17 +144,9 @@ class UniformQuantizer(CodebookQuantizer):
         return self
 
     def _check_parameters(self) -> None:
-        check_integer("n_levels", self.n_levels, 1, _MOST_LEVELS)
+        self._validate_params()
         if self.step is not None and self.target_mse is not None:
             raise ValueError("Both step and target_mse are given; leave one at None.")
-        if self.target_mse is not None:
-            check_real("target_mse", self.target_mse, 0, boundaries="neither")
-        if not isinstance(self.dead_zone, str):
-            check_real("dead_zone", self.dead_zone, 0, 1, boundaries="left")
-        elif self.dead_zone != "auto":
-            raise ValueError(
-                f'dead_zone == {self.dead_zone!r}, must be a number or "auto".'
-            )
 
     def _given_step(self, n_features: int) -> np.ndarray:
         step = np.asarray(self.step, np.float64)
