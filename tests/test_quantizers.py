@@ -174,7 +174,7 @@ def test_one_value_needs_one_level():
         (UniformQuantizer(step=1, target_mse=1), ValueError, "leave one at None"),
         (UniformQuantizer(target_mse=0), ValueError, "target_mse"),
         (UniformQuantizer(dead_zone=1), ValueError, "dead_zone"),
-        (UniformQuantizer(dead_zone="none"), ValueError, ''dead_zone' parameter'),
+        (UniformQuantizer(dead_zone="none"), ValueError, "'dead_zone' parameter"),
         (UniformQuantizer(step=1e-6), ValueError, "use a wider step"),
         (KMeansQuantizer(0), ValueError, "n_levels"),
         (KMeansQuantizer(shared=1), TypeError, "shared"),
