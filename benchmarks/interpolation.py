@@ -15,11 +15,11 @@ import numpy as np
 from benchmarks._timing import machine
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_split
-from sklearn_dae.evaluation import lower_convex_hull
-from sklearn_dae.evaluation._contenders import TrainedAutoencoder, lossy_trials
-from sklearn_dae.evaluation._curves import least, log_rates
-from sklearn_dae.evaluation._experiment import _curves
-from sklearn_dae.evaluation._outcome import carry_out
+from sklearn_dae.evaluation import RateDistortionCurve
+from sklearn_dae.evaluation._curves import front, least, log_rates
+from sklearn_dae.evaluation.report._contenders import TrainedAutoencoder, lossy_trials
+from sklearn_dae.evaluation.report._experiment import _curves
+from sklearn_dae.evaluation.report._outcome import carry_out
 
 N_MEASURED, EVERY, HIGHEST = 26, 5, 26.0
 
@@ -38,6 +38,22 @@ def by_lines(curve, qualities):
 
 def between_networks(curve, qualities):
     return by_cubics(replace(curve, branch_by=None), qualities)
+
+
+def turns_left(a, b, c):
+    first = (b.mse - a.mse) * (c.n_bytes - b.n_bytes)
+    second = (c.mse - b.mse) * (b.n_bytes - a.n_bytes)
+    return first < second
+
+
+def lower_convex_hull(curve):
+    """Keep the points that no mixture of two others beats."""
+    hull = []
+    for point in front(curve):
+        while len(hull) > 1 and not turns_left(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    return RateDistortionCurve(curve.codec, tuple(hull))
 
 
 def by_mixtures(curve, qualities):

@@ -11,6 +11,7 @@ MNIST, and ten minutes.
 """
 
 import argparse
+import gzip
 import os
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.datasets import load_digits, load_mnist, read_idx
+from sklearn_dae.datasets import load_digits, load_mnist
 from sklearn_dae.evaluation import squared_error_per_image
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
@@ -41,7 +42,10 @@ if arguments.data == "mnist":
     training, test = load_mnist("train").data[:10000], load_mnist("test").data[:2000]
     folder = Path(os.environ["SKLEARN_DAE_DATA"])
     (labels_file,) = folder.glob("**/t10k-labels-idx1-ubyte*")
-    labels = read_idx(labels_file)[:2000]
+    content = labels_file.read_bytes()
+    if labels_file.suffix == ".gz":
+        content = gzip.decompress(content)
+    labels = np.frombuffer(content, np.uint8, offset=8)[:2000]
 else:
     training, test, _, labels = train_test_split(
         load_digits().data, datasets.load_digits().target, test_size=0.2, random_state=0

@@ -14,11 +14,12 @@ import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.codecs import TransformCodec
-from sklearn_dae.datasets import array_names, load_array
+from sklearn_dae.datasets import load_images
 from sklearn_dae.evaluation import (
     FilterDisplay,
     LossCurveDisplay,
@@ -42,9 +43,10 @@ if not arguments.data.is_file():
         "https://medmnist.com, and name it: --data pneumoniamnist.npz\n",
     )
 
-prefix = "" if "train" in array_names(arguments.data) else "_images"
-training = load_array(arguments.data, key=f"train{prefix}")
-test = load_array(arguments.data, key=f"test{prefix}")
+with np.load(arguments.data) as arrays:
+    suffix = "" if "train" in arrays else "_images"
+training = load_images(arguments.data, key=f"train{suffix}")
+test = load_images(arguments.data, key=f"test{suffix}")
 print(f"{len(training):,} images to learn from, {len(test):,} held out")
 
 # %%

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sklearn.decomposition import PCA
 
 from sklearn_dae._callbacks import progress_bar
+from sklearn_dae._demo_table import Comparison, compare
 from sklearn_dae.compressor import PAPER_SETTINGS, DeepAutoencoderCompressor
-from sklearn_dae.datasets import load_split
-from sklearn_dae.evaluation import Comparison, compare, plot_reconstructions
+from sklearn_dae.datasets import ImageSplit, load_split
+from sklearn_dae.datasets._split import check_can_learn
+from sklearn_dae.evaluation import ReconstructionDisplay
+from sklearn_dae.evaluation._drawing import fit_figure, new_figure
 
 #: Images in a row of the picture.
 N_SHOWN = 12
@@ -39,30 +41,24 @@ class Experiment:
     one whose output is also reduced to black and white.
     """
 
-    name: str
-    training: np.ndarray
-    test: np.ndarray
-    shape: tuple[int, int]
+    split: ImageSplit
     n_components: Sequence[int | None]
     networks: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {"autoencoder": {}}
     )
     thresholded: str | None = None
 
-    @property
-    def pixel_range(self) -> tuple[float, float]:
-        """Smallest and largest pixel of the training images."""
-        return float(self.training.min()), float(self.training.max())
-
 
 def paper_experiment() -> Experiment:
     """Set up the experiment of the paper, and the default network for comparison."""
     mnist = load_split("mnist")
     return Experiment(
-        "MNIST, as in the paper",
-        mnist.training[:20000],
-        mnist.test[:1000],
-        mnist.shape,
+        ImageSplit(
+            mnist.training[:20000],
+            mnist.test[:1000],
+            mnist.shape,
+            "MNIST, as in the paper",
+        ),
         (196,),
         {"paper": dict(PAPER_SETTINGS), "autoencoder": {}},
         thresholded="paper",
@@ -71,30 +67,8 @@ def paper_experiment() -> Experiment:
 
 def experiment_on(source: str, *, grey: bool = False) -> Experiment:
     """Set up digits, compressed to 16 and to 8 values, or a user's own images."""
-    images = load_split(source, grey=grey)
     n_components = (16, 8) if source == "digits" else (None,)
-    return Experiment(
-        images.source, images.training, images.test, images.shape, n_components
-    )
-
-
-def _check_images(experiment: Experiment) -> None:
-    """Refuse, before the long work, images that nothing can be learned from."""
-    for images in (experiment.training, experiment.test):
-        if not np.isfinite(images).all():
-            raise ValueError(
-                f"{experiment.name} holds NaN or infinity; replace these pixels."
-            )
-    if len(experiment.training) < 4:
-        raise ValueError(
-            f"{experiment.name} leaves {len(experiment.training)} images to learn "
-            "from; at least 4 are needed."
-        )
-    low, high = experiment.pixel_range
-    if low == high:
-        raise ValueError(
-            f"All pixels of {experiment.name} are {low:g}: there is nothing to learn."
-        )
+    return Experiment(load_split(source, grey=grey), n_components)
 
 
 def run(
@@ -129,33 +103,32 @@ def run(
     Comparison
         The table.
     """
-    _check_images(experiment)
+    split = experiment.split
+    check_can_learn(split)
     autoencoders = [
         (name, _make(experiment, n_components, {**own_settings, **settings}))
         for name, own_settings in experiment.networks.items()
         for n_components in experiment.n_components
     ]
     draws = _can_draw(output, say)
-    height, width = experiment.shape
-    low, high = experiment.pixel_range
+    height, width = split.shape
+    low, high = split.pixel_range
     say(
-        f"{experiment.name}: {len(experiment.training):,} images to learn from, "
-        f"{len(experiment.test):,} held out, {width} x {height} pixels from {low:g} "
+        f"{split.source}: {len(split.training):,} images to learn from, "
+        f"{len(split.test):,} held out, {width} x {height} pixels from {low:g} "
         f"to {high:g}\n"
     )
     methods: dict[str, Any] = {}
     for name, dae in autoencoders:
         methods |= _fit(experiment, name, dae, interactive, say)
-    comparison = compare(
-        methods, experiment.training, experiment.test, experiment.pixel_range
-    )
+    comparison = compare(methods, split.training, split.test, split.pixel_range)
     say(f"{comparison}\n")
     say(
         "Errors are squared errors an image, with pixels scaled to [0, 1]. "
         "A value is counted as 32 bits."
     )
     if draws:
-        _draw(experiment, comparison, output)
+        _draw(split, comparison, output)
         say(f"\nPicture: {output}")
     return comparison
 
@@ -165,7 +138,7 @@ def _make(
 ) -> DeepAutoencoderCompressor:
     """Make an autoencoder; refuse one that would be too large to train."""
     dae = DeepAutoencoderCompressor(n_components, **{"random_state": 0, **settings})
-    n_parameters = dae.layout_for(experiment.training.shape[1]).n_parameters
+    n_parameters = dae.layout_for(experiment.split.training.shape[1]).n_parameters
     if n_parameters > MOST_PARAMETERS:
         raise ValueError(
             f"The network would have {n_parameters:,} parameters, more than "
@@ -189,7 +162,7 @@ def _fit(
     else:
         dae.set_callbacks(bar)
     begin = time.perf_counter()
-    dae.fit(experiment.training)
+    dae.fit(experiment.split.training)
     seconds = time.perf_counter() - begin
     dae.set_callbacks()
     n_values = dae.network_.layout.n_components
@@ -209,9 +182,9 @@ def _fit(
     if experiment.thresholded == name:
         two_valued = copy.copy(dae).set_params(threshold=0.5)
         methods[f"thresholded {n_values}"] = two_valued
-    most = min(experiment.training.shape)
+    most = min(experiment.split.training.shape)
     pca = PCA(min(n_values, most), random_state=0)
-    methods[f"PCA {pca.n_components}"] = pca.fit(experiment.training)
+    methods[f"PCA {pca.n_components}"] = pca.fit(experiment.split.training)
     return methods
 
 
@@ -244,19 +217,19 @@ def _can_draw(output: Path, say: Say) -> bool:
     return True
 
 
-def _draw(experiment: Experiment, comparison: Comparison, output: Path) -> None:
-    n_shown = min(N_SHOWN, len(experiment.test))
+def _draw(split: ImageSplit, comparison: Comparison, output: Path) -> None:
+    shown = split.test[:N_SHOWN]
     errors = {row.method: row.test_error for row in comparison.rows}
-    figure = plot_reconstructions(
-        experiment.test[:n_shown],
-        {
-            f"{method}\nerror {errors[method]:.2f}": images[:n_shown]
-            for method, images in comparison.reconstructions.items()
-        },
-        experiment.shape,
-        pixel_range=experiment.pixel_range,
-        title=f"Held-out images and their reconstructions: {experiment.name}",
-    )
+    reconstructions = {
+        f"{method}\nerror {errors[method]:.2f}": images[:N_SHOWN]
+        for method, images in comparison.reconstructions.items()
+    }
+    figure = new_figure()
+    display = ReconstructionDisplay(
+        shown, reconstructions, image_shape=split.shape, pixel_range=split.pixel_range
+    ).plot(figure.subplots())
+    title = f"Held-out images and their reconstructions: {split.source}"
+    fit_figure(display.ax_, title)
     target = output.resolve()  # what a link points to is replaced, not the link
     handle, unfinished = tempfile.mkstemp(suffix=target.suffix, dir=target.parent)
     os.close(handle)

@@ -35,7 +35,7 @@ from sklearn_dae.codecs import (
 )
 from sklearn_dae.codecs._mosaic import MOSAIC_SIDE, Layout
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
-from sklearn_dae.datasets import load_array, load_mnist
+from sklearn_dae.datasets import load_images, load_mnist
 from sklearn_dae.evaluation import psnr, squared_error_per_image
 from sklearn_dae.exceptions import BitstreamError
 
@@ -361,7 +361,7 @@ def test_huffman_takes_the_bits_of_the_best_prefix_code(mnist):
 @pytest.mark.parametrize("method", SET_METHODS)
 def test_set_redundancy_gives_mnist_and_x_rays_back(method, mnist, data_folder):
     file = data_folder / "xray" / "chest_xray_28.npz"
-    xrays = load_array(file, key="train").data[:600]
+    xrays = load_images(file, key="train").data[:600]
     for images in (mnist[:1000], xrays):
         codec = SetRedundancyCodec(method).fit(images[:500])
         data = check_codec(codec.encode, codec.decode, images[500:])

@@ -23,7 +23,8 @@ from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen_numbers
 from sklearn_dae.cli._summary import break_even
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
-from sklearn_dae.datasets import ImageSet, load_images, read_idx
+from sklearn_dae.datasets import ImageSet, load_images
+from sklearn_dae.datasets._idx import read_idx
 
 # Images in, images out.
 

@@ -15,14 +15,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from sklearn_dae.datasets import (
-    load_array,
+    ImageFolder,
     load_digits,
-    load_image_folder,
     load_images,
     load_mnist,
     load_split,
-    read_idx,
 )
+from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._standard import _fetch_openml
 
 IDX_CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
@@ -190,7 +189,7 @@ def test_what_is_no_whole_idx_file_is_refused(tmp_path, pixels, spoil, message):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("load", [read_idx, load_array, load_images, load_image_folder])
+@pytest.mark.parametrize("load", [read_idx, load_images, load_split, ImageFolder])
 def test_missing_path_is_named(tmp_path, load):
     with pytest.raises(FileNotFoundError, match=re.escape("nowhere.npy")):
         load(tmp_path / "nowhere.npy")
@@ -233,7 +232,7 @@ def test_lossless_image_files_are_read_exactly_in_the_order_of_names(
     (tmp_path / "labels.csv").write_text("a,1")
     (tmp_path / "more").mkdir()
     Image.fromarray(pixels[0].T).save(tmp_path / "more" / "a.png")
-    images = load_image_folder(tmp_path)
+    images = load_images(tmp_path)
     assert list(images.names) == names
     assert (images.shape, images.data.dtype) == ((4, 5), np.uint8)
     np.testing.assert_array_equal(images.data, pixels.reshape(3, 20))
@@ -243,7 +242,7 @@ def test_lossless_image_files_are_read_exactly_in_the_order_of_names(
 def test_jpeg_files_are_read_as_close_as_they_were_saved(tmp_path, suffix):
     smooth = np.add.outer(np.arange(0, 160, 10), np.arange(0, 80, 10)).astype(np.uint8)
     Image.fromarray(smooth).save(tmp_path / f"a.{suffix}", quality=95)
-    images = load_image_folder(tmp_path)
+    images = load_images(tmp_path)
     assert images.shape == (16, 8)
     np.testing.assert_allclose(images.data[0].reshape(16, 8), smooth, atol=4)
 
@@ -251,9 +250,7 @@ def test_jpeg_files_are_read_as_close_as_they_were_saved(tmp_path, suffix):
 def test_black_and_white_files_become_0_and_255(tmp_path):
     bits = np.array([[True, False, True], [False, False, True]])
     Image.fromarray(bits).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(
-        load_image_folder(tmp_path).data[0], 255 * bits.ravel()
-    )
+    np.testing.assert_array_equal(load_images(tmp_path).data[0], 255 * bits.ravel())
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "P, transparent"])
@@ -275,7 +272,7 @@ def test_16_bit_files_are_refused_with_a_remedy_that_helps(tmp_path, grey):
     deep = np.array([[0, 70], [300, 65535]], np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
     with pytest.raises(ValueError, match=r"deep\.png .*8-bit") as caught:
-        load_image_folder(tmp_path, grey=grey)
+        load_images(tmp_path, grey=grey)
     assert "grey=True" not in str(caught.value)
 
 
@@ -288,26 +285,26 @@ def test_damaged_image_file_is_named(tmp_path, rng, suffix, kept):
     content = (tmp_path / f"b.{suffix}").read_bytes()
     (tmp_path / f"b.{suffix}").write_bytes(content[: int(kept * len(content))])
     with pytest.raises(ValueError, match=rf"b\.{suffix} cannot be read as an image"):
-        load_image_folder(tmp_path)
+        load_images(tmp_path)
 
 
 def test_image_of_another_size_is_named_with_both_sizes(tmp_path, pixels):
     Image.fromarray(pixels[0]).save(tmp_path / "a.png")
     Image.fromarray(pixels[0].T).save(tmp_path / "b.png")
     with pytest.raises(ValueError, match=r"b\.png is 4 x 5 .*a\.png is 5 x 4"):
-        load_image_folder(tmp_path)
+        load_images(tmp_path)
 
 
 def test_folder_without_images_says_what_was_expected(tmp_path):
     (tmp_path / "readme.txt").write_text("nothing here")
     with pytest.raises(ValueError, match=r"holds no image: .*\.png, \.jpg"):
-        load_image_folder(tmp_path)
+        load_images(tmp_path)
 
 
 def test_folder_that_is_called_like_an_image_is_passed_over(tmp_path, pixels):
     Image.fromarray(pixels[0]).save(tmp_path / "a.png")
     (tmp_path / "thumbnails.png").mkdir()
-    assert list(load_image_folder(tmp_path).names) == ["a.png"]
+    assert list(load_images(tmp_path).names) == ["a.png"]
 
 
 @pytest.mark.parametrize(
@@ -319,7 +316,7 @@ def test_array_file_is_mapped_and_takes_images_or_rows(
 ):
     array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     np.save(tmp_path / "x.npy", array)
-    images = load_array(tmp_path / "x.npy")
+    images = load_images(tmp_path / "x.npy")
     assert isinstance(images.data, np.memmap)
     assert (images.shape, images.data.dtype) == (expected, array.dtype)
     np.testing.assert_array_equal(images.data, array.reshape(2, -1))
@@ -327,18 +324,18 @@ def test_array_file_is_mapped_and_takes_images_or_rows(
 
 def test_columns_first_array_file_keeps_its_images(tmp_path, pixels):
     np.save(tmp_path / "x.npy", np.asfortranarray(pixels))
-    data = load_array(tmp_path / "x.npy").data
+    data = load_images(tmp_path / "x.npy").data
     np.testing.assert_array_equal(data, pixels.reshape(3, 20))
 
 
 def test_one_of_several_arrays_is_chosen_by_its_key(tmp_path, pixels):
     path = tmp_path / "x.npz"
     np.savez(path, train=pixels, labels=np.arange(3))
-    images = load_array(path, key="train")
+    images = load_images(path, key="train")
     np.testing.assert_array_equal(images.data, pixels.reshape(3, 20))
     for key in (None, "test"):
         with pytest.raises(ValueError, match=rf"train, labels; .*key={key!r}"):
-            load_array(path, key=key)
+            load_images(path, key=key)
 
 
 @pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
@@ -349,7 +346,7 @@ def test_truncated_array_file_is_refused(tmp_path, pixels, save, kept):
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(ValueError, match=re.escape(f"{path} cannot be read")):
-        load_array(path)
+        load_images(path)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -360,7 +357,7 @@ def test_damaged_array_in_an_archive_is_refused(tmp_path, pixels, save):
     content[len(content) // 2 - 40] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(ValueError, match=re.escape(f"{path} cannot be read")):
-        load_array(path)
+        load_images(path)
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz"])

@@ -24,11 +24,11 @@ from sklearn_dae.datasets import ImageSplit, load_digits
 from sklearn_dae.evaluation import (
     Measurement,
     RateDistortionCurve,
-    _experiment,
     evaluate,
     write_report,
 )
-from sklearn_dae.evaluation._contenders import (
+from sklearn_dae.evaluation.report import _experiment
+from sklearn_dae.evaluation.report._contenders import (
     TARGET,
     VALUES,
     Trial,
@@ -36,18 +36,23 @@ from sklearn_dae.evaluation._contenders import (
     lossless_trials,
     trial_at_rate,
 )
-from sklearn_dae.evaluation._experiment import _Tasks
-from sklearn_dae.evaluation._findings import (
+from sklearn_dae.evaluation.report._experiment import _Tasks
+from sklearn_dae.evaluation.report._findings import (
     Cost,
+    Standing,
     break_even,
+    judge,
+    judge_lossless,
+    round_qualities,
+    standings,
+)
+from sklearn_dae.evaluation.report._outcome import Outcome, carry_out
+from sklearn_dae.evaluation.report._templates import (
     humane_bytes,
     lossless_verdict,
-    round_qualities,
     round_up,
-    standings,
     verdict,
 )
-from sklearn_dae.evaluation._outcome import Outcome, carry_out
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -163,6 +168,28 @@ def test_the_verdict_follows_the_numbers(rates, n_images, expected):
     if n_images == 10:
         assert "paid for from" in words
         assert "this set has 10" in words
+
+
+def test_a_verdict_is_a_record_before_it_is_words():
+    jpeg = Cost("JPEG", 10, 0, 20)
+    better = Standing(20, Cost("autoencoder", 5, 1000, 20), (jpeg,))
+    # Nothing pays for its model where a codec without one takes as few bytes.
+    never = Standing(24, Cost("autoencoder", 9, 1000, 24), (jpeg, Cost("x", 9, 0, 24)))
+    worse = Standing(22, Cost("autoencoder", 12, 1000, 22), (jpeg,))
+    found = judge([better, worse, never], 500)
+    assert (found.kind, found.rivals) == ("in part", ["JPEG"])
+    assert found.standings == (better, never)
+    assert found.losses == (worse,)
+    assert found.ratios == (0.5, 0.9)
+    assert found.break_evens == (200, np.inf)
+    assert verdict([better, worse, never], 500) == (
+        "In part: at equal quality the autoencoder takes 50 to 90% of the bytes of the "
+        "best other codec (JPEG) at 20 and 24 dB, but not at 22 dB. Its model of 1 kB "
+        "is paid for from 200 or more images on, depending on the quality (this set "
+        "has 500)."
+    )
+    assert verdict([never], 500).endswith("Its model of 1 kB is never paid for.")
+    assert judge_lossless([]) is None
 
 
 def test_qualities_that_nobody_else_has_are_no_part_of_the_verdict():

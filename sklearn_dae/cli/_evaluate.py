@@ -31,7 +31,7 @@ from sklearn_dae.evaluation import (
     write_csv,
     write_report,
 )
-from sklearn_dae.evaluation._page import check_requirements
+from sklearn_dae.evaluation.report._templates import check_requirements
 
 _DEFAULT_REPORT = "sklearn-dae-report.html"
 

@@ -1,12 +1,13 @@
-"""Sets of images: digits, MNIST, folders of images and array files."""
+"""Sets of images: digits, MNIST, folders of images and array files.
 
-from sklearn_dae.datasets._files import (
-    array_names,
-    load_array,
-    load_images,
-)
-from sklearn_dae.datasets._folder import ImageFolder, load_image_folder
-from sklearn_dae.datasets._idx import read_idx
+In flows a name or a path; out flows an `ImageSet`, or an `ImageSplit` with some images
+held out. `load_images` is the door for whatever a user has: one more kind of file is a
+module beside `_idx` and a line in `_files`. One more set with a name is a function in
+`_standard`.
+"""
+
+from sklearn_dae.datasets._files import load_images
+from sklearn_dae.datasets._folder import ImageFolder
 from sklearn_dae.datasets._image_set import ImageSet
 from sklearn_dae.datasets._jitter import jitter
 from sklearn_dae.datasets._split import ImageSplit, load_split
@@ -16,13 +17,9 @@ __all__ = [
     "ImageFolder",
     "ImageSet",
     "ImageSplit",
-    "array_names",
     "jitter",
-    "load_array",
     "load_digits",
-    "load_image_folder",
     "load_images",
     "load_mnist",
     "load_split",
-    "read_idx",
 ]

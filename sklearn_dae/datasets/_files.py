@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_dae.datasets._folder import IMAGE_SUFFIXES, load_image_folder
+from sklearn_dae.datasets._folder import IMAGE_SUFFIXES, ImageFolder
 from sklearn_dae.datasets._idx import read_idx
 from sklearn_dae.datasets._image_set import ImageSet
 
@@ -34,7 +34,7 @@ def load_images(
     Returns
     -------
     ImageSet
-        The images.
+        The images. Those of a ``.npy`` file are memory-mapped, not read in full.
 
     Raises
     ------
@@ -43,12 +43,26 @@ def load_images(
 
     ValueError
         If it holds no images, images of different sizes or of an unsupported kind.
+
+    See Also
+    --------
+    ImageFolder : The images of a folder, not all in memory.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn_dae.datasets import load_images
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/images.npz", a=np.zeros((5, 2, 3), np.uint8))
+    ...     load_images(f"{folder}/images.npz", key="a").shape
+    (2, 3)
     """
     path = Path(path)
     if key is not None and not (path.is_file() and is_archive(path)):
         raise ValueError(f"{path} is no .npz file, so it has no array {key!r}.")
     if path.is_dir():
-        return load_image_folder(path, grey=grey)
+        return ImageFolder(path, grey=grey).load()
     if path.suffix.lower() in (".npy", ".npz"):
         return load_array(path, key=key)
     if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -60,29 +74,7 @@ def load_images(
 
 
 def load_array(path: str | os.PathLike[str], *, key: str | None = None) -> ImageSet:
-    """Load images from a ``.npy`` or ``.npz`` file.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file. A ``.npy`` file is memory-mapped, not read in full.
-
-    key : str, default=None
-        Name of the array to load from a ``.npz`` file that holds several.
-
-    Returns
-    -------
-    ImageSet
-        The images.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-
-    ValueError
-        If it is not such a file, lacks the key, or its array holds no images.
-    """
+    """Load images from a ``.npy`` or ``.npz`` file, as `load_images` does."""
     path = Path(path)
     if not is_archive(path):
         try:

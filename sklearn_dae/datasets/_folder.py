@@ -122,40 +122,6 @@ class ImageFolder:
         return pixels
 
 
-def load_image_folder(
-    folder: str | os.PathLike[str], *, grey: bool = False
-) -> ImageSet:
-    """Load the PNG, JPEG, TIFF and BMP files of a folder, in the order of names.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        The folder.
-
-    grey : bool, default=False
-        Whether to convert colour images to grey instead of refusing them.
-
-    Returns
-    -------
-    ImageSet
-        8-bit images, with the names of their files.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be read.
-
-    ValueError
-        If there is no image, or one cannot be read, is not 8-bit grey, or differs in
-        size from the first; the message names the file.
-
-    See Also
-    --------
-    ImageFolder : The same images, not all in memory.
-    """
-    return ImageFolder(folder, grey=grey).load()
-
-
 def _read_image(file: Path, grey: bool) -> np.ndarray:
     try:
         from PIL import Image

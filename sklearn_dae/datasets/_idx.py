@@ -25,39 +25,10 @@ _DTYPES: dict[int, np.dtype] = {
 
 
 def read_idx(path: str | os.PathLike[str], *, md5: str | None = None) -> np.ndarray:
-    """Read an IDX file, gzipped or not.
+    """Read the read-only array of an IDX file, gzipped or not.
 
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-
-    md5 : str, default=None
-        The checksum that the unzipped file must have, in hexadecimal.
-
-    Returns
-    -------
-    array : ndarray
-        Its elements, read-only.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-
-    ValueError
-        If it is not an IDX file, is truncated or too long, or has a different
-        checksum.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> from sklearn_dae.datasets import read_idx
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "three-bytes")
-    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 10, 20, 30]))
-    ...     read_idx(path)
-    array([10, 20, 30], dtype=uint8)
+    A ValueError says what is wrong with it, such as a different checksum of the
+    unzipped file from ``md5``, which is hexadecimal.
     """
     content = Path(path).read_bytes()
     if content[:2] == b"\x1f\x8b":

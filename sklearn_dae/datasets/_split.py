@@ -10,8 +10,8 @@ from sklearn.model_selection import train_test_split
 from sklearn_dae.datasets._files import array_names, load_array, load_images
 from sklearn_dae.datasets._standard import load_digits, load_mnist
 
-#: Minimum number of images that can be split.
-_FEWEST_IMAGES = 5
+#: Minimum number of images that can be split, and that anything is learned from.
+_FEWEST_IMAGES, _FEWEST_TRAINING = 5, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,3 +128,22 @@ def _load_both(path: str | os.PathLike[str]) -> ImageSplit:
             f"'test' {test.shape}; they must be equal."
         )
     return ImageSplit(training.data, test.data, training.shape, os.fspath(path))
+
+
+def check_can_learn(split: ImageSplit) -> None:
+    """Refuse, before long work, images that nothing can be learned from."""
+    for images in (split.training, split.test):
+        if images.dtype.kind == "f" and not np.isfinite(images).all():
+            raise ValueError(
+                f"{split.source} holds NaN or infinity; replace these pixels."
+            )
+    if len(split.training) < _FEWEST_TRAINING:
+        raise ValueError(
+            f"{split.source} leaves {len(split.training)} images to learn from; at "
+            f"least {_FEWEST_TRAINING} are needed."
+        )
+    low, high = split.pixel_range
+    if low == high:
+        raise ValueError(
+            f"All pixels of {split.source} are {low:g}: there is nothing to compress."
+        )

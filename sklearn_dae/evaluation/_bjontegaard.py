@@ -1,41 +1,29 @@
 """Two rate-distortion curves, compared in one number.
 
 In: curves. Out: Bjøntegaard's differences, of rates in per cent and of qualities in
-decibels.
+decibels, as the package bjontegaard computes them.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.integrate import trapezoid
-from scipy.interpolate import Akima1DInterpolator, PchipInterpolator
 
-from sklearn_dae._validation import check_choice
 from sklearn_dae.evaluation._curves import Branches, least, log_rates, turned
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 
-#: Number of points at which curves are read, for a mean over their length.
+#: Number of points at which the best of several branches is read.
 _N_ABSCISSAS = 2001
 
 
-def bd_rate(
-    reference: RateDistortionCurve,
-    curve: RateDistortionCurve,
-    *,
-    method: str = "pchip",
-) -> float:
+def bd_rate(reference: RateDistortionCurve, curve: RateDistortionCurve) -> float:
     """Return the extra bytes of a codec over another, averaged at equal qualities.
+
+    Monotone piecewise cubics are drawn through the points.
 
     Parameters
     ----------
     reference, curve : RateDistortionCurve
         Measurements of the other codec, and of the one in question.
-
-    method : {"pchip", "akima", "cubic"}, default="pchip"
-        What is drawn through the points: piecewise polynomials that rise where the
-        points rise, Akima's, which modern practice also uses, or the single polynomial
-        of the original, which needs four points and may swing between them.
 
     Returns
     -------
@@ -47,7 +35,10 @@ def bd_rate(
     Raises
     ------
     ValueError
-        If the curves have no quality in common, or too few points.
+        If the curves have no quality in common, or fewer than two points with loss.
+
+    ImportError
+        If bjontegaard is missing; the message says what to install.
 
     References
     ----------
@@ -70,28 +61,17 @@ def bd_rate(
     >>> print(f"{bd_rate(large, small):.1f}%")
     -50.0%
     """
-    check_choice("method", method, _METHODS)
-    difference = _mean_difference(
-        log_rates(reference), log_rates(curve), method, "qualities"
-    )
+    difference = _mean_difference(log_rates(reference), log_rates(curve), "qualities")
     return float(100 * np.expm1(difference))
 
 
-def bd_psnr(
-    reference: RateDistortionCurve,
-    curve: RateDistortionCurve,
-    *,
-    method: str = "pchip",
-) -> float:
+def bd_psnr(reference: RateDistortionCurve, curve: RateDistortionCurve) -> float:
     """Return the decibels that a codec gains over another, averaged at equal rates.
 
     Parameters
     ----------
     reference, curve : RateDistortionCurve
         Measurements of the other codec, and of the one in question.
-
-    method : {"pchip", "akima", "cubic"}, default="pchip"
-        As in `bd_rate`.
 
     Returns
     -------
@@ -101,7 +81,10 @@ def bd_psnr(
     Raises
     ------
     ValueError
-        If the curves have no rate in common, or too few points.
+        If the curves have no rate in common, or fewer than two points with loss.
+
+    ImportError
+        If bjontegaard is missing; the message says what to install.
 
     Examples
     --------
@@ -119,45 +102,50 @@ def bd_psnr(
     >>> print(f"{bd_psnr(poor, good):.2f} dB")
     3.01 dB
     """
-    check_choice("method", method, _METHODS)
     return -_mean_difference(
-        turned(log_rates(reference)), turned(log_rates(curve)), method, "rates"
+        turned(log_rates(reference)), turned(log_rates(curve)), "rates"
     )
 
 
-def _mean_difference(
-    reference: Branches, curve: Branches, method: str, abscissas: str
-) -> float:
+def import_bjontegaard() -> Any:
+    """Return the package, or say what to install."""
+    try:
+        import bjontegaard
+    except ImportError as error:
+        raise ImportError(
+            "Bjøntegaard's differences need bjontegaard: "
+            "pip install 'sklearn-dae[full]'."
+        ) from error
+    return bjontegaard
+
+
+def _mean_difference(reference: Branches, curve: Branches, abscissas: str) -> float:
     """Return the mean of second minus first over the abscissas that both have."""
-    fewest, through = _METHODS[method]
-    curves = []
-    for branches in (reference, curve):
-        long = [branch for branch in branches if len(branch[0]) >= fewest]
-        if not long:
-            most = max((len(x) for x, _ in branches), default=0)
-            raise ValueError(
-                f"A curve has {most} points with loss; method={method!r} needs "
-                f"{fewest}."
-            )
-        curves.append(long)
-    low = max(min(x[0] for x, _ in branches) for branches in curves)
-    high = min(max(x[-1] for x, _ in branches) for branches in curves)
-    if low >= high:
+    bjontegaard = import_bjontegaard()
+    theirs, ours = _one_branch(reference), _one_branch(curve)
+    if max(theirs[0][0], ours[0][0]) >= min(theirs[0][-1], ours[0][-1]):
         raise ValueError(
             f"The curves have no {abscissas} in common; measure settings that overlap."
         )
-    at = np.linspace(low, high, _N_ABSCISSAS)
-    theirs, ours = (least(branches, at, through) for branches in curves)
-    return float(trapezoid(ours - theirs, at) / (high - low))
+    return float(
+        bjontegaard.bd_linear(
+            *theirs, *ours, "pchip", require_matching_points=False, min_overlap=0
+        )
+    )
 
 
-def _cubic(x: np.ndarray, y: np.ndarray) -> np.polynomial.Polynomial:
-    return np.polynomial.Polynomial.fit(x, y, 3)
-
-
-#: Fewest points that a curve is drawn through, and what is drawn.
-_METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
-    "akima": (2, Akima1DInterpolator),
-    "cubic": (4, _cubic),
-    "pchip": (2, PchipInterpolator),
-}
+def _one_branch(branches: Branches) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of a curve, or closely those of the best of its branches."""
+    # A branch of one point has no length to take a mean over.
+    long = [branch for branch in branches if len(branch[0]) > 1]
+    if not long:
+        raise ValueError(
+            f"A curve has {min(1, len(branches))} points with loss; at least 2 are "
+            "needed."
+        )
+    if len(long) == 1:
+        return long[0]
+    at = np.linspace(
+        min(x[0] for x, _ in long), max(x[-1] for x, _ in long), _N_ABSCISSAS
+    )
+    return at, least(long, at)

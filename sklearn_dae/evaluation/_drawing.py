@@ -50,16 +50,6 @@ def curve_style(index: int) -> dict[str, Any]:
     }
 
 
-def ink(colour: str) -> tuple[float, ...]:
-    """Darken the colour of a curve until small text in it can be read on white."""
-    from matplotlib.colors import to_rgb
-
-    red, green, blue = to_rgb(colour)
-    brightness = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    factor = min(1.0, 0.38 / brightness) if brightness else 1.0
-    return red * factor, green * factor, blue * factor
-
-
 def plain_numbers(axis: Any, values: np.ndarray) -> None:
     """Write out the ticks of a logarithmic axis: 20, 50, 100; not powers of ten."""
     from matplotlib.ticker import (

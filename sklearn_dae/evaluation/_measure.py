@@ -19,7 +19,7 @@ from sklearn_dae.archive import model_to_bytes
 from sklearn_dae.codecs import Codec, TransformCodec
 from sklearn_dae.codecs._images import choose_image_shape
 from sklearn_dae.evaluation._measurement import Measurement
-from sklearn_dae.evaluation._ssim import fits_ms_ssim, fits_ssim, ms_ssim, ssim
+from sklearn_dae.evaluation._metrics import ssim_if_possible
 from sklearn_dae.exceptions import OutOfDomainWarning
 
 #: Images whose errors are computed at once.
@@ -52,8 +52,9 @@ def measure(
         Images, at least one; preferably not those that it was fitted on.
 
     image_shape : tuple of (height, width), default=None
-        Size of an image, for structural similarity. None treats images as squares if
-        the number of pixels is a square, otherwise as single lines.
+        Size of an image, for structural similarity, which is left out without
+        scikit-image. None treats images as squares if the number of pixels is a square,
+        otherwise as single lines.
 
     pixel_range : tuple of (low, high), default=None
         Smallest and largest value a pixel can have, the unit of errors. None uses those
@@ -132,10 +133,7 @@ def measure_restored(
         worst_image=worst,
         worst_mse=float(errors[worst]),
         largest_error=largest / (high - low),
-        ssim=ssim(X, restored, shape, (low, high)) if fits_ssim(shape) else None,
-        ms_ssim=(
-            ms_ssim(X, restored, shape, (low, high)) if fits_ms_ssim(shape) else None
-        ),
+        ssim=ssim_if_possible(X, restored, shape, (low, high)),
         encode_seconds=encoded - started,
         decode_seconds=decoded - encoded,
     )
@@ -174,6 +172,8 @@ def fit_and_measure(
     with warnings.catch_warnings():
         # Images apart cost bytes, which are counted.
         warnings.simplefilter("ignore", OutOfDomainWarning)
+        # Once for a codec would be once too often for a curve.
+        warnings.filterwarnings("ignore", "Structural similarity is left out")
         measurement, restored = measure_restored(
             fitted,
             X,

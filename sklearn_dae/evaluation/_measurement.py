@@ -5,7 +5,7 @@ Records hold only numbers and text, so that they go to JSON and back unchanged.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -56,9 +56,9 @@ class Measurement:
     largest_error : float
         Largest error of any pixel.
 
-    ssim, ms_ssim : float or None
-        Structural similarity, on one scale and on several; None where images are
-        too small for it.
+    ssim : float or None
+        Structural similarity; None where images are too small for it, or scikit-image
+        is missing.
 
     fit_seconds, encode_seconds, decode_seconds : float
         Time taken for all images, in seconds.
@@ -79,7 +79,6 @@ class Measurement:
     worst_mse: float = float("nan")
     largest_error: float = float("nan")
     ssim: float | None = None
-    ms_ssim: float | None = None
     fit_seconds: float = 0.0
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
@@ -137,19 +136,16 @@ class Measurement:
         return 8 * self.bytes_per_image / self.n_pixels
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` accepts, ready for JSON, which has no NaN."""
+        """Return the fields but those that are NaN, which JSON does not have.
+
+        ``Measurement(**record)`` makes the measurement again.
+        """
         record = asdict(self)
         return {
             name: value
             for name, value in record.items()
             if not (isinstance(value, float) and math.isnan(value))
         }
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Make it from what `to_dict` returned; anything else in it is ignored."""
-        known = {entry.name for entry in fields(cls)}
-        return cls(**{name: record[name] for name in known & set(record)})
 
 
 @dataclass(frozen=True)

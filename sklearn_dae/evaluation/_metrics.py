@@ -1,8 +1,24 @@
-"""How far a reconstruction is from the image."""
+"""How far a reconstruction is from the image.
 
+In: images and their reconstructions. Out: a number.
+"""
+
+import warnings
 from typing import Any
 
 import numpy as np
+
+#: What to say where it is left out.
+WITHOUT_SSIM = (
+    "Structural similarity is left out: it needs scikit-image "
+    "(pip install 'sklearn-dae[full]')"
+)
+
+#: Side of the window of structural similarity, and pixels around its middle.
+_WINDOW, _RADIUS = 11, 5
+
+#: Pixels whose structural similarity is computed at once.
+_BLOCK_PIXELS = 2**20
 
 
 def squared_error_per_image(
@@ -75,6 +91,124 @@ def psnr(
     """
     error = squared_error_per_image(X, Y, pixel_range) / X.shape[1]
     return float("inf") if error == 0 else float(-10 * np.log10(error))
+
+
+def ssim(
+    X: np.ndarray,
+    Y: np.ndarray,
+    image_shape: tuple[int, int],
+    pixel_range: tuple[float, float] = (0.0, 1.0),
+) -> float:
+    """Return the mean structural similarity, as scikit-image computes it.
+
+    Parameters
+    ----------
+    X, Y : ndarray of shape (n_images, height * width)
+        Images and their reconstructions.
+
+    image_shape : tuple of (height, width)
+        Size of an image in pixels, at least 11 x 11.
+
+    pixel_range : tuple of (low, high), default=(0.0, 1.0)
+        Smallest and largest value a pixel can have.
+
+    Returns
+    -------
+    float
+        The mean over all images and all places of the 11 x 11 window within them, at
+        most 1.
+
+    Raises
+    ------
+    ValueError
+        If the window is larger than the images.
+
+    ImportError
+        If scikit-image is missing; the message says what to install.
+
+    References
+    ----------
+    Wang, Z., Bovik, A. C., Sheikh, H. R. and Simoncelli, E. P. (2004). Image quality
+    assessment: from error visibility to structural similarity. IEEE Transactions on
+    Image Processing 13, 600-612.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae.evaluation import ssim
+    >>> X = np.random.default_rng(0).random((2, 256))
+    >>> ssim(X, X, (16, 16))
+    1.0
+    >>> ssim(X, 1 - X, (16, 16)) < 0
+    True
+    """
+    height, width = image_shape
+    if not fits_ssim(image_shape):
+        raise ValueError(
+            f"Images of {width} x {height} pixels are too small for structural "
+            f"similarity: its window takes {_WINDOW} x {_WINDOW} pixels."
+        )
+    structural_similarity = _import_ssim()
+    low, high = pixel_range
+    total = 0.0
+    n_rows = max(1, _BLOCK_PIXELS // X.shape[1])
+    for start in range(0, len(X), n_rows):
+        rows = slice(start, start + n_rows)
+        x, y = ((Z[rows].astype(float) - low) / (high - low) for Z in (X, Y))
+        # Images one below another are compared in one go; windows that reach from one
+        # into the next are left out.
+        _, places = structural_similarity(
+            x.reshape(-1, width),
+            y.reshape(-1, width),
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )
+        inside = slice(_RADIUS, -_RADIUS)
+        places = places.reshape(-1, height, width)[:, inside, inside]
+        total += float(places.mean(axis=(1, 2)).sum())
+    return total / len(X)
+
+
+def ssim_if_possible(
+    X: np.ndarray,
+    Y: np.ndarray,
+    image_shape: tuple[int, int],
+    pixel_range: tuple[float, float],
+) -> float | None:
+    """Return `ssim`; None for small images, or, and a warning, without scikit-image."""
+    if not fits_ssim(image_shape):
+        return None
+    if not has_ssim():
+        warnings.warn(f"{WITHOUT_SSIM}.", stacklevel=4)
+        return None
+    return ssim(X, Y, image_shape, pixel_range)
+
+
+def fits_ssim(image_shape: tuple[int, int]) -> bool:
+    """Whether the window fits into images of a given size."""
+    return min(image_shape) >= _WINDOW
+
+
+def has_ssim() -> bool:
+    """Whether scikit-image is installed."""
+    try:
+        _import_ssim()
+    except ImportError:
+        return False
+    return True
+
+
+def _import_ssim() -> Any:
+    try:
+        from skimage.metrics import structural_similarity
+    except ImportError as error:
+        raise ImportError(
+            "Structural similarity needs scikit-image: pip install 'sklearn-dae[full]'."
+        ) from error
+    return structural_similarity
 
 
 def reconstruction_scorer(estimator: Any, X: np.ndarray, y: Any = None) -> float:

@@ -5,7 +5,6 @@ lossy codec, and a vertical line for each lossless one.
 """
 
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -14,31 +13,22 @@ from sklearn_dae.evaluation._curves import rate_distortion_curve
 from sklearn_dae.evaluation._drawing import (
     curve_style,
     import_matplotlib,
-    ink,
     plain_numbers,
 )
-from sklearn_dae.evaluation._label_places import LabelPlacer, Place, after, before
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 
-#: How far the axis of bytes extends beyond the points, for the labels.
-_ROOM_FOR_LABELS = 0.12
+#: How far the axis of bytes extends beyond the points, as a part of their range.
+_MARGIN = 0.05
 
-#: Where along its line the label of a lossless codec may stand, from the bottom.
-_HEIGHTS = (0.98, 0.85, 0.7, 0.55, 0.4, 0.25)
-
-#: Lines of lossless codecs.
-_LOSSLESS_COLOUR = "#555555"
-
-#: Lossless codecs that are closer together than this, in points, share a label.
-_TOGETHER = 12
+#: Width of a figure, in inches, from which on there is room for a legend beside curves.
+_WIDE = 6
 
 
 class RateDistortionDisplay:
     """Quality of restored images against the bytes that they take.
 
     A lossy codec is a curve: higher and further to the left is better. A codec that
-    restores exactly is a vertical line. Labels stand beside the curves; a legend is
-    added if they find no room.
+    restores exactly is a vertical line. The legend names them.
 
     Create it with `from_codecs`, or from curves at hand.
 
@@ -62,11 +52,10 @@ class RateDistortionDisplay:
     lossless_lines_ : dict of str to matplotlib Line2D
         The vertical line of each codec that restores exactly.
 
-    labels_ : dict of str to matplotlib Annotation
-        The labels that found room beside curves, by their text.
-
-    legend_ : matplotlib Legend or None
-        The legend, if there is one.
+    legend_ : matplotlib Legend
+        What each curve and line is, and what could not be measured: beside the Axes, or
+        below them in a narrow figure. In a figure without a layout, which would make
+        room for it, it stands within them.
 
     Raises
     ------
@@ -197,14 +186,10 @@ class RateDistortionDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: dict[str, Any] = {}
         self.lossless_lines_: dict[str, Any] = {}
-        self.labels_: dict[str, Any] = {}
         for index, curve in enumerate(self.curves):
             self._draw_curve(curve, curve_style(index))
         self._scale_axes()
-        self.legend_: Any = None
-        if not self._label_curves():
-            self._add_legend()
-            self._label_curves()
+        self.legend_ = self._add_legend()
         return self
 
     def _draw_curve(self, curve: RateDistortionCurve, style: dict[str, Any]) -> None:
@@ -233,23 +218,26 @@ class RateDistortionDisplay:
                 **style,
             )
         if exact:
+            rate = exact[0].bytes_per_image
             self.lossless_lines_[curve.codec] = self.ax_.axvline(
-                exact[0].bytes_per_image,
-                color=_LOSSLESS_COLOUR,
+                rate,
+                label=f"{curve.codec}: lossless, {rate:.3g} bytes",
+                color=style["color"],
+                linestyle=style["linestyle"],
                 linewidth=1,
                 zorder=1,
             )
 
     def _scale_axes(self) -> None:
-        """Settle limits and ticks, with room for labels at the ends of curves."""
+        """Settle limits and ticks."""
         ax = self.ax_
         lines = [*self.lines_.values(), *self.lossless_lines_.values()]
         rates = np.concatenate([line.get_xdata() for line in lines])
         rates = rates[np.isfinite(rates)]
         logs = np.log10([rates.min(), rates.max()])
-        room = _ROOM_FOR_LABELS * max(np.ptp(logs), 0.3)
+        room = _MARGIN * max(np.ptp(logs), 0.3)
         ax.set_xscale("log")
-        ax.set_xlim(10 ** (logs[0] - room / 2), 10 ** (logs[1] + room))
+        ax.set_xlim(10 ** (logs[0] - room), 10 ** (logs[1] + room))
         plain_numbers(ax.xaxis, rates)
         ax.set(xlabel="bytes an image, without the model", ylabel="PSNR (dB)")
         if not self.lines_:
@@ -258,76 +246,25 @@ class RateDistortionDisplay:
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
 
-    def _label_curves(self) -> bool:
-        """Write names beside the curves where there is room; say if all found some."""
-        for label in self.labels_.values():
-            label.remove()
-        placer = LabelPlacer(self.ax_)
-        for line in [*self.lines_.values(), *self.lossless_lines_.values()]:
-            placer.avoid(line)
-        if self.legend_ is not None:
-            placer.avoid_box(self.legend_.get_window_extent())
-        texts: list[tuple[str, list[Place], dict[str, Any]]] = []
-        for name, line in self.lines_.items():
-            points = line.get_xydata()
-            best = points[np.nanargmax(points[:, 1])]
-            places = [*after(*best), *before(*points[0])]
-            texts.append((name, places, {"color": ink(line.get_color())}))
-        for names, lowest, highest in self._lossless_groups():
-            places = _along(self.ax_, lowest, highest)
-            style = {"color": _LOSSLESS_COLOUR, "rotation": 90}
-            texts.append((f"{names} (lossless)", places, style))
-        placed = {
-            text: placer.place(text, places, fontsize=9, **style)
-            for text, places, style in texts
-        }
-        self.labels_ = {
-            text: label for text, label in placed.items() if label is not None
-        }
-        return len(self.labels_) == len(texts) and all(map(len, self.curves))
-
-    def _lossless_groups(self) -> list[tuple[str, float, float]]:
-        """Return names and range of lossless codecs too close for a label each."""
-        rates = sorted(
-            (line.get_xdata()[0], name) for name, line in self.lossless_lines_.items()
-        )
-        at = [self.ax_.transData.transform((rate, 0))[0] for rate, _ in rates]
-        together = _TOGETHER * self.figure_.dpi / 72
-        groups = [[entry] for entry in rates[:1]]
-        for (left, right), entry in zip(pairwise(at), rates[1:], strict=True):
-            if right - left < together:
-                groups[-1].append(entry)
-            else:
-                groups.append([entry])
-        return [
-            (", ".join(name for _, name in group), group[0][0], group[-1][0])
-            for group in groups
-        ]
-
-    def _add_legend(self) -> None:
+    def _add_legend(self) -> Any:
         """Name every curve, and what could not be measured."""
-        for names, rate, _ in self._lossless_groups():
-            label = f"{names}: lossless, {rate:.3g} bytes"
-            self.ax_.plot([], [], color=_LOSSLESS_COLOUR, linewidth=1, label=label)
-        for curve in self.curves:
-            if not len(curve):
-                self.ax_.plot([], [], " ", label=f"{curve.codec}: failed")
-        # Beside the Axes it covers nothing, if a layout makes room for it there.
-        beside = self.figure_.get_layout_engine() is not None
-        place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if beside else {}
-        self.legend_ = self.ax_.legend(fontsize=8.5, handlelength=3.2, **place)
+        ax = self.ax_
+        failed = [
+            ax.plot([], [], " ", label=f"{curve.codec}: failed")[0]
+            for curve in self.curves
+            if not len(curve)
+        ]
+        handles = [*self.lines_.values(), *self.lossless_lines_.values(), *failed]
+        style = {"handles": handles, "fontsize": 9, "handlelength": 3}
+        if self.figure_.get_layout_engine() is None:
+            return ax.legend(**style)
+        if self.figure_.get_figwidth() >= _WIDE:
+            place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+        else:
+            place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
+        return ax.legend(**style, **place, frameon=False)
 
 
 def _as_is(codec: Any) -> tuple[Any, str, list[Any]]:
     """Return a range of one value that changes nothing, of a parameter all have."""
     return codec, "chunk_size", [codec.chunk_size]
-
-
-def _along(ax: Any, lowest: float, highest: float) -> list[Place]:
-    """Return places beside vertical lines, to the left and to the right of them."""
-    bottom, top = ax.get_ylim()
-    return [
-        Place(rate, bottom + height * (top - bottom), offset, 0, side, "top")
-        for height in _HEIGHTS
-        for rate, offset, side in ((lowest, -2, "right"), (highest, 2, "left"))
-    ]

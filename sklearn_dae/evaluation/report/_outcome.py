@@ -15,9 +15,9 @@ import numpy as np
 
 from sklearn_dae.archive import model_to_bytes, write_archive
 from sklearn_dae.datasets import ImageSplit
-from sklearn_dae.evaluation._contenders import Trial
 from sklearn_dae.evaluation._measure import FAILURES, fit_and_measure, unfitted
 from sklearn_dae.evaluation._measurement import Measurement
+from sklearn_dae.evaluation.report._contenders import Trial
 from sklearn_dae.exceptions import OutOfDomainWarning
 
 #: How many of the worst images of a codec are kept.

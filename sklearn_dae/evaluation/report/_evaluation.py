@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 
 from sklearn_dae.datasets import ImageSplit
-from sklearn_dae.evaluation._findings import (
+from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
+from sklearn_dae.evaluation._similarity import SetSimilarity
+from sklearn_dae.evaluation.report._findings import (
     Difference,
     Standing,
     differences,
-    lossless_verdict,
     standings,
-    verdict,
 )
-from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
-from sklearn_dae.evaluation._outcome import Outcome
-from sklearn_dae.evaluation._similarity import SetSimilarity
+from sklearn_dae.evaluation.report._outcome import Outcome
+from sklearn_dae.evaluation.report._templates import lossless_verdict, verdict
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,8 @@
-"""What measurements say, in numbers to compare and in words.
+"""What measurements say, as records.
 
 In: rate-distortion curves, the autoencoder's first, and lossless measurements. Out:
 what each codec takes at equal quality, how many images it takes for a model to pay off,
-and a verdict that anyone can understand.
+and what there is to say of it; the sentences stand in `templates/`.
 """
 
 import math
@@ -214,155 +214,112 @@ def round_qualities(psnrs: np.ndarray) -> list[float]:
     return []
 
 
-def verdict(found: Sequence[Standing], n_images: int) -> str:
-    """Say in a sentence or two whether the autoencoder is worth having.
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the autoencoder is worth having.
 
     Parameters
     ----------
-    found : sequence of Standing
-        What `standings` returned.
+    kind : str
+        ``"unmeasured"``, ``"alone"`` if no other codec reaches its qualities, ``"no"``,
+        ``"tie"``, ``"yes"``, ``"in part"``, or ``"more images"`` if it would be for a
+        larger set.
 
     n_images : int
         Number of images in the set, which must pay for the model.
 
-    Returns
-    -------
-    str
-        The verdict.
+    standings : tuple of Standing, default=()
+        The qualities at which it takes fewer bytes; if there are none, all.
+
+    losses : tuple of Standing, default=()
+        The qualities at which it does not, if it does at others.
     """
+
+    kind: str
+    n_images: int
+    standings: tuple[Standing, ...] = ()
+    losses: tuple[Standing, ...] = ()
+
+    @property
+    def rivals(self) -> list[str]:
+        """Names of the best other codecs."""
+        best = (standing.best for standing in self.standings)
+        return list(dict.fromkeys(cost.codec for cost in best if cost))
+
+    @property
+    def ratios(self) -> tuple[float, float]:
+        """Smallest and largest bytes relative to the best other codec."""
+        ratios = [standing.ratio for standing in self.standings]
+        return min(ratios), max(ratios)
+
+    @property
+    def model_bytes(self) -> float:
+        """Bytes of the largest model."""
+        return max(standing.ours.model_bytes for standing in self.standings)
+
+    @property
+    def break_evens(self) -> tuple[float, float]:
+        """Fewest and most images that pay for the model."""
+        needed = [standing.break_even for standing in self.standings]
+        return min(needed), max(needed)
+
+
+def judge(found: Sequence[Standing], n_images: int) -> Verdict:
+    """Judge from standings whether the autoencoder is worth having for a set."""
     if not found:
-        return (
-            "The autoencoder could not be measured at any round quality, so there is "
-            "nothing to compare."
-        )
+        return Verdict("unmeasured", n_images)
     found = [standing for standing in found if standing.best]
     if not found:
-        return "No other codec reaches the qualities of the autoencoder."
-    wins = [standing for standing in found if standing.ratio < 1 - _NEGLIGIBLE]
+        return Verdict("alone", n_images)
+    wins = tuple(each for each in found if each.ratio < 1 - _NEGLIGIBLE)
     if not wins:
-        return _no(found)
-    ratios = [standing.ratio for standing in wins]
-    share = _percent_range(min(ratios), max(ratios))
-    rival = _names(standing.best.codec for standing in wins if standing.best)
-    where = ""
-    if len(wins) < len(found):
-        where = f" {_qualities(wins)}" + f", but not {_qualities(_rest(found, wins))}"
-    head = "Yes" if len(wins) == len(found) else "In part"
+        is_tie = max(each.ratio for each in found) <= 1 + _NEGLIGIBLE
+        return Verdict("tie" if is_tie else "no", n_images, tuple(found))
+    losses = tuple(standing for standing in found if standing not in wins)
+    kind = "in part" if losses else "yes"
     if n_images < min(standing.break_even for standing in wins):
-        head = "Only for more images than these"
-    sentence = (
-        f"{head}: at equal quality the autoencoder takes {share} of the bytes of the "
-        f"best other codec ({rival}){where}."
-    )
-    return f"{sentence} {_about_the_model(wins, n_images)}"
+        kind = "more images"
+    return Verdict(kind, n_images, wins, losses)
 
 
-def _no(found: Sequence[Standing]) -> str:
-    rival = _names(standing.best.codec for standing in found if standing.best)
-    ratios = [standing.ratio for standing in found]
-    if max(ratios) <= 1 + _NEGLIGIBLE:
-        return (
-            f"No: the autoencoder takes as many bytes as the best other codec ({rival})"
-            " at equal quality, and has a model besides."
-        )
-    return (
-        f"No: at equal quality the autoencoder takes "
-        f"{_percent_range(min(ratios), max(ratios))} of the bytes of the best other "
-        f"codec ({rival})."
-    )
+@dataclass(frozen=True)
+class LosslessVerdict:
+    """Which lossless codec is the smallest.
+
+    Parameters
+    ----------
+    ours : Measurement
+        That of our codec.
+
+    best : Measurement
+        That of the best other codec.
+
+    break_even : float
+        Number of images from which ours is smaller, model included.
+    """
+
+    ours: Measurement
+    best: Measurement
+    break_even: float
+
+    @property
+    def ratio(self) -> float:
+        """Bytes of ours over those of the best other codec; infinite if ours failed."""
+        if self.ours.error is not None:
+            return math.inf
+        return self.ours.n_bytes / self.best.n_bytes
 
 
-def _about_the_model(wins: Sequence[Standing], n_images: int) -> str:
-    needed = [standing.break_even for standing in wins]
-    size = humane_bytes(max(standing.ours.model_bytes for standing in wins))
-    least, most = min(needed), max(needed)
-    if math.isinf(least):
-        return f"Its model of {size} is never paid for."
-    if most == 0:
-        return f"Its model of {size} is no larger than what others need."
-    number = f"{round_up(least):,}"
-    if round_up(most) != round_up(least):
-        number += f" to {round_up(most):,}" if math.isfinite(most) else " or more"
-    tail = ""
-    if n_images < least:
-        tail = f"; this set has {n_images:,}"
-    elif n_images < most:
-        tail = f" (this set has {n_images:,})"
-    return (
-        f"Its model of {size} is paid for from {number} images on, depending on the "
-        f"quality{tail}."
-        if len(needed) > 1
-        else f"Its model of {size} is paid for from {number} images on{tail}."
-    )
-
-
-def lossless_verdict(measurements: Sequence[Measurement]) -> str:
-    """Say which lossless codec is the smallest; the first is ours."""
+def judge_lossless(measurements: Sequence[Measurement]) -> LosslessVerdict | None:
+    """Compare lossless codecs, ours first; None if there is nothing to compare."""
     measured = [point for point in measurements if point.error is None]
     if len(measured) < 2:
-        return "Without loss there is nothing to compare."
+        return None
     ours = measurements[0]
     others = [point for point in measured if point is not ours]
     best = min(others, key=lambda point: point.n_bytes)
-    ratio = ours.n_bytes / best.n_bytes
-    if ours.error is not None or ratio >= 1:
-        return (
-            f"Without loss, {best.codec} takes the fewest bytes: "
-            f"{best.bits_per_pixel:.3f} bits a pixel."
-        )
-    needed = break_even(_cost(ours), map(_cost, others))
-    paid = (
-        f"its model of {humane_bytes(ours.model_bytes)} is paid for from "
-        f"{round_up(needed):,} images on"
-        if math.isfinite(needed)
-        else "its model is never paid for"
-    )
-    return (
-        f"Without loss, the {ours.codec} takes {ours.bits_per_pixel:.3f} bits a "
-        f"pixel, {ratio:.0%} of the best other codec ({best.codec}); {paid}."
-    )
+    return LosslessVerdict(ours, best, break_even(_cost(ours), map(_cost, others)))
 
 
 def _cost(point: Measurement) -> Cost:
     return Cost(point.codec, point.bytes_per_image, point.model_bytes, point.psnr)
-
-
-def _percent_range(low: float, high: float) -> str:
-    first, last = f"{low:.0%}", f"{high:.0%}"
-    return first if first == last else f"{first.rstrip('%')} to {last}"
-
-
-def _names(codecs: Iterable[str]) -> str:
-    unique = list(dict.fromkeys(codecs))
-    return " or ".join(filter(None, [", ".join(unique[:-1]), *unique[-1:]]))
-
-
-def _qualities(found: Sequence[Standing]) -> str:
-    values = [f"{standing.psnr:g}" for standing in found]
-    return f"at {_names(values).replace(' or ', ' and ')} dB"
-
-
-def _rest(found: Sequence[Standing], wins: Sequence[Standing]) -> list[Standing]:
-    return [standing for standing in found if standing not in wins]
-
-
-def round_up(number: float) -> int:
-    """Round up to two digits: how many images pay for a model is no exact science."""
-    if number <= 0:
-        return 0
-    unit = 10 ** max(0, math.floor(math.log10(number)) - 1)
-    return math.ceil(number / unit) * unit
-
-
-def humane_bytes(number: float) -> str:
-    """Write a number of bytes as people do.
-
-    >>> humane_bytes(11_454_542)
-    '11.5 MB'
-    """
-    for unit in ("bytes", "kB", "MB", "GB"):
-        # Three digits of 999.5 are 1000.
-        if number < 999.5 or unit == "GB":
-            break
-        number /= 1000
-    return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.3g} {unit}"

@@ -18,18 +18,15 @@ import joblib
 import numpy as np
 
 from sklearn_dae.archive import atomic_writer
-from sklearn_dae.evaluation._contenders import AUTOENCODER
 from sklearn_dae.evaluation._curves import front
-from sklearn_dae.evaluation._evaluation import Evaluation
-from sklearn_dae.evaluation._findings import (
-    Difference,
-    Standing,
-    humane_bytes,
-    round_up,
-)
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
-from sklearn_dae.evaluation._outcome import N_WORST, Outcome
+from sklearn_dae.evaluation._metrics import WITHOUT_SSIM, fits_ssim
 from sklearn_dae.evaluation._rate_distortion_display import RateDistortionDisplay
+from sklearn_dae.evaluation.report._contenders import AUTOENCODER
+from sklearn_dae.evaluation.report._evaluation import Evaluation
+from sklearn_dae.evaluation.report._findings import Difference, Standing
+from sklearn_dae.evaluation.report._outcome import N_WORST, Outcome
+from sklearn_dae.evaluation.report._templates import duration, humane_bytes, render
 
 #: Sides, in pixels, beyond which only the middle of an image is shown.
 _MOST_SHOWN = 192
@@ -116,8 +113,8 @@ def write_report(
 
 
 def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
-    template = _template()
-    return template.render(
+    return render(
+        "report.html",
         **_words(evaluation),
         **_quality_table(evaluation.standings, evaluation.curves),
         **_pictures(evaluation),
@@ -133,28 +130,9 @@ def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
         command=command,
         n_jobs=n_jobs,
         cores=joblib.cpu_count(),
-        percent=lambda ratio: f"{ratio:.0%}",
-        count=_count,
+        seconds=evaluation.seconds,
+        without_ssim=WITHOUT_SSIM,
     )
-
-
-def check_requirements() -> None:
-    """Raise unless everything that a page needs is installed."""
-    _template()
-
-
-def _template() -> Any:
-    try:
-        import matplotlib  # noqa: F401
-        import PIL.Image  # noqa: F401
-        from jinja2 import Environment, PackageLoader
-    except ImportError as error:
-        raise ImportError(
-            f"A report needs {error.name}: pip install 'sklearn-dae[full]'."
-        ) from error
-    loader = PackageLoader("sklearn_dae.evaluation", "templates")
-    environment = Environment(loader=loader, autoescape=True)
-    return environment.get_template("report.html")
 
 
 def _words(evaluation: Evaluation) -> dict[str, Any]:
@@ -179,12 +157,6 @@ def _words(evaluation: Evaluation) -> dict[str, Any]:
         "n_test": f"{len(split.test):,}",
         "similarity": str(similarity),
         "settings": settings.items(),
-        "method": (
-            "Every codec was fitted on the training images alone and measured on the "
-            "held-out ones: bytes are those of what it wrote, errors those of what it "
-            "read back. Peak signal-to-noise ratios and errors are in units of the "
-            f"pixel range. All of it took {_duration(evaluation.seconds)}."
-        ),
     }
 
 
@@ -266,7 +238,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, Any]:
         "worst_width": N_WORST * max(_ENLARGED, width),
         "matched_rate": measured[0].bytes_per_image if measured else math.nan,
         "has_ssim": any(point.ssim is not None for point in measured),
-        "has_ms_ssim": any(point.ms_ssim is not None for point in measured),
+        "fits_ssim": fits_ssim(split.shape),
     }
 
 
@@ -359,10 +331,8 @@ def _percentile_rows(matched: Iterable[Outcome]) -> list[dict[str, Any]]:
         numbers = [point.worst_psnr]
         numbers += [point.psnr_percentiles[key] for key in _PERCENTILES]
         cells = [f"{number:.1f}" for number in numbers]
-        for name in ("ssim", "ms_ssim"):
-            if any(getattr(other, name) is not None for other in points):
-                value = getattr(point, name)
-                cells.append(_NONE if value is None else f"{value:.3f}")
+        if any(other.ssim is not None for other in points):
+            cells.append(_NONE if point.ssim is None else f"{point.ssim:.3f}")
         rows.append(
             {"codec": point.codec, "cells": cells, "mine": point.codec == AUTOENCODER}
         )
@@ -380,7 +350,7 @@ def _time_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
         if not points:
             continue
         times = [
-            _duration(statistics.median(getattr(point, name) for point in points))
+            duration(statistics.median(getattr(point, name) for point in points))
             for name in ("fit_seconds", "encode_seconds", "decode_seconds")
         ]
         size = humane_bytes(statistics.median(point.model_bytes for point in points))
@@ -425,19 +395,6 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 100 else f"{value:.2f}"
 
 
-def _count(number: float) -> str:
-    return "never" if math.isinf(number) else f"{round_up(number):,}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 0.1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"
-
-
 def _plot(evaluation: Evaluation, width: float, height: float) -> str:
     """Draw the curves as SVG that takes the colour of the text around it."""
     import matplotlib
@@ -458,9 +415,7 @@ def _plot(evaluation: Evaluation, width: float, height: float) -> str:
     }
     with matplotlib.rc_context(settings):
         curves = _of_interest(evaluation.curves)
-        display = RateDistortionDisplay(curves).plot(figure.subplots())
-        for label in display.labels_.values():
-            label.set_color(_INK)
+        RateDistortionDisplay(curves).plot(figure.subplots())
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     svg = file.getvalue()

@@ -20,7 +20,12 @@ from sklearn.base import clone
 from sklearn_dae._validation import check_integer
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit
-from sklearn_dae.evaluation._contenders import (
+from sklearn_dae.datasets._split import check_can_learn
+from sklearn_dae.evaluation._curves import front
+from sklearn_dae.evaluation._measurement import RateDistortionCurve
+from sklearn_dae.evaluation._metrics import WITHOUT_SSIM, fits_ssim, has_ssim
+from sklearn_dae.evaluation._similarity import set_similarity
+from sklearn_dae.evaluation.report._contenders import (
     AUTOENCODER,
     VALUES,
     TrainedAutoencoder,
@@ -29,17 +34,12 @@ from sklearn_dae.evaluation._contenders import (
     lossy_trials,
     trial_at_rate,
 )
-from sklearn_dae.evaluation._curves import front
-from sklearn_dae.evaluation._evaluation import Evaluation
-from sklearn_dae.evaluation._measurement import RateDistortionCurve
-from sklearn_dae.evaluation._outcome import Outcome, archive_parts, carry_out
-from sklearn_dae.evaluation._similarity import set_similarity
+from sklearn_dae.evaluation.report._evaluation import Evaluation
+from sklearn_dae.evaluation.report._outcome import Outcome, archive_parts, carry_out
+from sklearn_dae.evaluation.report._templates import check_requirements
 
 #: Number of images that every codec shows.
 _N_SHOWN = 10
-
-#: Fewest training images.
-_FEWEST_TRAINING = 4
 
 #: Most values of a code by default.
 _MOST_VALUES = 32
@@ -107,6 +107,10 @@ def evaluate(
         If nothing can be learned from the images, there are fewer than two qualities,
         or no lossy codec could be measured.
 
+    ImportError
+        If what a report needs is missing; the message says what to install. Without
+        scikit-image only structural similarity is left out.
+
     Examples
     --------
     >>> from sklearn_dae.datasets import ImageSplit, load_digits
@@ -122,9 +126,13 @@ def evaluate(
     True
     """
     check_integer("n_qualities", n_qualities, 2)
-    _check_images(split)
+    check_can_learn(split)
+    check_requirements()
     begin = time.perf_counter()
-    tasks = _Tasks(joblib.Memory(cache, verbose=0), split, n_jobs, say or _silence)
+    say = say or _silence
+    if fits_ssim(split.shape) and not has_ssim():
+        say(f"{WITHOUT_SSIM}.")
+    tasks = _Tasks(joblib.Memory(cache, verbose=0), split, n_jobs, say)
     values = list(n_components or _default_sizes(split.n_pixels))
     autoencoders = tasks.train(
         {
@@ -305,25 +313,6 @@ def _in_words(outcome: Outcome) -> str:
         return f"failed: {point.error}"
     quality = "exact" if point.is_lossless else f"{point.psnr:.2f} dB"
     return f"{point.bytes_per_image:.2f} bytes an image, {quality}"
-
-
-def _check_images(split: ImageSplit) -> None:
-    """Refuse, before the long work, images that nothing can be learned from."""
-    for images in (split.training, split.test):
-        if images.dtype.kind == "f" and not np.isfinite(images).all():
-            raise ValueError(
-                f"{split.source} holds NaN or infinity; replace these pixels."
-            )
-    if len(split.training) < _FEWEST_TRAINING:
-        raise ValueError(
-            f"{split.source} leaves {len(split.training)} images to learn from; at "
-            f"least {_FEWEST_TRAINING} are needed."
-        )
-    low, high = split.pixel_range
-    if low == high:
-        raise ValueError(
-            f"All pixels of {split.source} are {low:g}: there is nothing to compress."
-        )
 
 
 def _versions() -> dict[str, str]:
