@@ -22,6 +22,7 @@ LEVELS = [
     ["__main__"],
     ["cli"],
     ["_demo"],
+    ["_demo_table"],
     ["evaluation"],
     ["archive"],
     ["codecs"],
@@ -40,7 +41,17 @@ LEVELS = [
 ]
 
 #: Packages that are imported where they are used only.
-OPTIONAL = ["matplotlib", "PIL", "rich", "pandas", "imagecodecs", "zstandard"]
+OPTIONAL = [
+    "matplotlib",
+    "PIL",
+    "rich",
+    "pandas",
+    "imagecodecs",
+    "zstandard",
+    "jinja2",
+    "skimage",
+    "bjontegaard",
+]
 
 
 def _modules():

@@ -23,6 +23,10 @@ _MARGIN = 0.05
 #: Width of a figure, in inches, from which on there is room for a legend beside curves.
 _WIDE = 6
 
+#: Where a legend stands outside the Axes.
+_BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+_BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
+
 
 class RateDistortionDisplay:
     """Quality of restored images against the bytes that they take.
@@ -255,14 +259,11 @@ class RateDistortionDisplay:
             if not len(curve)
         ]
         handles = [*self.lines_.values(), *self.lossless_lines_.values(), *failed]
-        style = {"handles": handles, "fontsize": 9, "handlelength": 3}
-        if self.figure_.get_layout_engine() is None:
-            return ax.legend(**style)
-        if self.figure_.get_figwidth() >= _WIDE:
-            place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
-        else:
-            place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
-        return ax.legend(**style, **place, frameon=False)
+        style: dict[str, Any] = {"handles": handles, "fontsize": 9, "handlelength": 3}
+        if self.figure_.get_layout_engine() is not None:
+            wide = self.figure_.get_figwidth() >= _WIDE
+            style |= {"frameon": False, **(_BESIDE if wide else _BELOW)}
+        return ax.legend(**style)
 
 
 def _as_is(codec: Any) -> tuple[Any, str, list[Any]]:

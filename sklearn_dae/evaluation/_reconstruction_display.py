@@ -16,7 +16,6 @@ from sklearn_dae.evaluation._drawing import (
     draw_images,
     fit_figure,
     import_matplotlib,
-    new_figure,
 )
 
 
@@ -210,43 +209,3 @@ def _restore(estimator: Any, X: Any) -> np.ndarray:
         f"{type(estimator).__name__} restores no images: it has neither encode and "
         "decode nor transform and inverse_transform."
     )
-
-
-def plot_reconstructions(
-    images: np.ndarray,
-    reconstructions: Mapping[str, np.ndarray],
-    shape: tuple[int, int],
-    *,
-    pixel_range: tuple[float, float] | None = None,
-    title: str | None = None,
-) -> Any:
-    """Draw a `ReconstructionDisplay` without pyplot, for programs without a screen.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, height * width)
-        Originals; ten to twelve make a readable picture.
-
-    reconstructions : mapping of str to ndarray
-        For each line of the picture, its label and the reconstructed images.
-
-    shape : tuple of (height, width)
-        Size of an image in pixels.
-
-    pixel_range : tuple of (low, high), default=None
-        Values drawn as black and as white; by default those of the originals.
-
-    title : str, default=None
-        A heading.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture; save it with its ``savefig``.
-    """
-    figure = new_figure()
-    display = ReconstructionDisplay(
-        images, reconstructions, image_shape=shape, pixel_range=pixel_range
-    ).plot(figure.subplots())
-    fit_figure(display.ax_, title)
-    return figure
