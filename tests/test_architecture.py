@@ -24,6 +24,7 @@ LEVELS = [
     ["_demo"],
     ["evaluation"],
     ["archive"],
+    ["models"],
     ["codecs"],
     ["coding"],
     ["quantizers"],
@@ -34,7 +35,7 @@ LEVELS = [
     ["blocks"],
     ["_scaling"],
     ["datasets"],
-    ["_callbacks", "_threads", "_validation", "exceptions"],
+    ["_atomic", "_callbacks", "_fields", "_threads", "_validation", "exceptions"],
 ]
 
 #: Packages that are imported where they are used only.

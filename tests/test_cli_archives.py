@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.archive import load_model, open_archive, save_model, write_archive
+from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.cli import main
 from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen_numbers
 from sklearn_dae.cli._summary import break_even
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import ImageSet, load_images, read_idx
+from sklearn_dae.models import load_model, save_model
 
 # Images in, images out.
 

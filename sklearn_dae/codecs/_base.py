@@ -12,12 +12,13 @@ seven bits per byte, lowest first, the highest bit set in all bytes but the last
 import warnings
 import zlib
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae._fields import Fields, dtype, number
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer
 from sklearn_dae.coding import ByteReader, leb128
@@ -49,6 +50,18 @@ class Codec(BaseEstimator):
         Range of the rows: that of the dtype for 8-bit integers, else that of the
         training rows.
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "dtype_": dtype,
+        "low_": number(),
+        "high_": number(),
+    }
+
+    def _check_stored(self) -> None:
+        if self.chunk_size is not None:
+            check_integer("chunk_size", self.chunk_size, 1, MAX_CHUNK_SIZE)
+        if not self.low_ <= self.high_:
+            raise ValueError(f"The range [{self.low_}, {self.high_}] is none")
 
     chunk_size: int | None
 

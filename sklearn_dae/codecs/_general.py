@@ -5,10 +5,11 @@ import lzma
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields
 from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.exceptions import BitstreamError
@@ -172,6 +173,12 @@ class GeneralCodec(Codec):
     >>> print(round(8 * len(data) / X[1500:].size, 2))  # bits a pixel
     2.75
     """
+
+    _stored_fields: ClassVar[Fields] = {}
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        self._check_parameters()
 
     def __init__(
         self,

@@ -6,10 +6,11 @@ A chunk holds the lengths of all its files but the last, as LEB128, and then the
 a chunk of one file is just that file.
 """
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, count, expect_equal, instance
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._validation import check_choice, check_switch
 from sklearn_dae.codecs._base import Codec
@@ -41,6 +42,22 @@ class ImageFormatCodec(Codec):
 
     #: Images in a mosaic are padded, both ways, to a multiple of this many pixels.
     multiple_: int
+
+    _stored_fields: ClassVar[Fields] = {
+        "scaler_": instance(PixelScaler),
+        "multiple_": count(1, 8),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        self._check_parameters()
+        self._check_images()
+        check_choice("multiple_", self.multiple_, (1, self._block))
+        low, high = self.scaler_.low, self.scaler_.high
+        if self.dtype_ == np.uint8 and (low != 0 or not 1 <= high <= 255):
+            raise ValueError(f"Pixels are said to be in [{low}, {high}]")
+        if self._is_lossless:
+            expect_equal("Largest pixel", high, 255)
 
     def _check_parameters(self) -> None:
         check_switch("lossless", self.lossless)

@@ -1,7 +1,10 @@
 """Images in JPEG XL, through imagecodecs."""
 
+from typing import ClassVar
+
 import numpy as np
 
+from sklearn_dae._fields import Fields
 from sklearn_dae._validation import check_integer, check_real
 from sklearn_dae.codecs._image_format import ImageFormatCodec
 from sklearn_dae.exceptions import BitstreamError
@@ -70,6 +73,8 @@ class JpegXLCodec(ImageFormatCodec):
     >>> (codec.decode(data) == X[1500:]).all()
     np.True_
     """
+
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,

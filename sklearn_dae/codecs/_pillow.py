@@ -4,10 +4,11 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from sklearn_dae._fields import Fields
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_choice, check_integer, check_real
 from sklearn_dae.codecs._image_format import ImageFormatCodec
@@ -229,6 +230,8 @@ class PillowCodec(ImageFormatCodec):
     >>> len(data) < 0.3 * len(files.encode(X[1500:]))
     True
     """
+
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,

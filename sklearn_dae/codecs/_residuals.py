@@ -11,6 +11,8 @@ more of them than there are pixel values.
 
 import numpy as np
 
+from sklearn_dae._fields import expect_equal
+from sklearn_dae.coding import FrequencyTables
 from sklearn_dae.exceptions import BitstreamError
 
 #: Folded differences below 2**8 are their own symbols; of larger ones, the first four
@@ -98,3 +100,11 @@ def from_symbols(symbols: np.ndarray, bits: bytes, n_bits: int) -> np.ndarray:
 def _places(n_bits: int) -> np.ndarray:
     """Places of the bits that may follow a symbol, the highest first."""
     return np.arange(n_bits - _LEADING_BITS)[::-1]
+
+
+def check_all_codable(tables: FrequencyTables, n: int) -> None:
+    """Raise ValueError unless all tables have ``n`` symbols, none of frequency 0."""
+    expect_equal("Precision of the tables", tables.precision, 16)
+    expect_equal("Symbols of the tables", {len(table) for table in tables}, {n})
+    if min(table.min() for table in tables) < 1:
+        raise ValueError("A symbol has frequency 0")

@@ -1,14 +1,21 @@
 """Lossless coding by what a set of images has in common."""
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, array, expect_equal, instance
 from sklearn_dae._validation import check_choice
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
-from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
+from sklearn_dae.codecs._residuals import (
+    check_all_codable,
+    from_symbols,
+    n_symbols,
+    to_symbols,
+    wrap,
+)
 from sklearn_dae.codecs._set_prediction import SetPredictor
 from sklearn_dae.coding import (
     ByteReader,
@@ -118,6 +125,28 @@ default="min_max_predictive"
     >>> print(round(8 * len(data) / X[1500:].size, 2))  # bits a pixel
     2.59
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "references_": array("references", "features", kinds="iu"),
+        "classes_": array("features", kinds="u"),
+        "tables_": instance(FrequencyTables),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        self._check_parameters()
+        self._check_images()
+        references, tables = self.references_, self.tables_
+        expect_equal("Type of the references", references.dtype.name, self.dtype_.name)
+        n_references = 1 if self.method == "centroid" else 2
+        expect_equal("References", len(references), n_references)
+        if (references[0] > references[-1]).any():
+            raise ValueError("A smallest pixel is larger than the largest")
+        expect_equal("Type of the classes", self.classes_.dtype, np.uint8)
+        last = self.classes_.max()
+        if last >= len(tables):
+            raise ValueError(f"A place has table {last} of {len(tables)}")
+        check_all_codable(tables, n_symbols(8 * self.dtype_.itemsize))
 
     def __init__(
         self,

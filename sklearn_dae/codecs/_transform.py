@@ -1,7 +1,7 @@
 """A codec from any transformer with an inverse, a quantiser and an entropy coder."""
 
 import math
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -9,6 +9,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
+from sklearn_dae._fields import (
+    NONE,
+    Fields,
+    dtype,
+    estimator,
+    expect_equal,
+    instance,
+    number,
+    one_of,
+)
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.codecs._base import Codec, mean_squared_error
@@ -24,6 +34,7 @@ from sklearn_dae.codecs._pixel_coding import decode_pixels, encode_pixels
 from sklearn_dae.codecs._pixel_model import PixelModel
 from sklearn_dae.codecs._pixel_training import N_PARTS, fit_pixel_model
 from sklearn_dae.codecs._store import pack_apart, read_places, unpack_apart
+from sklearn_dae.codecs._transformers import n_inputs, n_outputs
 from sklearn_dae.coding import (
     ByteReader,
     FrequencyTables,
@@ -32,7 +43,7 @@ from sklearn_dae.coding import (
     rans_encode,
 )
 from sklearn_dae.exceptions import BitstreamError
-from sklearn_dae.quantizers import UniformQuantizer
+from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 
 #: Most training rows from whose codes quantiser and tables are learned, and most on
 #: which a step is chosen; and most pixels of the former, which are all held in memory.
@@ -153,6 +164,44 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     #: Made from the transformer when first needed.
     _exact: ExactDecoder | None = None
+
+    _stored_fields: ClassVar[Fields] = {
+        "transformer_": estimator("transform", "inverse_transform"),
+        "quantizer_": instance(UniformQuantizer, KMeansQuantizer),
+        "tables_": instance(FrequencyTables),
+        "_space": instance(CodeSpace),
+        "_code_dtype": dtype,
+        "_pixel_model": one_of(NONE, instance(PixelModel)),
+        "error_limit_": number(finite=False),
+        "bits_per_sample_": number(),
+        "psnr_": number(finite=False),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        self._check_parameters()
+        transformer, quantizer = self.transformer_, self.quantizer_
+        check_is_fitted(transformer)
+        check_is_fitted(quantizer)
+        n_codes = len(self._space.mean)
+        n_features = self.n_features_in_
+        expect_equal("Inputs of the transformer", n_inputs(transformer), n_features)
+        expect_equal("Values of a code", n_outputs(transformer), n_codes)
+        expect_equal("Units of the quantiser", quantizer.n_features_in_, n_codes)
+        sizes = [len(table) for table in self.tables_]
+        expect_equal("Symbols of the tables", sizes, quantizer.n_levels_)
+        if self._code_dtype.kind != "f":
+            raise ValueError(f"Codes are {self._code_dtype}, expected floating point")
+        if not self.error_limit_ >= 0:
+            raise ValueError(f"The limit of errors is {self.error_limit_}")
+        model = self._pixel_model
+        expect_equal("Models of pixels", model is not None, self._bounds_pixels)
+        if model is not None:
+            check_bytes(self.dtype_)
+            shape = choose_image_shape(self.image_shape, n_features)
+            expect_equal("Size of an image", model.shape, shape)
+            expect_equal("Largest error", model.max_error, self.max_abs_error or 0)
+            self._predict(np.zeros((1, n_codes), np.int32))
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Huffman coding as a scikit-learn transformer: rows of numbers <-> rows of bytes."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -11,6 +11,7 @@ from sklearn.base import (
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae._fields import Fields, expect_equal, instance, number
 from sklearn_dae._validation import check_choice
 from sklearn_dae.coding._row_code import RowCode
 from sklearn_dae.exceptions import BitstreamError
@@ -76,6 +77,19 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     array([[0, 0, 0, 1],
            [0, 0, 2, 0]], dtype=uint8)
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "_code": instance(RowCode),
+        "mean_bits_": number(),
+    }
+
+    def _complete_stored(self) -> None:
+        self._set_code(self._code)
+
+    def _check_stored(self) -> None:
+        check_choice("handle_unknown", self.handle_unknown, ("escape", "error"))
+        has_escape = len(self._code.lengths) > len(self._code.values)
+        expect_equal("Escape word", has_escape, self.handle_unknown == "escape")
 
     def __init__(self, handle_unknown: str = "escape") -> None:
         self.handle_unknown = handle_unknown

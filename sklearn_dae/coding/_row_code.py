@@ -5,12 +5,13 @@ or a one and all values. Zeros fill the last byte.
 """
 
 from itertools import islice
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from bitarray import bitarray
 from bitarray.util import canonical_decode, canonical_huffman, int2ba
 
+from sklearn_dae._fields import Fields, array
 from sklearn_dae.exceptions import BitstreamError
 
 #: Longest word that `bitarray.util.canonical_decode` reads.
@@ -38,6 +39,15 @@ class RowCode:
     lengths : ndarray of int of shape (n_values,) or (n_values + 1,)
         Bits of each word, the escape word last.
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "values": array("values", kinds="biuf"),
+        "lengths": array("words", kinds="i"),
+    }
+
+    @classmethod
+    def _from_stored(cls, values: np.ndarray, lengths: np.ndarray) -> Self:
+        return cls.from_lengths(values, lengths)
 
     def __init__(self, values: np.ndarray, counts: np.ndarray) -> None:
         self._set_words(values, _word_lengths(counts.tolist()))

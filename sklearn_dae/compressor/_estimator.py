@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -21,6 +21,7 @@ from sklearn.base import (
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae import _fields as fields
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._scaling import PixelScaler, cast
 from sklearn_dae._validation import check_integer
@@ -326,6 +327,40 @@ class DeepAutoencoderCompressor(
 
     theta_: np.ndarray
     layout_: Layout
+
+    _stored_fields: ClassVar[fields.Fields] = {
+        "theta_": fields.array("parameters"),
+        "layout_": fields.instance(Layout),
+        "scaler_": fields.instance(PixelScaler),
+        "dtype_in_": fields.dtype,
+        "alpha_": fields.number(finite=False),
+        "solver_": fields.TEXT,
+        "pretraining_errors_": fields.each(fields.each(fields.number(finite=False))),
+        "loss_curve_": fields.each(fields.number(finite=False)),
+        "validation_loss_curve_": fields.each(fields.number(finite=False)),
+        "n_iter_": fields.count(),
+        "n_evaluations_": fields.count(),
+        "message_": fields.TEXT,
+    }
+
+    def _check_stored(self) -> None:
+        self.layout_for(self.n_features_in_)
+        # No file may make `transform` hang.
+        check_integer("transform_max_iter", self.transform_max_iter, 0, 10_000)
+        layout, n_features = self.layout_, self.n_features_in_
+        n_parameters = layout.n_parameters
+        fields.expect_equal(
+            "Length of the parameter vector", len(self.theta_), n_parameters
+        )
+        fields.expect_equal(
+            "Inputs of the network", layout.layers[0].n_in, self.n_features_in_
+        )
+        is_pca = self.alpha_ == np.inf and len(layout.layers) == 2
+        if not (is_pca or np.isfinite(self.alpha_)):
+            raise ValueError(
+                f"alpha_ is {self.alpha_}, must be finite; inf, of PCA without hidden "
+                "layers"
+            )
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from sklearn_dae.archive import atomic_writer
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 
 #: Columns of the table: attributes of a measurement.

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+
+from sklearn_dae._fields import FLAG, TEXT, Fields, count, each
+from sklearn_dae._validation import check_choice
+from sklearn_dae.network._units import UNITS
 
 
 class Layer(NamedTuple):
@@ -67,6 +71,33 @@ class Layout:
 
     layers: tuple[Layer, ...]
     n_encoder_layers: int
+
+    _stored_fields: ClassVar[Fields] = {
+        "sizes": each(count(1, 2**31)),
+        "hidden": TEXT,
+        "code": TEXT,
+        "output": TEXT,
+        "linear_path": FLAG,
+    }
+
+    def _to_stored(self) -> dict[str, Any]:
+        units = [layer.unit for layer in self.layers]
+        code = self.n_encoder_layers - 1
+        return {
+            "sizes": [self.layers[0].n_in, *self.widths[: code + 1]],
+            "hidden": units[0],
+            "code": units[code],
+            "output": units[-1],
+            "linear_path": self.has_linear_path,
+        }
+
+    @classmethod
+    def _from_stored(cls, sizes: list[int], **settings: Any) -> Self:
+        if len(sizes) < 2:
+            raise ValueError(f"A network of layers of {sizes} units has no code")
+        for name in ("hidden", "code", "output"):
+            check_choice("A kind of units", settings[name], UNITS)
+        return cls.autoencoder(sizes, **settings)
 
     @classmethod
     def autoencoder(

@@ -1,10 +1,11 @@
 """Scalar k-means: codebooks that follow the density of the codes."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from sklearn_dae._fields import Fields, count
 from sklearn_dae._validation import check_integer, check_real, check_switch
 from sklearn_dae.quantizers._base import CodebookQuantizer
 
@@ -65,6 +66,10 @@ class KMeansQuantizer(CodebookQuantizer):
     >>> print(quantizer.codebooks_[0])
     [0.1 5.1 9. ]
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "n_iter_": count(),
+    }
 
     def __init__(
         self,

@@ -1,11 +1,12 @@
 """Uniform quantisation, with a dead zone where it pays."""
 
 import math
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from sklearn_dae._fields import Fields, array
 from sklearn_dae._validation import check_integer, check_real
 from sklearn_dae.quantizers._base import CodebookQuantizer
 
@@ -94,6 +95,18 @@ class UniformQuantizer(CodebookQuantizer):
     >>> print(quantizer.inverse_transform(quantizer.transform(codes)).ravel().round(2))
     [-2.   -0.95  0.05  1.05  1.85]
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "step_": array("features"),
+        "center_": array("features"),
+        "dead_zone_": array("features"),
+        "_lowest_bin": array("features", kinds="i"),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        if not (self.step_ > 0).all():
+            raise ValueError("Steps must be positive")
 
     def __init__(
         self,

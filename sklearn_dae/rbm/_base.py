@@ -6,7 +6,7 @@ units explain the rows.
 
 import math
 import time
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import (
@@ -18,6 +18,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
+from sklearn_dae._fields import Fields, array, count, each, number, size
 from sklearn_dae._threads import lanes_if_worth, map_in_lanes, one_blas_thread, slabs
 from sklearn_dae._validation import (
     check_integer,
@@ -118,6 +119,20 @@ class BaseRBM(
         return KINDS[self._units[0]].draw(self._mean_visibles(h), rng)
 
     # Training.
+
+    _stored_fields: ClassVar[Fields] = {
+        "components_": array("components", "features"),
+        "intercept_hidden_": array("components"),
+        "intercept_visible_": array("features"),
+        "_n_features_out": size("components"),
+    }
+    _optional_fields: ClassVar[Fields] = {
+        "reconstruction_errors_": each(number(finite=False)),
+        "n_iter_": count(),
+    }
+
+    def _check_stored(self) -> None:
+        self._check_parameters()
 
     def _check_parameters(self) -> None:
         check_integer("n_components", self.n_components, 1)

@@ -1,7 +1,8 @@
 """RBM with real-valued units."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from sklearn_dae._fields import Fields
 from sklearn_dae._validation import check_choice
 from sklearn_dae.rbm._base import BaseRBM
 from sklearn_dae.rbm._units import KINDS
@@ -112,6 +113,8 @@ class GaussianRBM(BaseRBM):
     >>> rbm.inverse_transform(rbm.transform(X)).shape
     (200, 6)
     """
+
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,
