@@ -14,7 +14,6 @@ import numpy as np
 from benchmarks._timing import machine
 from benchmarks.against_pca import load
 from benchmarks.codec import seconds
-from sklearn_dae.archive import model_to_bytes
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
@@ -23,6 +22,7 @@ from sklearn_dae.codecs import (
     SetRedundancyCodec,
 )
 from sklearn_dae.datasets import load_mnist
+from sklearn_dae.models import model_to_bytes
 
 CODECS = {
     "Huffman": HuffmanCodec(),

@@ -22,7 +22,6 @@ from benchmarks._timing import machine
 from benchmarks.against_pca import load
 from benchmarks.codec import seconds, train
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.archive import model_to_bytes
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
@@ -31,6 +30,7 @@ from sklearn_dae.codecs import (
     TransformCodec,
 )
 from sklearn_dae.datasets import load_mnist
+from sklearn_dae.models import model_to_bytes
 
 #: Largest errors of a pixel.
 ERRORS = (0, 1, 3, 7)

@@ -1,9 +1,11 @@
 """Pixel values to and from [0, 1]."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
+
+from sklearn_dae._fields import Fields, number
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,16 @@ class PixelScaler:
 
     low: float
     high: float
+
+    _stored_fields: ClassVar[Fields] = {
+        "low": number(),
+        "high": number(),
+    }
+
+    def _check_stored(self) -> None:
+        span = self.span
+        if not (span > 0 and np.isfinite([span, 1 / span]).all()):
+            raise ValueError(f"The pixel range [{self.low}, {self.high}] is none")
 
     @classmethod
     def from_data(cls, X: np.ndarray) -> Self:

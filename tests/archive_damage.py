@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.decomposition import PCA
 
-from sklearn_dae.archive import model_to_bytes, open_archive, write_archive
+from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import ImageSet, load_digits
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models import model_to_bytes
 
 #: Sizes of the format, by themselves: the package must not change them unnoticed.
 PREAMBLE, CHUNK_HEAD, FOOTER = 17, 32, 28

@@ -25,6 +25,7 @@ LEVELS = [
     ["_demo_table"],
     ["evaluation"],
     ["archive"],
+    ["models"],
     ["codecs"],
     ["entropy"],
     ["quantizers"],
@@ -36,7 +37,7 @@ LEVELS = [
     ["rows"],
     ["_scaling"],
     ["datasets"],
-    ["_bytes", "_callbacks", "_threads", "_validation"],
+    ["_atomic", "_bytes", "_callbacks", "_fields", "_threads", "_validation"],
     ["exceptions"],
 ]
 

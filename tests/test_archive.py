@@ -20,20 +20,14 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 
 from sklearn_dae.archive import _writer as writer
-from sklearn_dae.archive import (
-    load_model,
-    model_hash,
-    model_to_bytes,
-    open_archive,
-    save_model,
-    write_archive,
-)
+from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.archive._container import CHUNK_MARK, pack_chunk
 from sklearn_dae.archive._file import SourceFile
 from sklearn_dae.archive._index import find_chunks
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import ImageSet, load_digits
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
+from sklearn_dae.models import load_model, model_hash, model_to_bytes, save_model
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -15,9 +15,10 @@ from sklearn_dae import (
     KMeansQuantizer,
     UniformQuantizer,
 )
-from sklearn_dae.archive import open_archive, save_model, write_archive
+from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
+from sklearn_dae.models import save_model
 
 
 def through_an_archive(images, codec, **parameters):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from cli_checks import IMAGES, command, decoded, fails, run
 
-from sklearn_dae.archive import load_model, write_archive
+from sklearn_dae.archive import write_archive
+from sklearn_dae.models import load_model
 
 
 def test_streams(here, trained):

@@ -16,9 +16,10 @@ from full_disk import files_of_at_most
 from PIL import Image
 
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.archive import load_model, open_archive, save_model, write_archive
+from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.cli._signals import Terminated, raising_terminated
 from sklearn_dae.codecs import HuffmanCodec
+from sklearn_dae.models import load_model, save_model
 
 posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 

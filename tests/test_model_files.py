@@ -18,14 +18,9 @@ from numpy.testing import assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_dae.archive import (
-    atomic_writer,
-    load_model,
-    model_from_bytes,
-    model_to_bytes,
-    save_model,
-)
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models import load_model, model_from_bytes, model_to_bytes, save_model
 
 # Damage.
 
@@ -371,7 +366,8 @@ def test_a_real_interrupt_leaves_things_as_they_were(write, before, tmp_path):
         path.write_bytes(before)
     code = (
         "import numpy as np, sys, time\n"
-        "from sklearn_dae.archive import atomic_writer, write_archive\n"
+        "from sklearn_dae._atomic import atomic_writer\n"
+        "from sklearn_dae.archive import write_archive\n"
         "from sklearn_dae.codecs import HuffmanCodec\n"
         "image, path = np.zeros((2000, 9), np.uint8), sys.argv[1]\n"
         "codec = HuffmanCodec(chunk_size=100).fit(image)\n"
@@ -397,7 +393,7 @@ def test_a_real_interrupt_leaves_things_as_they_were(write, before, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="sets a limit of POSIX")
 def test_a_full_disk_leaves_no_file(tmp_path):
     code = (
-        "import resource, sys; from sklearn_dae.archive import atomic_writer\n"
+        "import resource, sys; from sklearn_dae._atomic import atomic_writer\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "try:\n"
         "    with atomic_writer(sys.argv[1]) as file: file.write(bytes(6000))\n"

@@ -21,16 +21,16 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
 from sklearn_dae import DeepAutoencoderCompressor, HuffmanCoder, UniformQuantizer
-from sklearn_dae.archive import (
+from sklearn_dae.codecs import HuffmanCodec, SetRedundancyCodec, TransformCodec
+from sklearn_dae.models import (
     load_model,
     model_from_bytes,
     model_hash,
     model_to_bytes,
     save_model,
 )
-from sklearn_dae.archive._registry import KINDS
-from sklearn_dae.archive._state import Reader, Writer, stored_name
-from sklearn_dae.codecs import HuffmanCodec, SetRedundancyCodec, TransformCodec
+from sklearn_dae.models._registry import KINDS
+from sklearn_dae.models._state import Reader, Writer, stored_name
 
 GOLDEN = Path(__file__).parent / "golden"
 

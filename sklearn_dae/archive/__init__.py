@@ -1,13 +1,11 @@
-"""Models and images in files."""
+"""Images <-> one file on disk.
 
-from sklearn_dae.archive._atomic import atomic_writer
-from sklearn_dae.archive._models import (
-    load_model,
-    model_from_bytes,
-    model_hash,
-    model_to_bytes,
-    save_model,
-)
+In: images and a fitted codec. Out: an archive with the model in it, which is read from
+any position, verified, and salvaged if damaged. One more part of the file belongs in
+`_container.py`, one more thing to do with an open archive in `_reader.py`. The bytes of
+the model inside are those of `sklearn_dae.models`.
+"""
+
 from sklearn_dae.archive._reader import Archive, open_archive
 from sklearn_dae.archive._report import ArchiveInfo, Damage, Salvaged, Verification
 from sklearn_dae.archive._writer import write_archive
@@ -18,12 +16,6 @@ __all__ = [
     "Damage",
     "Salvaged",
     "Verification",
-    "atomic_writer",
-    "load_model",
-    "model_from_bytes",
-    "model_hash",
-    "model_to_bytes",
     "open_archive",
-    "save_model",
     "write_archive",
 ]

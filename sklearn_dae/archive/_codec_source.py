@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sklearn_dae.archive._header import Header
-from sklearn_dae.archive._models import model_from_bytes, model_hash, model_to_bytes
 from sklearn_dae.codecs import Codec
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models._files import model_from_bytes, model_hash, model_to_bytes
 
 
 def given_codec(model: Any, header: Header) -> Codec:

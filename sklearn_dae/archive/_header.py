@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_dae.archive._container import MAX_HEADER_SIZE
-from sklearn_dae.archive._format import dtype_name, native_dtype
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models._format import dtype_name, native_dtype
 
 #: Largest number of images in a chunk.
 MAX_CHUNK_IMAGES = 65536

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_dae.archive._format import dtype_name
 from sklearn_dae.datasets import ImageSet
+from sklearn_dae.models._format import dtype_name
 
 
 class _Batch(NamedTuple):

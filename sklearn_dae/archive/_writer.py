@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae._validation import check_choice, check_integer
-from sklearn_dae.archive._atomic import atomic_writer
 from sklearn_dae.archive._container import (
     FORMAT_VERSION,
     pack_chunk,
@@ -25,12 +25,12 @@ from sklearn_dae.archive._header import (
     most_images_of_chunk,
     package_version,
 )
-from sklearn_dae.archive._models import model_hash, model_to_bytes
 from sklearn_dae.archive._names import pack_names
 from sklearn_dae.archive._report import ArchiveInfo
 from sklearn_dae.archive._stream import ImageStream
 from sklearn_dae.codecs import Codec
 from sklearn_dae.codecs._base import warn_of_rows_apart
+from sklearn_dae.models._files import model_hash, model_to_bytes
 
 #: Numbers in a chunk by default: 668 images of 28 x 28 pixels. Reading any of them
 #: takes ten milliseconds, half of it for rANS. Half as many would take half that time,

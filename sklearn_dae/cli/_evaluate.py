@@ -14,7 +14,7 @@ from typing import Any
 
 import joblib
 
-from sklearn_dae.archive import atomic_writer
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.cli._messages import counted, image_size, naming
 from sklearn_dae.cli._options import (
     UsageError,

@@ -11,11 +11,12 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from sklearn_dae.archive import Archive, load_model, open_archive
-from sklearn_dae.archive._format import SIGNATURE as MODEL_SIGNATURE
+from sklearn_dae.archive import Archive, open_archive
 from sklearn_dae.cli._summary import Images
 from sklearn_dae.codecs import Codec
 from sklearn_dae.datasets import ImageFolder, ImageSet, load_images
+from sklearn_dae.models import load_model
+from sklearn_dae.models._format import SIGNATURE as MODEL_SIGNATURE
 
 
 def read_images(path: str, *, key: str | None = None, grey: bool = False) -> ImageSet:

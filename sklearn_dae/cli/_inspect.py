@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from sklearn_dae.archive import Archive, model_from_bytes, model_hash, open_archive
+from sklearn_dae.archive import Archive, open_archive
 from sklearn_dae.cli._input import binary_input, is_model_file
 from sklearn_dae.cli._options import UsageError, add_model
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models import model_from_bytes, model_hash
 
 
 def add_command(commands: Any) -> None:

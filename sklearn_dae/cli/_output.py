@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from sklearn_dae.archive import atomic_writer
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.cli._messages import naming
 
 

@@ -5,7 +5,6 @@ import os
 import time
 from typing import Any
 
-from sklearn_dae.archive import save_model
 from sklearn_dae.cli._fitting import fit_codec
 from sklearn_dae.cli._input import read_images
 from sklearn_dae.cli._messages import counted, decibels, image_size, naming
@@ -14,6 +13,7 @@ from sklearn_dae.cli._output import check_file
 from sklearn_dae.cli._summary import lzma_bytes, when_it_pays
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import ImageSet
+from sklearn_dae.models import save_model
 
 
 def add_command(commands: Any) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sklearn_dae.archive import Archive, Verification, model_from_bytes, open_archive
+from sklearn_dae.archive import Archive, Verification, open_archive
 from sklearn_dae.cli._input import binary_input, is_model_file
 from sklearn_dae.cli._messages import counted, told
 from sklearn_dae.cli._options import add_model
 from sklearn_dae.cli._progress import counting
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models import model_from_bytes
 
 
 def add_command(commands: Any) -> None:

@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._bytes import ByteReader, frame, leb128
+from sklearn_dae._fields import Fields, dtype, number
 from sklearn_dae._scaling import cast
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
@@ -36,7 +37,8 @@ class Codec(BaseEstimator):
     """Base class for all codecs.
 
     A subclass has ``chunk_size`` among its parameters, calls `_learn_rows` in `fit`,
-    and defines `_encode_chunk` and its inverse `_decode_chunk`.
+    and defines `_encode_chunk`, which returns a `CodedChunk`, and its inverse
+    `_decode_chunk`.
 
     Attributes
     ----------
@@ -50,6 +52,17 @@ class Codec(BaseEstimator):
         Range of the rows: that of the dtype for 8-bit integers, else that of the
         training rows.
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "dtype_": dtype,
+        "low_": number(),
+        "high_": number(),
+    }
+
+    def _check_stored(self) -> None:
+        self._check_parameters()
+        if not self.low_ <= self.high_:
+            raise ValueError(f"The range [{self.low_}, {self.high_}] is none")
 
     chunk_size: int | None
 

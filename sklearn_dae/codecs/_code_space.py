@@ -11,10 +11,11 @@ of H^1/2 C H^1/2. For PCA it is the identity, up to signs.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, array
 from sklearn_dae._threads import multiply
 
 #: Rows that the inverse transform is probed with, for all codes together.
@@ -44,6 +45,12 @@ class CodeSpace:
         ``(code - mean) @ forward`` are the coordinates; ``backward`` is the inverse of
         ``forward``.
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "mean": array("components"),
+        "forward": array("components", "components"),
+        "backward": array("components", "components"),
+    }
 
     mean: np.ndarray
     forward: np.ndarray

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_dae._fields import Fields
 from sklearn_dae._validation import check_integer
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
@@ -179,6 +180,7 @@ class GeneralCodec(Codec):
         **Codec._parameter_constraints,
         "method": [StrOptions({*METHODS})],
     }
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,

@@ -1,9 +1,10 @@
 """Pixels in a Huffman code: the lossless baseline."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, expect_equal, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.coding import HuffmanCode
@@ -56,6 +57,16 @@ class HuffmanCodec(Codec):
     >>> np.array_equal(codec.decode(data), X[1500:])
     True
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "_code": instance(HuffmanCode),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        code = self._code
+        expect_equal("Numbers of the code", code.values.dtype.name, self.dtype_.name)
+        expect_equal("Words of the code", len(code.lengths), len(code.values) + 1)
 
     def __init__(self, chunk_size: int | None = None) -> None:
         self.chunk_size = chunk_size

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._bytes import ByteReader, leb128
+from sklearn_dae._fields import Fields, count, expect_equal, instance
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
@@ -48,6 +49,22 @@ class ImageFormatCodec(Codec):
         "lossless": ["boolean"],
         "layout": [StrOptions({*LAYOUTS})],
     }
+
+    _stored_fields: ClassVar[Fields] = {
+        "scaler_": instance(PixelScaler),
+        "multiple_": count(1, 8),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        self._check_images()
+        if self.multiple_ not in (1, self._block):
+            raise ValueError(f"multiple_ is {self.multiple_}, must be 1, {self._block}")
+        low, high = self.scaler_.low, self.scaler_.high
+        if self.dtype_ == np.uint8 and (low != 0 or not 1 <= high <= 255):
+            raise ValueError(f"Pixels are said to be in [{low}, {high}]")
+        if self._is_lossless:
+            expect_equal("Largest pixel", high, 255)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from sklearn_dae._fields import Fields
 from sklearn_dae.codecs._image_format import ImageFormatCodec
 from sklearn_dae.exceptions import BitstreamError
 
@@ -79,6 +80,7 @@ class JpegXLCodec(ImageFormatCodec):
         "distance": [Interval(Real, 0.01, 25, closed="both")],
         "effort": [Interval(Integral, 1, 9, closed="both")],
     }
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,

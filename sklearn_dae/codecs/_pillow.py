@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_dae._fields import Fields
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real
 from sklearn_dae.codecs._image_format import ImageFormatCodec
@@ -235,6 +236,7 @@ class PillowCodec(ImageFormatCodec):
         **ImageFormatCodec._parameter_constraints,
         "format": [StrOptions({*FORMATS})],
     }
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,

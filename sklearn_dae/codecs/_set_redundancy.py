@@ -7,16 +7,23 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._bytes import ByteReader, leb128
+from sklearn_dae._fields import Fields, array, expect_equal, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
-from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
+from sklearn_dae.codecs._residuals import (
+    from_symbols,
+    n_symbols,
+    to_symbols,
+    wrap,
+)
 from sklearn_dae.codecs._set_prediction import SetPredictor
 from sklearn_dae.coding import (
     FrequencyTables,
     rans_decode,
     rans_encode,
 )
+from sklearn_dae.coding._tables import check_all_codable
 from sklearn_dae.exceptions import BitstreamError
 
 METHODS = ("min_max_differential", "min_max_predictive", "centroid")
@@ -123,6 +130,27 @@ default="min_max_predictive"
         **Codec._parameter_constraints,
         "method": [StrOptions({*METHODS})],
     }
+
+    _stored_fields: ClassVar[Fields] = {
+        "references_": array("references", "features", kinds="iu"),
+        "classes_": array("features", kinds="u"),
+        "tables_": instance(FrequencyTables),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        self._check_images()
+        references, tables = self.references_, self.tables_
+        expect_equal("Type of the references", references.dtype.name, self.dtype_.name)
+        n_references = 1 if self.method == "centroid" else 2
+        expect_equal("References", len(references), n_references)
+        if (references[0] > references[-1]).any():
+            raise ValueError("A smallest pixel is larger than the largest")
+        expect_equal("Type of the classes", self.classes_.dtype, np.uint8)
+        last = self.classes_.max()
+        if last >= len(tables):
+            raise ValueError(f"A place has table {last} of {len(tables)}")
+        check_all_codable(tables, n_symbols(8 * self.dtype_.itemsize))
 
     def __init__(
         self,

@@ -7,9 +7,20 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
+from sklearn_dae._fields import (
+    NONE,
+    Fields,
+    dtype,
+    estimator,
+    expect_equal,
+    instance,
+    number,
+    one_of,
+)
 from sklearn_dae._scaling import cast
 from sklearn_dae.codecs._apart import pack_apart, unpack_apart
 from sklearn_dae.codecs._base import Codec, mean_squared_error
@@ -28,11 +39,17 @@ from sklearn_dae.codecs._step import (
     decibels,
     sample,
 )
-from sklearn_dae.codecs._transformer import encoded, fitted, restored
+from sklearn_dae.codecs._transformer import (
+    encoded,
+    fitted,
+    n_inputs,
+    n_outputs,
+    restored,
+)
 from sklearn_dae.entropy import ColumnTables, PixelModel
 from sklearn_dae.entropy._pixel_training import N_PARTS
 from sklearn_dae.exceptions import BitstreamError
-from sklearn_dae.quantizers import UniformQuantizer
+from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 
 #: Most training rows from whose codes quantiser and tables are learned, and most pixels
 #: of these, which are all held in memory.
@@ -156,6 +173,43 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     #: Made from the transformer when first needed.
     _exact: ExactDecoder | None = None
+
+    _stored_fields: ClassVar[Fields] = {
+        "transformer_": estimator("transform", "inverse_transform"),
+        "quantizer_": instance(UniformQuantizer, KMeansQuantizer),
+        "tables_": instance(ColumnTables),
+        "_space": instance(CodeSpace),
+        "_code_dtype": dtype,
+        "pixel_model_": one_of(NONE, instance(PixelModel)),
+        "error_limit_": number(finite=False),
+        "bits_per_sample_": number(),
+        "psnr_": number(finite=False),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        transformer, quantizer = self.transformer_, self.quantizer_
+        check_is_fitted(transformer)
+        check_is_fitted(quantizer)
+        n_codes = len(self._space.mean)
+        n_features = self.n_features_in_
+        expect_equal("Inputs of the transformer", n_inputs(transformer), n_features)
+        expect_equal("Values of a code", n_outputs(transformer), n_codes)
+        expect_equal("Units of the quantiser", quantizer.n_features_in_, n_codes)
+        sizes = [len(table) for table in self.tables_.tables]
+        expect_equal("Symbols of the tables", sizes, quantizer.n_levels_)
+        if self._code_dtype.kind != "f":
+            raise ValueError(f"Codes are {self._code_dtype}, expected floating point")
+        if not self.error_limit_ >= 0:
+            raise ValueError(f"The limit of errors is {self.error_limit_}")
+        model = self.pixel_model_
+        expect_equal("Models of pixels", model is not None, self._bounds_pixels)
+        if model is not None:
+            check_bytes(self.dtype_)
+            shape = choose_image_shape(self.image_shape, n_features)
+            expect_equal("Size of an image", model.shape, shape)
+            expect_equal("Largest error", model.max_error, self.max_abs_error or 0)
+            self._predict(np.zeros((1, n_codes), np.int32))
 
     def __init__(
         self,

@@ -1,10 +1,11 @@
-"""What a codec asks of a transformer, and does not take on trust."""
+"""What a codec asks of a transformer, pipelines included, and does not trust."""
 
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 
@@ -44,3 +45,25 @@ def restored(transformer: Any, codes: np.ndarray) -> np.ndarray:
             "images; fit another transformer."
         )
     return pixels
+
+
+def steps_of(pipeline: Pipeline) -> list[Any]:
+    """Return the steps of a pipeline that do something; ValueError if none does."""
+    steps = [step for _, step in pipeline.steps if step not in (None, "passthrough")]
+    if not steps:
+        raise ValueError("A pipeline without steps cannot be stored")
+    return steps
+
+
+def n_inputs(transformer: Any) -> int:
+    """Return the number of values that a transformer takes."""
+    if isinstance(transformer, Pipeline):
+        return n_inputs(steps_of(transformer)[0])
+    return transformer.n_features_in_
+
+
+def n_outputs(transformer: Any) -> int:
+    """Return the number of values that a transformer returns."""
+    if isinstance(transformer, Pipeline):
+        return n_outputs(steps_of(transformer)[-1])
+    return getattr(transformer, "_n_features_out", transformer.n_features_in_)

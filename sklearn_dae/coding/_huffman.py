@@ -5,12 +5,13 @@ or a one and all values. Zeros fill the last byte.
 """
 
 from itertools import islice
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from bitarray import bitarray
 from bitarray.util import canonical_decode, canonical_huffman, int2ba
 
+from sklearn_dae._fields import Fields, array
 from sklearn_dae.exceptions import BitstreamError
 
 #: Longest word that `bitarray.util.canonical_decode` reads.
@@ -54,6 +55,15 @@ class HuffmanCode:
     >>> code.decode(code.encode(row, code.indices(row)), 3)
     array([0, 5, 0])
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "values": array("values", kinds="biuf"),
+        "lengths": array("words", kinds="i"),
+    }
+
+    @classmethod
+    def _from_stored(cls, values: np.ndarray, lengths: np.ndarray) -> Self:
+        return cls.from_lengths(values, lengths)
 
     def __init__(self, values: np.ndarray, counts: np.ndarray) -> None:
         self._set_words(values, _word_lengths(counts.tolist()))

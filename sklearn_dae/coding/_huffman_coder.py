@@ -12,6 +12,8 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae._fields import Fields, expect_equal, instance, number
+from sklearn_dae._validation import check_choice
 from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
 
@@ -80,6 +82,19 @@ class HuffmanCoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "handle_unknown": [StrOptions({"escape", "error"})],
     }
+
+    _stored_fields: ClassVar[Fields] = {
+        "_code": instance(HuffmanCode),
+        "mean_bits_": number(),
+    }
+
+    def _complete_stored(self) -> None:
+        self._set_code(self._code)
+
+    def _check_stored(self) -> None:
+        check_choice("handle_unknown", self.handle_unknown, ("escape", "error"))
+        has_escape = len(self._code.lengths) > len(self._code.values)
+        expect_equal("Escape word", has_escape, self.handle_unknown == "escape")
 
     def __init__(self, handle_unknown: str = "escape") -> None:
         self.handle_unknown = handle_unknown

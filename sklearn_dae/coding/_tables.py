@@ -6,10 +6,11 @@ two, one table per context, in the forms that coders look up.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, array, count, expect_equal
 from sklearn_dae._validation import check_integer
 from sklearn_dae.coding._lookup import pack_intervals, spread_slots
 from sklearn_dae.coding._quantization import quantize_counts, shortest_tables
@@ -68,6 +69,28 @@ class FrequencyTables:
     >>> FrequencyTables.from_bytes(tables.to_bytes()) == tables
     True
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "precision": count(8, 16),
+        "sizes": array("tables", kinds="u"),
+        "frequencies": array("symbols", kinds="u"),
+    }
+
+    def _to_stored(self) -> dict[str, Any]:
+        return {
+            "precision": self.precision,
+            "sizes": np.array([len(table) for table in self], np.uint32),
+            "frequencies": np.concatenate(list(self)).astype(np.uint32),
+        }
+
+    @classmethod
+    def _from_stored(
+        cls, precision: int, sizes: np.ndarray, frequencies: np.ndarray
+    ) -> Self:
+        ends = np.cumsum(sizes, dtype=np.int64)
+        if not len(ends) or ends[-1] != len(frequencies):
+            raise ValueError(f"{len(frequencies)} frequencies are in tables of {sizes}")
+        return cls(np.split(frequencies, ends[:-1]), precision)
 
     def __init__(self, frequencies: Sequence[Any], precision: int) -> None:
         check_integer("precision", precision, MIN_PRECISION, MAX_PRECISION)
@@ -412,3 +435,11 @@ def _check_vectors(vectors: Sequence[Any], name: str) -> list[np.ndarray]:
     if sum(vector.size for vector in checked) > MAX_SLOTS:
         raise ValueError(f"The {name} are more than {MAX_SLOTS} in all.")
     return [vector.astype(np.int64, copy=False) for vector in checked]
+
+
+def check_all_codable(tables: FrequencyTables, n: int) -> None:
+    """Raise ValueError unless all tables have ``n`` symbols, none of frequency 0."""
+    expect_equal("Precision of the tables", tables.precision, 16)
+    expect_equal("Symbols of the tables", {len(table) for table in tables}, {n})
+    if min(table.min() for table in tables) < 1:
+        raise ValueError("A symbol has frequency 0")

@@ -24,6 +24,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_dae import _fields as fields
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._validation import check_integer
 from sklearn_dae.compressor._fitting import Start, fit_network, forecast
@@ -284,6 +285,27 @@ class DeepAutoencoderCompressor(
     network_: Network
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+
+    _stored_fields: ClassVar[fields.Fields] = {
+        "network_": fields.instance(Network),
+        "alpha_": fields.number(),
+        "is_linear_": fields.FLAG,
+        "interrupted_": fields.FLAG,
+        "solver_": fields.TEXT,
+        "pretraining_errors_": fields.each(fields.each(fields.number(finite=False))),
+        "loss_curve_": fields.each(fields.number(finite=False)),
+        "validation_loss_curve_": fields.each(fields.number(finite=False)),
+        "n_iter_": fields.count(1),
+        "n_evaluations_": fields.count(),
+        "message_": fields.TEXT,
+    }
+
+    def _check_stored(self) -> None:
+        self._check_parameters()
+        # No file may make `transform` hang.
+        check_integer("transform_max_iter", self.transform_max_iter, 0, 10_000)
+        n_features = self.network_.layout.n_features
+        fields.expect_equal("Inputs of the network", n_features, self.n_features_in_)
 
     def __init__(
         self,

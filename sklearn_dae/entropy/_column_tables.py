@@ -1,10 +1,11 @@
 """A distribution for each column of symbols, whatever the other columns hold."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, instance
 from sklearn_dae.coding import FrequencyTables, rans_decode, rans_encode
 from sklearn_dae.exceptions import BitstreamError
 
@@ -36,6 +37,8 @@ class ColumnTables:
     """
 
     tables: FrequencyTables
+
+    _stored_fields: ClassVar[Fields] = {"tables": instance(FrequencyTables)}
 
     @classmethod
     def fit(cls, symbols: np.ndarray, n_levels: np.ndarray) -> Self:

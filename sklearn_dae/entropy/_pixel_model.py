@@ -21,12 +21,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from sklearn_dae._fields import (
+    Fields,
+    array,
+    count,
+    each,
+    expect_equal,
+    image_shape,
+    instance,
+)
 from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.coding import FrequencyTables, IntervalDecoder, IntervalEncoder
+from sklearn_dae.coding._tables import check_all_codable
 from sklearn_dae.entropy._canvas import N_INPUTS, Canvas
 from sklearn_dae.entropy._grid import relu, weights_on_grid
 from sklearn_dae.exceptions import BitstreamError
@@ -77,6 +87,30 @@ class PixelModel:
     experts : FrequencyTables
         A distribution for each output of the network.
     """
+
+    _stored_fields: ClassVar[Fields] = {
+        "shape": image_shape,
+        "max_error": count(0, 127),
+        "spread": array("pixels", kinds="u"),
+        "centre": array("inputs"),
+        "weights": each(array(None, None)),
+        "experts": instance(FrequencyTables),
+    }
+
+    def _check_stored(self) -> None:
+        height, width = self.shape
+        expect_equal("Pixels with a spread", len(self.spread), height * width)
+        expect_equal("Type of the spread", self.spread.dtype, np.uint8)
+        expect_equal("Weights of the centre", len(self.centre), N_INPUTS + 1)
+        # In double precision, numbers of single precision cannot overflow.
+        for weights in (self.centre, *self.weights):
+            expect_equal("Type of the weights", weights.dtype, np.float32)
+        n_below = N_INPUTS
+        for weights in self.weights:
+            expect_equal("Inputs of a layer", len(weights) - 1, n_below)
+            n_below = weights.shape[1]
+        expect_equal("Experts", len(self.experts), n_below)
+        check_all_codable(self.experts, self.n_symbols)
 
     shape: tuple[int, int]
     max_error: int

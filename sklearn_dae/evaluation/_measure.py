@@ -15,12 +15,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dae.archive import model_to_bytes
 from sklearn_dae.codecs import Codec, TransformCodec
 from sklearn_dae.codecs._images import choose_image_shape
 from sklearn_dae.evaluation._measurement import Measurement
 from sklearn_dae.evaluation._metrics import ssim_if_possible
 from sklearn_dae.exceptions import OutOfDomainWarning
+from sklearn_dae.models import model_to_bytes
 
 #: Images whose errors are computed at once.
 _BLOCK = 1024

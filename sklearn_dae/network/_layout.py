@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, Sizes, briefly, count, each, expect_equal
 from sklearn_dae.network.layers import Dense, Layer
+
+
+def _is_layer(value: Any, sizes: Sizes) -> None:
+    """Accept layers of any kind."""
+    if not isinstance(value, Layer):
+        raise TypeError(f"must be a layer, got {briefly(value)}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,30 @@ class Layout:
 
     layers: tuple[Layer, ...]
     n_encoder_layers: int
+
+    _stored_fields: ClassVar[Fields] = {
+        "layers": each(_is_layer),
+        "n_encoder_layers": count(1),
+    }
+
+    def _to_stored(self) -> dict[str, Any]:
+        return {"layers": [*self.layers], "n_encoder_layers": self.n_encoder_layers}
+
+    @classmethod
+    def _from_stored(cls, layers: list[Layer], n_encoder_layers: int) -> Self:
+        layout = cls(tuple(layers), n_encoder_layers)
+        if n_encoder_layers >= len(layers):
+            raise ValueError(f"{n_encoder_layers} of {len(layers)} layers encode")
+        sizes = [layout.n_features, *layout.widths]
+        below = [layer.n_below for layer in layers]
+        expect_equal("Inputs of the layers", below, sizes[:-1])
+        expect_equal("Pixels that come out", sizes[-1], sizes[0])
+        direct = [0] * len(layers)
+        if layout.has_linear_path:
+            direct[n_encoder_layers - 1] = layout.n_features
+            direct[-1] = layout.n_components
+        expect_equal("Linear path", [layer.n_direct for layer in layers], direct)
+        return layout
 
     @classmethod
     def autoencoder(

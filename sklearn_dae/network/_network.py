@@ -4,10 +4,11 @@ Encoding, refining and decoding are here and nowhere else.
 """
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._fields import Fields, array, expect_equal, instance
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.network._layout import Layout
@@ -48,6 +49,16 @@ class Network:
     layout: Layout
     theta: np.ndarray
     scaler: PixelScaler
+
+    _stored_fields: ClassVar[Fields] = {
+        "layout": instance(Layout),
+        "theta": array("parameters"),
+        "scaler": instance(PixelScaler),
+    }
+
+    def _check_stored(self) -> None:
+        n_parameters = self.layout.n_parameters
+        expect_equal("Length of the parameter vector", len(self.theta), n_parameters)
 
     @classmethod
     def linear(

@@ -4,16 +4,29 @@ In: real codes, one column per unit. Out: for each value, the index of an entry 
 unit's codebook.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae._fields import Fields, array, each, expect_equal
+
 
 class CodebookQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """A quantiser whose symbols index the values of a codebook for each unit."""
+
+    _stored_fields: ClassVar[Fields] = {
+        "codebooks_": each(array(None)),
+        "n_levels_": array("features", kinds="i"),
+    }
+
+    def _check_stored(self) -> None:
+        levels = [len(codebook) for codebook in self.codebooks_]
+        expect_equal("Sizes of codebooks", self.n_levels_, levels)
+        if not levels or min(levels) < 1 or max(levels) > 65536:
+            raise ValueError("Codebooks must have 1 to 65536 values")
 
     codebooks_: list[np.ndarray]
 

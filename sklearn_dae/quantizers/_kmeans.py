@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
+from sklearn_dae._fields import Fields, count
 from sklearn_dae.quantizers._base import CodebookQuantizer
 
 
@@ -72,6 +73,10 @@ class KMeansQuantizer(CodebookQuantizer):
         "shared": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    _stored_fields: ClassVar[Fields] = {
+        "n_iter_": count(),
     }
 
     def __init__(

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
+from sklearn_dae._fields import Fields, array
 from sklearn_dae.quantizers._base import CodebookQuantizer
 
 #: Dead zones that are tried, as fractions of a step.
@@ -101,6 +102,18 @@ class UniformQuantizer(CodebookQuantizer):
         "target_mse": [Interval(Real, 0, None, closed="neither"), None],
         "dead_zone": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
     }
+
+    _stored_fields: ClassVar[Fields] = {
+        "step_": array("features"),
+        "center_": array("features"),
+        "dead_zone_": array("features"),
+        "_lowest_bin": array("features", kinds="i"),
+    }
+
+    def _check_stored(self) -> None:
+        super()._check_stored()
+        if not (self.step_ > 0).all():
+            raise ValueError("Steps must be positive")
 
     def __init__(
         self,

@@ -1,11 +1,12 @@
 """RBM with binary units."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae._fields import Fields
 from sklearn_dae.rbm._base import FLOATS, BaseRBM
 from sklearn_dae.rbm._units import dense
 
@@ -116,6 +117,8 @@ class BernoulliRBM(BaseRBM):
     """
 
     _units = ("bernoulli", "bernoulli")
+
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_dae._fields import Fields
 from sklearn_dae.rbm._base import BaseRBM
 from sklearn_dae.rbm._units import KINDS
 
@@ -119,6 +120,7 @@ class GaussianRBM(BaseRBM):
         "visible_units": [StrOptions(set(KINDS))],
         "hidden_units": [StrOptions(set(KINDS))],
     }
+    _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
         self,

@@ -21,7 +21,6 @@ from sklearn_dae import (
     HuffmanCoder,
     KMeansQuantizer,
 )
-from sklearn_dae.archive import save_model
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
@@ -30,6 +29,7 @@ from sklearn_dae.codecs import (
     SetRedundancyCodec,
     TransformCodec,
 )
+from sklearn_dae.models import save_model
 
 FOLDER = Path(__file__).parent
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dae.archive import model_to_bytes, write_archive
+from sklearn_dae.archive import write_archive
 from sklearn_dae.datasets import ImageSplit
 from sklearn_dae.evaluation._measure import FAILURES, fit_and_measure, unfitted
 from sklearn_dae.evaluation._measurement import Measurement
 from sklearn_dae.evaluation.report._contenders import Trial
 from sklearn_dae.exceptions import OutOfDomainWarning
+from sklearn_dae.models import model_to_bytes
 
 #: How many of the worst images of a codec are kept.
 N_WORST = 5

@@ -17,7 +17,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from sklearn_dae.archive import atomic_writer
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.evaluation._curves import front
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 from sklearn_dae.evaluation._metrics import WITHOUT_SSIM, fits_ssim

@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Iterable
 
-from sklearn_dae.archive import atomic_writer
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.evaluation._measurement import RateDistortionCurve
 
 #: Columns of the table: attributes of a measurement.

@@ -1,11 +1,14 @@
 """A fully connected layer."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from sklearn_dae._fields import TEXT, Fields, count
 from sklearn_dae._threads import cut
+from sklearn_dae._validation import check_choice
+from sklearn_dae.network._units import UNITS
 from sklearn_dae.network.layers._layer import Blocks, Layer
 
 
@@ -51,6 +54,16 @@ class Dense(Layer):
     n_out: int
     unit: str
     n_direct: int = 0
+
+    _stored_fields: ClassVar[Fields] = {
+        "n_below": count(1, 2**31),
+        "n_out": count(1, 2**31),
+        "unit": TEXT,
+        "n_direct": count(0, 2**31),
+    }
+
+    def _check_stored(self) -> None:
+        check_choice("A kind of units", self.unit, UNITS)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -51,7 +51,7 @@ def atomic_writer(
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from sklearn_dae.archive import atomic_writer
+    >>> from sklearn_dae._atomic import atomic_writer
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic_writer(Path(folder, "numbers")) as file:
     ...         n_written = file.write(bytes(3))

@@ -27,10 +27,11 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dae.archive._fields import Check, Sizes, briefly
-from sklearn_dae.archive._format import dtype_name, native_dtype
-from sklearn_dae.archive._registry import BY_CLASS, BY_NAME, SUPPORTED, Kind
+from sklearn_dae._fields import Check, Sizes, briefly
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models._format import dtype_name, native_dtype
+from sklearn_dae.models._kind import Kind
+from sklearn_dae.models._registry import GROUP, kind_named, kind_of, supported
 
 Checks = Mapping[str, Check]
 
@@ -61,8 +62,8 @@ class Writer:
         """Return the tree of an object; ``where`` is what to call it in errors."""
         if depth > _MAX_DEPTH:
             raise ValueError(f"{where} is nested too deeply to be stored.")
-        if type(value) in BY_CLASS:
-            return self._write_object(value, where, depth)
+        if kind := kind_of(type(value)):
+            return self._write_object(value, kind, where, depth)
         if isinstance(value, np.ndarray):
             return self._write_array(value, where)
         if isinstance(value, np.generic):
@@ -91,10 +92,9 @@ class Writer:
         self.arrays.append(value)
         return {"array": len(self.arrays) - 1}
 
-    def _write_object(self, value: Any, where: str, depth: int) -> Any:
+    def _write_object(self, value: Any, kind: Kind, where: str, depth: int) -> Any:
         if id(value) in self._numbers:
             return {"same": self._numbers[id(value)]}
-        kind = BY_CLASS[type(value)]
         tree: dict[str, Any] = {"class": kind.name, "version": kind.version}
         state = None
         if kind.is_estimator:
@@ -113,11 +113,15 @@ class Writer:
             attributes = kind.attributes_of(value)
         except AttributeError as error:
             raise ValueError(f"{where} cannot be stored: {error}.") from error
+        except Exception as error:
+            raise ValueError(f"{where} cannot be stored: {_fault(error)}.") from error
         state = self._write_fields(attributes, kind.attributes, where, depth)
         try:
             kind.check(value)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{where} cannot be stored: {error}") from error
+        except Exception as error:
+            raise ValueError(f"{where} cannot be stored: {_fault(error)}.") from error
         return state
 
     def _write_fields(
@@ -212,7 +216,7 @@ class Reader:
         kind = _kind(tree, where)
         if not kind.is_estimator:
             state = self._read_fields(tree["state"], kind.attributes, {}, where, depth)
-            value = (kind.make or kind.cls)(**state)
+            value = kind.make(state)
             kind.check(value)
             return value
         parameters = self._read_fields(
@@ -225,7 +229,8 @@ class Reader:
             )
             for name, value in state.items():
                 setattr(estimator, name, value)
-            kind.finish(estimator)
+            if hasattr(estimator, "_complete_stored"):
+                estimator._complete_stored()
             kind.check(estimator)
         elif is_fitted(estimator):
             # Such as a pipeline whose last step does nothing.
@@ -268,11 +273,12 @@ def stored_name(attribute: str) -> str:
 
 def _kind(tree: dict[str, Any], where: str) -> Kind:
     name, version = tree["class"], tree["version"]
-    kind = BY_NAME.get(name) if isinstance(name, str) else None
+    kind = kind_named(name) if isinstance(name, str) else None
     if kind is None:
         raise BitstreamError(
-            f"{where} is of the class {briefly(name)}, which is not among "
-            f"{', '.join(sorted(BY_NAME))}: {_UPGRADE}"
+            f"{where} is of the class {briefly(name)}, which is neither one of this "
+            "version of sklearn-dae nor of an installed plug-in: install the package "
+            f"that adds it to {GROUP!r}, or upgrade sklearn-dae."
         )
     if type(version) is not int or version != kind.version:
         raise BitstreamError(
@@ -313,6 +319,12 @@ def _check(check: Check, value: Any, sizes: Sizes, path: str) -> None:
         check(value, sizes)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{path} {error}.") from error
+    except Exception as error:
+        raise ValueError(f"{path} cannot be checked: {_fault(error)}.") from error
+
+
+def _fault(error: Exception) -> str:
+    return f"its class raised {type(error).__name__}: {error}; tell its authors"
 
 
 def _cannot_store(value: Any, where: str) -> str:
@@ -320,7 +332,7 @@ def _cannot_store(value: Any, where: str) -> str:
     if isinstance(value, BaseEstimator):
         return (
             f"{where}: a model file cannot hold a {kind}; it can hold "
-            f"{', '.join(SUPPORTED)}."
+            f"{', '.join(supported())}."
         )
     return (
         f"{where} is a {kind}; a model file holds numbers, text, None, arrays, lists "

@@ -10,11 +10,11 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_dae.archive._atomic import atomic_writer
-from sklearn_dae.archive._format import PREAMBLE_SIZE, pack, read_preamble, unpack
-from sklearn_dae.archive._registry import BY_CLASS, SUPPORTED
-from sklearn_dae.archive._state import Reader, Writer, is_fitted
+from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models._format import PREAMBLE_SIZE, pack, read_preamble, unpack
+from sklearn_dae.models._registry import GROUP, kind_of, supported
+from sklearn_dae.models._state import Reader, Writer, is_fitted
 
 #: What numbers and names that make no sense may raise.
 _IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -28,8 +28,8 @@ def model_to_bytes(estimator: Any) -> bytes:
     estimator : estimator
         A fitted `DeepAutoencoderCompressor`, `BernoulliRBM`, `GaussianRBM`,
         `UniformQuantizer`, `KMeansQuantizer`, `HuffmanCoder` or codec of
-        `sklearn_dae.codecs`, or scikit-learn's ``PCA``, ``StandardScaler``,
-        ``MinMaxScaler`` or a ``Pipeline`` of these.
+        `sklearn_dae.codecs`, scikit-learn's ``PCA``, ``StandardScaler``,
+        ``MinMaxScaler`` or a ``Pipeline`` of these, or one of a plug-in.
 
     Returns
     -------
@@ -48,21 +48,25 @@ def model_to_bytes(estimator: Any) -> bytes:
     ValueError
         If it was changed after `fit` so that its parts no longer fit together.
 
+    ImportError
+        If it is of a plug-in that cannot be used.
+
     Examples
     --------
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from sklearn_dae.archive import model_from_bytes, model_to_bytes
+    >>> from sklearn_dae.models import model_from_bytes, model_to_bytes
     >>> scaler = StandardScaler().fit([[0.0, 10.0], [2.0, 30.0]])
     >>> restored = model_from_bytes(model_to_bytes(scaler))
     >>> restored.transform([[1.0, 30.0]])
     array([[0., 1.]])
     """
     name = type(estimator).__name__
-    kind = BY_CLASS.get(type(estimator))
+    kind = kind_of(type(estimator))
     if kind is None or not kind.is_estimator:
         raise TypeError(
             f"{estimator!r} is a {name}, which a model file cannot hold; it can hold "
-            f"{', '.join(SUPPORTED)}."
+            f"{', '.join(supported())}, and classes with _stored_fields that a package "
+            f"adds to the entry points {GROUP!r}."
         )
     check_is_fitted(estimator)
     writer = Writer()
@@ -87,14 +91,18 @@ def model_from_bytes(data: bytes) -> Any:
     Raises
     ------
     BitstreamError
-        If the bytes are cut off, damaged, from a newer version, or not a model.
+        If the bytes are cut off, damaged, from a newer version, not a model, or of a
+        class that is not installed.
+
+    ImportError
+        If they need a plug-in that cannot be used.
     """
     tree, arrays = unpack(bytes(memoryview(data)))
     reader = Reader(arrays)
     try:
         estimator = reader.read(tree, "The model")
         reader.finish()
-        if type(estimator) not in BY_CLASS or not is_fitted(estimator):
+        if kind_of(type(estimator)) is None or not is_fitted(estimator):
             raise BitstreamError("The model file holds no fitted model.")
     except BitstreamError:
         raise
@@ -159,7 +167,7 @@ def save_model(
     >>> import tempfile
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.decomposition import PCA
-    >>> from sklearn_dae.archive import load_model, save_model
+    >>> from sklearn_dae.models import load_model, save_model
     >>> from sklearn_dae.codecs import TransformCodec
     >>> X = load_digits().data
     >>> codec = TransformCodec(PCA(16)).fit(X)

@@ -8,7 +8,7 @@ What is written and what is read must pass the same checks. So what was saved ca
 loaded, and what was loaded can be used.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from sklearn.base import BaseEstimator
 
 Sizes = dict[str, int]
 Check = Callable[[Any, Sizes], None]
+
+#: What a class declares as its `_stored_fields`: a check for each attribute.
+Fields = Mapping[str, Check]
 
 #: Bound on claimed sizes that no array of the file confirms.
 _MAX_SIZE = 2**31
@@ -97,6 +100,19 @@ def instance(*classes: type) -> Check:
     return check
 
 
+def estimator(*methods: str) -> Check:
+    """Accept estimators that have some methods."""
+
+    def check(value: Any, sizes: Sizes) -> None:
+        if not isinstance(value, BaseEstimator):
+            raise TypeError(f"must be an estimator, got {briefly(value)}")
+        for method in methods:
+            if not hasattr(value, method):
+                raise TypeError(f"is {briefly(value)}, which has no {method}")
+
+    return check
+
+
 def dtype(value: Any, sizes: Sizes) -> None:
     """Accept dtypes of numbers."""
     if not isinstance(value, np.dtype) or value.kind not in "biuf":
@@ -170,6 +186,12 @@ def _agree(axis: str | None, n: int, sizes: Sizes) -> None:
     expected = n if axis is None else sizes.setdefault(axis, n)
     if n != expected:
         raise ValueError(f"has {n} {axis}, where the rest of the model has {expected}")
+
+
+def expect_equal(what: str, got: Any, expected: Any) -> None:
+    """Raise ValueError unless two parts of a model are equal."""
+    if not np.array_equal(got, expected):
+        raise ValueError(f"{what}: {got}, where the rest of the model has {expected}")
 
 
 def briefly(value: Any) -> str:

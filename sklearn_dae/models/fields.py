@@ -1,0 +1,41 @@
+"""Checks from which a class of another package makes its `_stored_fields`."""
+
+from sklearn_dae._fields import (
+    FLAG,
+    NONE,
+    TEXT,
+    anything,
+    array,
+    count,
+    dtype,
+    each,
+    estimator,
+    expect_equal,
+    image_shape,
+    instance,
+    interval,
+    names,
+    number,
+    one_of,
+    size,
+)
+
+__all__ = [
+    "FLAG",
+    "NONE",
+    "TEXT",
+    "anything",
+    "array",
+    "count",
+    "dtype",
+    "each",
+    "estimator",
+    "expect_equal",
+    "image_shape",
+    "instance",
+    "interval",
+    "names",
+    "number",
+    "one_of",
+    "size",
+]
