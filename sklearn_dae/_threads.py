@@ -227,6 +227,9 @@ def map_in_threads(
     list
         The results in the order of the items.
     """
+    if len(items) < 2:
+        with one_blas_thread():
+            return [function(item) for item in items]
     with one_blas_thread() as n_threads, _rows_as_they_lie():
         n_others = min(n_threads, len(items)) - 1
         if n_others < 1:
