@@ -66,7 +66,7 @@ def check_compressor(dae: Any) -> None:
 
 def check_rbm(rbm: Any) -> None:
     """Raise unless the machine's parameters are valid."""
-    rbm._check_parameters()
+    rbm._validate_params()
 
 
 def check_standard_scaler(scaler: Any) -> None:
