@@ -35,6 +35,7 @@ LEVELS = [
     ["_scaling"],
     ["datasets"],
     ["_callbacks", "_threads", "_validation", "exceptions"],
+    ["_blas"],
 ]
 
 #: Packages that are imported where they are used only.

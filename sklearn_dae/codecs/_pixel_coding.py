@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.codecs._pixel_model import N_INPUTS, Canvas, PixelModel
 from sklearn_dae.coding import IntervalDecoder, IntervalEncoder
 from sklearn_dae.exceptions import BitstreamError

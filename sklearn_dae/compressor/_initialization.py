@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.compressor._principal_axes import PrincipalAxes
 from sklearn_dae.network import Layer, Layout
 from sklearn_dae.rbm import BernoulliRBM, GaussianRBM

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.compressor._fine_tuning import Settings, fine_tune
 from sklearn_dae.compressor._initialization import random_parameters, start_as_pca
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes

@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from sklearn_dae._threads import map_slabs, one_blas_thread
+from sklearn_dae._blas import one_blas_thread
+from sklearn_dae._threads import map_slabs
 from sklearn_dae.network import Blocks
 from sklearn_dae.training._kronecker import Preconditioner
 from sklearn_dae.training._outcome import Outcome
