@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks._timing import machine, side_by_side
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.network import Layout, Objective
 from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training._natural import NaturalGradient

@@ -12,19 +12,17 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import lru_cache, reduce
 from itertools import chain
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-import joblib
 import numpy as np
-from threadpoolctl import OpenBLASController, ThreadpoolController
 
-#: The most threads that run at once: one for each core, within reason.
-_MOST_THREADS = min(joblib.cpu_count(), 16)
+from sklearn_dae import _blas
+from sklearn_dae._blas import one_blas_thread
 
 #: Rows, columns or units in a lane at most, while there are fewer lanes than the most.
 #: With half as many, gradients of 5,000 rows take a tenth longer: their products are
@@ -47,83 +45,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class _Limit:
-    """Single-threaded BLAS for as long as anybody in the process needs it.
-
-    The number of BLAS threads is a setting of the whole process, except for an OpenBLAS
-    built on OpenMP. The first to need the limit sets it and the last lifts it, even if
-    these are different threads.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._n_users = 0
-        self._n_threads = 1
-        self._limiter: Any = None
-
-    @contextmanager
-    def held(self) -> Iterator[int]:
-        """Limit BLAS; yield the number of threads that it had before."""
-        with self._lock:
-            if self._n_users == 0:
-                blas = _controller().select(user_api="blas")
-                counts = [library["num_threads"] for library in blas.info()]
-                self._n_threads = min(max(counts, default=_MOST_THREADS), _MOST_THREADS)
-                self._limiter = blas.limit(limits=1)
-            self._n_users += 1
-        try:
-            with _limit_of_this_thread():
-                yield self._n_threads
-        finally:
-            with self._lock:
-                self._n_users -= 1
-                if self._n_users == 0:
-                    self.lift()
-
-    def lift(self) -> None:
-        """Give BLAS back the threads that it had."""
-        if self._limiter is not None:
-            # threadpoolctl lets only the thread that set a limit lift it.
-            _disown_limits(force=True)
-            self._limiter.restore_original_limits()
-            _disown_limits()
-            self._limiter = None
-
-
-@contextmanager
-def _limit_of_this_thread() -> Iterator[None]:
-    """Limit BLAS where each thread has a setting of its own."""
-    counts = [library.get_num_threads() for library in _set_by_each_thread()]
-    for library in _set_by_each_thread():
-        library.set_num_threads(1)
-    try:
-        yield
-    finally:
-        for library, count in zip(_set_by_each_thread(), counts, strict=True):
-            library.set_num_threads(count)
-
-
-@lru_cache(maxsize=1)
-def _set_by_each_thread() -> list[OpenBLASController]:
-    blas = _controller().select(internal_api="openblas").lib_controllers
-    return [library for library in blas if library.threading_layer == "openmp"]
-
-
-def _disown_limits(force: bool = False) -> None:
-    """Make threadpoolctl, where it keeps track, forget which thread set a limit."""
-    disown = getattr(OpenBLASController, "clear_controlling_thread", None)
-    if disown is not None:
-        disown(force=force)
-
-
-_limit = _Limit()
-
-
-@lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
 @lru_cache(maxsize=1)
 def _inbox() -> SimpleQueue[Callable[[], None]]:
     """Start the threads; return the queue that they take work from.
@@ -134,11 +55,11 @@ def _inbox() -> SimpleQueue[Callable[[], None]]:
     inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def serve() -> None:
-        with _limit_of_this_thread():
+        with _blas.limit_of_this_thread():
             while True:
                 inbox.get()()
 
-    for number in range(max(1, _MOST_THREADS - 1)):
+    for number in range(max(1, _blas.MOST_THREADS - 1)):
         name = f"sklearn-dae-{number}"
         threading.Thread(target=serve, name=name, daemon=True).start()
     return inbox
@@ -173,21 +94,9 @@ class _Share:
         self._done.put(None)
 
 
-def _start_anew() -> None:
-    """Forget threads, which do not survive a fork, and the limits they held."""
-    global _limit
-    before, _limit = _limit, _Limit()
-    before.lift()
-    _inbox.cache_clear()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)
-
-
-def one_blas_thread() -> AbstractContextManager[int]:
-    """Hold BLAS to one thread; many short calls are cheaper inside this context."""
-    return _limit.held()
+    # Threads do not survive a fork.
+    os.register_at_fork(after_in_child=_inbox.cache_clear)
 
 
 @contextmanager
@@ -227,6 +136,9 @@ def map_in_threads(
     list
         The results in the order of the items.
     """
+    if len(items) < 2:
+        with one_blas_thread():
+            return [function(item) for item in items]
     with one_blas_thread() as n_threads, _rows_as_they_lie():
         n_others = min(n_threads, len(items)) - 1
         if n_others < 1:

@@ -38,7 +38,7 @@ LEVELS = [
     ["_scaling"],
     ["datasets"],
     ["_atomic", "_bytes", "_callbacks", "_fields", "_threads", "_validation"],
-    ["exceptions"],
+    ["_blas", "exceptions"],
 ]
 
 #: Packages that are imported where they are used only.

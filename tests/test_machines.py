@@ -81,8 +81,8 @@ def _with_threads(n):
     """Return code that makes a process take itself for one with n cores."""
     return (
         "from threadpoolctl import threadpool_limits\n"
-        "from sklearn_dae import _threads\n"
-        f"_threads._MOST_THREADS = {n}\n"
+        "from sklearn_dae import _blas, _threads\n"
+        f"_blas.MOST_THREADS = {n}\n"
         f"threadpool_limits({n}, user_api='blas')\n"
         f"assert _threads.n_threads() == {n}"
     )

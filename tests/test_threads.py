@@ -12,14 +12,14 @@ import pytest
 from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_dae import _threads
+from sklearn_dae import _blas, _threads
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._threads import (
     lanes,
     map_in_threads,
     map_slabs,
     multiply,
     n_threads,
-    one_blas_thread,
     sum_in_threads,
 )
 
@@ -206,7 +206,7 @@ def test_blas_of_openmp_is_limited_in_every_thread(monkeypatch):
             self._of_thread.n = n
 
     blas = OpenMPBlas()
-    monkeypatch.setattr(_threads, "_set_by_each_thread", lambda: [blas])
+    monkeypatch.setattr(_blas, "_set_by_each_thread", lambda: [blas])
     _threads._inbox.cache_clear()  # threads that start now know of it
     try:
         assert map_in_threads(lambda _: blas.get_num_threads(), [0, 1]) == [1, 1]

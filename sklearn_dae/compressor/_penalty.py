@@ -12,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._scaling import PixelScaler
-from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.compressor._initialization import start_as_pca
 from sklearn_dae.compressor._principal_axes import PrincipalAxes, principal_axes
 from sklearn_dae.network import Layout, Network

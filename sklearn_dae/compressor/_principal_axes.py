@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, qr
 
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.rows import RowBlocks
 
 #: Number of features above which the axes are approximated, by subspace iteration.

@@ -25,6 +25,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._fields import (
     Fields,
     array,
@@ -34,7 +35,6 @@ from sklearn_dae._fields import (
     image_shape,
     instance,
 )
-from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.coding import FrequencyTables, IntervalDecoder, IntervalEncoder
 from sklearn_dae.coding._tables import check_all_codable
 from sklearn_dae.entropy._canvas import N_INPUTS, Canvas

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.coding import FrequencyTables
 from sklearn_dae.entropy._canvas import (
     IMAGE_REACH,

@@ -8,9 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._fields import Fields, array, expect_equal, instance
 from sklearn_dae._scaling import PixelScaler
-from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._passes import activations
 from sklearn_dae.network._refinement import refine_codes

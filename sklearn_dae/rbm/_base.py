@@ -19,8 +19,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
-from sklearn_dae._threads import one_blas_thread
 from sklearn_dae.rbm._divergence import Divergence, Parameters
 from sklearn_dae.rbm._units import KINDS, dense, mean_units, seeded
 

@@ -89,18 +89,23 @@ class Divergence:
             for part in lanes_if_worth(n_hidden, n_both * n_hidden * n_visible)
         ]
         self._gradient = parameters.like()
+        self._make_room(n_rows)
+
+    def _make_room(self, n_rows: int) -> None:
+        """Take the parts of all arrays that a mini-batch of some size needs."""
+        n_chains = len(self._all_chains) if self._persistent else n_rows
+        n_both = n_rows + n_chains
+        self._data, self._model = slice(0, n_rows), slice(n_rows, n_both)
+        self._chains = self._all_chains[:n_chains]
+        self._visible = self._all_visible[:n_both]
+        self._lanes = [
+            _Lane(units, hidden[:n_both]) for units, hidden in self._all_lanes
+        ]
 
     def load(self, X: Any, rows: np.ndarray) -> None:
         """Begin with a mini-batch: some rows of X."""
-        n_rows = len(rows)
-        n_chains = len(self._all_chains) if self._persistent else n_rows
-        self._chains = self._all_chains[:n_chains]
-        self._visible = self._all_visible[: n_rows + n_chains]
-        self._lanes = [
-            _Lane(units, hidden[: n_rows + n_chains])
-            for units, hidden in self._all_lanes
-        ]
-        self._data, self._model = slice(0, n_rows), slice(n_rows, n_rows + n_chains)
+        if self._data.stop != len(rows):
+            self._make_room(len(rows))
         if isinstance(X, np.ndarray):
             np.take(X, rows, axis=0, out=self._visible[self._data], mode="clip")
         else:

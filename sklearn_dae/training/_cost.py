@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sklearn_dae._threads import n_threads, one_blas_thread
+from sklearn_dae._blas import one_blas_thread
+from sklearn_dae._threads import n_threads
 from sklearn_dae.network import Layout
 from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training._lbfgs import (

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.training._preconditioner import Preconditioner
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Outcome, Progress

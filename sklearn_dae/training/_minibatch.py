@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sklearn_dae._threads import one_blas_thread
+from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.training._problem import Problem
 from sklearn_dae.training._progress import Outcome, Progress
 from sklearn_dae.training._retreat import Retreat
