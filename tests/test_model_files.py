@@ -194,14 +194,47 @@ def test_headers_without_sense_are_errors_and_take_no_memory(header):
     assert peak < 3_000_000
 
 
+#: Where the layout and the layers of a compressor stand.
+LAYOUT = "state.network.state.layout.state"
+LAYERS = f"{LAYOUT}.layers"
+
 CHANGES = [
     ("dae", "state.n_features_in", 10**9, "n_features_in|network"),
-    ("dae", "state.layout.state.sizes", [6, 500, 2], "parameter vector"),
-    ("dae", "state.layout.state.sizes", [6, 2**31, 2], "parameter vector"),
-    ("dae", "state.layout.state.sizes", [6], "no code"),
-    ("dae", "state.layout.state.hidden", "magic", "magic"),
-    ("dae", "state.scaler.state.low", 1e9, "pixel range"),
-    ("dae", "state.scaler", 1.0, "must be PixelScaler"),
+    (
+        "dae",
+        "{LAYERS}.0.state.n_out",
+        500,
+        "Inputs of the layers",
+    ),
+    (
+        "dae",
+        "{LAYERS}.0.state.n_out",
+        2**31,
+        "Inputs of the layers",
+    ),
+    (
+        "dae",
+        "{LAYERS}.0.state.n_below",
+        5,
+        "Pixels that come out",
+    ),
+    (
+        "dae",
+        "{LAYERS}.1.state.n_direct",
+        0,
+        "Linear path",
+    ),
+    ("dae", "{LAYERS}.1.state.unit", "magic", "magic"),
+    ("dae", "{LAYERS}.1", 1.0, "must be a layer"),
+    ("dae", LAYERS, [], "layers"),
+    (
+        "dae",
+        "{LAYOUT}.n_encoder_layers",
+        4,
+        "4 of 4 layers encode",
+    ),
+    ("dae", "state.network.state.scaler.state.low", 1e9, "pixel range"),
+    ("dae", "state.network.state.scaler", 1.0, "must be PixelScaler"),
     ("dae", "params.transform_max_iter", "ten", "transform_max_iter"),
     ("dae", "params.transform_max_iter", 10**9, "transform_max_iter"),
     ("minmax", "params.feature_range", ["a", 1], "feature_range"),
@@ -210,14 +243,14 @@ CHANGES = [
     ("dae", "class", "SuperAutoencoder", "SuperAutoencoder.*upgrade"),
     ("dae", "params.new", 1, "unknown field 'new'.*upgrade"),
     ("dae", "state.new", 1, "unknown field 'new'.*upgrade"),
-    ("dae", "state.theta", None, "must be an array"),
+    ("dae", "state.network.state.theta", None, "must be an array"),
     ("pca", "state.n_components", 2, "components"),
     ("pca", "params.whiten", "yes", "whiten"),
     ("pca", "state.mean", {"names": ["a"] * 6}, "array"),
     ("pipeline", "params.steps", [1, 2, 3], "impossible"),
     ("pipeline", "params.steps", [], "steps"),
     ("codec", "state.code_dtype", {"dtype": "<i8"}, "Codes are int64"),
-    ("codec", "state.tables.state.precision", 9, "Table 0 sums"),
+    ("codec", "state.tables.state.tables.state.precision", 9, "Table 0 sums"),
     ("codec", "state.low", 1e9, "range"),
     ("codec", "state.n_features_in", 7, "Inputs"),
     ("kmeans", "state.n_features_in", 7, "features"),
@@ -233,9 +266,9 @@ CHANGES = [
     ("jpeg codec", "params.format", "gif", "gif"),
     ("jpeg codec", "params.quality", "best", "quality"),
     ("jpeg codec", "params.lossless", True, "never lossless"),
-    ("jpeg codec", "state.multiple", 3, "multiple_ == 3"),
+    ("jpeg codec", "state.multiple", 3, "multiple_ is 3"),
     ("jpeg codec", "state.dtype", {"dtype": "<u2"}, "uint16"),
-    ("jpegxl codec", "state.multiple", 8, "multiple_ == 8"),
+    ("jpegxl codec", "state.multiple", 8, "multiple_ is 8"),
     ("huffman", "state.dtype", {"dtype": "<f4"}, "Numbers of the code"),
     ("strict coder", "params.handle_unknown", "escape", "Escape"),
     ("standard", "state.scale", None, "no array|order|expected|uses"),
@@ -248,8 +281,8 @@ def test_impossible_models_are_errors(name, place, value, message):
     *path, last = place.split(".")
     tree = header["model"]
     for key in path:
-        tree = tree[key]
-    tree[last] = value
+        tree = tree[int(key) if isinstance(tree, list) else key]
+    tree[int(last) if isinstance(tree, list) else last] = value
     with pytest.raises(BitstreamError, match=message):
         model_from_bytes(sealed(header, arrays))
 

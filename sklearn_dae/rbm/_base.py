@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
+from sklearn_dae._fields import Fields, array, count, each, number, size
 from sklearn_dae.rbm._divergence import Divergence, Parameters
 from sklearn_dae.rbm._units import KINDS, dense, mean_units, seeded
 
@@ -68,6 +69,20 @@ class BaseRBM(
         "verbose": ["verbose"],
         "random_state": ["random_state"],
     }
+
+    _stored_fields: ClassVar[Fields] = {
+        "components_": array("components", "features"),
+        "intercept_hidden_": array("components"),
+        "intercept_visible_": array("features"),
+        "_n_features_out": size("components"),
+    }
+    _optional_fields: ClassVar[Fields] = {
+        "reconstruction_errors_": each(number(finite=False)),
+        "n_iter_": count(),
+    }
+
+    def _check_stored(self) -> None:
+        self._validate_params()
 
     #: Momentum so far, where there is any.
     _velocity: Parameters | None = None
