@@ -13,12 +13,8 @@ import importlib.util
 import numpy as np
 
 from benchmarks._timing import machine, side_by_side
-from sklearn_dae.coding import (
-    FrequencyTables,
-    HuffmanCode,
-    rans_decode,
-    rans_encode,
-)
+from sklearn_dae.coding import FrequencyTables, rans_decode, rans_encode
+from sklearn_dae.coding._huffman import HuffmanCode
 
 N_ROWS, N_TABLES, N_ROUNDS = 33_334, 30, 7
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dae.coding import HuffmanCode
+from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.evaluation import squared_error_per_image
 from sklearn_dae.evaluation._measurement import decibels
 

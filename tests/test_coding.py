@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sklearn_dae.coding import HuffmanCode
+from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
 
 

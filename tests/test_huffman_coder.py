@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import KBinsDiscretizer
 
 from sklearn_dae import HuffmanCoder
-from sklearn_dae.coding import HuffmanCode
+from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
 
 DTYPES = [np.uint8, np.int16, np.int64, np.uint64, np.float32, np.float64]

@@ -22,7 +22,7 @@ from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._exact import ExactDecoder
 from sklearn_dae.codecs._guard import error_limit
-from sklearn_dae.coding import IntervalDecoder, IntervalEncoder
+from sklearn_dae.coding._intervals import IntervalDecoder, IntervalEncoder
 from sklearn_dae.entropy import PixelModel
 from sklearn_dae.entropy._canvas import N_INPUTS
 from sklearn_dae.entropy._grid import EXACT_UNITS, logistic, to_grid, weights_on_grid

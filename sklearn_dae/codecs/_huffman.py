@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_dae._fields import Fields, expect_equal, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.coding import HuffmanCode
+from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
 
 

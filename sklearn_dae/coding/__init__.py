@@ -5,18 +5,13 @@ every machine. Another coder is a pair of functions, held by tests/codec_checks.
 each other's inverse.
 """
 
-from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.coding._huffman_coder import HuffmanCoder
-from sklearn_dae.coding._intervals import IntervalDecoder, IntervalEncoder
 from sklearn_dae.coding._rans import rans_decode, rans_encode
 from sklearn_dae.coding._tables import FrequencyTables
 
 __all__ = [
     "FrequencyTables",
-    "HuffmanCode",
     "HuffmanCoder",
-    "IntervalDecoder",
-    "IntervalEncoder",
     "rans_decode",
     "rans_encode",
 ]

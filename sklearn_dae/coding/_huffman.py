@@ -47,7 +47,7 @@ class HuffmanCode:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_dae.coding import HuffmanCode
+    >>> from sklearn_dae.coding._huffman import HuffmanCode
     >>> code = HuffmanCode(np.array([0, 1, 5]), np.array([4, 2, 1]))
     >>> code.lengths
     array([1, 2, 2])

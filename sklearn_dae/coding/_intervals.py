@@ -30,7 +30,7 @@ class IntervalEncoder:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_dae.coding import IntervalDecoder, IntervalEncoder
+    >>> from sklearn_dae.coding._intervals import IntervalDecoder, IntervalEncoder
     >>> encoder = IntervalEncoder(n_lanes=2)
     >>> encoder.push(np.array([0, 30000, 7]), np.array([30000, 5, 1]))
     >>> decoder = IntervalDecoder(encoder.to_bytes())

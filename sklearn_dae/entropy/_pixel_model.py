@@ -35,7 +35,8 @@ from sklearn_dae._fields import (
     image_shape,
     instance,
 )
-from sklearn_dae.coding import FrequencyTables, IntervalDecoder, IntervalEncoder
+from sklearn_dae.coding import FrequencyTables
+from sklearn_dae.coding._intervals import IntervalDecoder, IntervalEncoder
 from sklearn_dae.coding._tables import check_all_codable
 from sklearn_dae.entropy._canvas import N_INPUTS, Canvas
 from sklearn_dae.entropy._grid import relu, weights_on_grid

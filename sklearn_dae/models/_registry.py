@@ -22,7 +22,8 @@ from sklearn_dae.codecs import (
     TransformCodec,
 )
 from sklearn_dae.codecs._code_space import CodeSpace
-from sklearn_dae.coding import FrequencyTables, HuffmanCode, HuffmanCoder
+from sklearn_dae.coding import FrequencyTables, HuffmanCoder
+from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.entropy import ColumnTables, PixelModel
 from sklearn_dae.models import _scikit_learn

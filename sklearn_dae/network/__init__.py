@@ -8,6 +8,7 @@ of layer goes into `layers`.
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._network import Network
 from sklearn_dae.network._objective import Objective
-from sklearn_dae.network.layers import Dense, Layer
+from sklearn_dae.network.layers._dense import Dense
+from sklearn_dae.network.layers._layer import Layer
 
 __all__ = ["Dense", "Layer", "Layout", "Network", "Objective"]

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from sklearn_dae._fields import Fields, Sizes, briefly, count, each, expect_equal
-from sklearn_dae.network.layers import Dense, Layer
+from sklearn_dae.network.layers._dense import Dense
+from sklearn_dae.network.layers._layer import Layer
 
 
 def _is_layer(value: Any, sizes: Sizes) -> None:

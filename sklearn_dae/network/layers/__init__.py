@@ -5,8 +5,3 @@ layer's activations and, on the way back, gradients and curvature. Another kind 
 is a frozen dataclass in a file of its own that derives from `Layer`; nothing else needs
 to know of it.
 """
-
-from sklearn_dae.network.layers._dense import Dense
-from sklearn_dae.network.layers._layer import Layer
-
-__all__ = ["Dense", "Layer"]
