@@ -141,7 +141,7 @@ def _documented_defaults(estimator):
 
 ESTIMATORS = [
     *(getattr(sklearn_dae, name) for name in sklearn_dae.__all__),
-    *(getattr(codecs, name) for name in codecs.__all__ if name != "Codec"),
+    *(getattr(codecs, name) for name in codecs.__all__ if name.endswith("Codec")),
 ]
 
 
