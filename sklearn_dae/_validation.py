@@ -41,17 +41,6 @@ def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:
         raise ValueError(f"{name} == {value!r}, must be one of {allowed}.")
 
 
-def check_switch(name: str, value: Any) -> None:
-    """Raise unless value is True or False."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}.")
-
-
-def check_verbose(value: Any) -> None:
-    """Raise unless value is True, False or a non-negative integer."""
-    check_scalar(value, "verbose", Integral, min_val=0)
-
-
 def _refuse_bool(name: str, value: Any, expected: str) -> None:
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be {expected}, got {value!r}.")

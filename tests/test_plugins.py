@@ -27,10 +27,8 @@ class MedianCodec(Codec):
     def __init__(self, chunk_size=None):
         self.chunk_size = chunk_size
 
-    def fit(self, X, y=None):
-        X = self._learn_rows(X)
+    def _learn(self, X):
         self.median_ = np.median(X, axis=0).astype(X.dtype)
-        return self
 
     def _encode_chunk(self, X):
         data = (X - self.median_).tobytes()

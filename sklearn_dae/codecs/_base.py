@@ -36,9 +36,9 @@ MAX_CHUNK_SIZE = 65536
 class Codec(BaseEstimator):
     """Base class for all codecs.
 
-    A subclass has ``chunk_size`` among its parameters, calls `_learn_rows` in `fit`,
-    and defines `_encode_chunk`, which returns a `CodedChunk`, and its inverse
-    `_decode_chunk`.
+    A subclass has ``chunk_size`` among its parameters, defines `_encode_chunk`, which
+    returns a `CodedChunk`, and its inverse `_decode_chunk`, and learns in `_learn`
+    whatever else it needs.
 
     Attributes
     ----------
@@ -71,8 +71,34 @@ class Codec(BaseEstimator):
     }
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from training rows what coding needs."""
-        raise NotImplementedError
+        """Learn from training images what coding needs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training images.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted codec.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is invalid, or the codec cannot code numbers of that dtype.
+
+        ImportError
+            If a library that the codec needs is not installed.
+        """
+        self._learn(self._learn_rows(X))
+        return self
+
+    def _learn(self, X: np.ndarray) -> None:
+        """Learn what coding needs, besides the dtype and the range of the rows."""
 
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         """Encode rows of ``dtype_``."""

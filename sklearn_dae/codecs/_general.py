@@ -5,7 +5,7 @@ import lzma
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
@@ -193,34 +193,9 @@ class GeneralCodec(Codec):
         self.level = level
         self.chunk_size = chunk_size
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the dtype of the pixels; there is nothing else to learn.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training images.
-
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted codec.
-
-        Raises
-        ------
-        ValueError
-            If there is no such method or level.
-
-        ImportError
-            If the compressor is not installed.
-        """
-        self._learn_rows(X)
+    def _learn(self, X: np.ndarray) -> None:
         if self.method == "zstd":
             _zstandard()
-        return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

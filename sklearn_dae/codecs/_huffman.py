@@ -1,6 +1,6 @@
 """Pixels in a Huffman code: the lossless baseline."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -71,27 +71,10 @@ class HuffmanCodec(Codec):
     def __init__(self, chunk_size: int | None = None) -> None:
         self.chunk_size = chunk_size
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Count the values of the pixels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training images.
-
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted codec.
-        """
-        X = self._learn_rows(X)
+    def _learn(self, X: np.ndarray) -> None:
         values, counts = np.unique(X, return_counts=True)
         # The escape word is as long as that of a value seen once.
         self._code = HuffmanCode(values, np.append(counts, 1))
-        return self
 
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         pixels = X.ravel()

@@ -6,7 +6,7 @@ A chunk holds the lengths of all its files but the last, as LEB128, and then the
 a chunk of one file is just that file.
 """
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
@@ -86,37 +86,11 @@ class ImageFormatCodec(Codec):
         """Read a picture of that height and width, or raise BitstreamError."""
         raise NotImplementedError
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn the range of the pixels, and how to lay images out.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training images: uint8, or floats unless the codec is lossless.
-
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted codec.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is invalid, or pixels have more than 8 bits.
-
-        ImportError
-            If the library for the format is not installed.
-        """
-        self._check_parameters()
+    def _learn(self, X: np.ndarray) -> None:
         self._require()
-        X = self._learn_rows(X)
         self._check_images()
         self.scaler_ = self._scaler(X)
         self._learn_layout(X)
-        return self
 
     def _learn_layout(self, X: np.ndarray) -> None:
         """Choose whether images are padded, if there is a choice."""

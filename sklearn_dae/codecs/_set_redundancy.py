@@ -1,7 +1,7 @@
 """Lossless coding by what a set of images has in common."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
@@ -163,28 +163,7 @@ default="min_max_predictive"
         self.image_shape = image_shape
         self.chunk_size = chunk_size
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn what the images have in common, and count the residuals.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training images, of integers of 8 to 32 bits.
-
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted codec.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is invalid, or X holds numbers of another kind.
-        """
-        X = self._learn_rows(X)
+    def _learn(self, X: np.ndarray) -> None:
         self._check_images()
         if self.method == "centroid":
             self.references_ = np.rint(X.mean(axis=0, keepdims=True)).astype(X.dtype)
@@ -205,7 +184,6 @@ default="min_max_predictive"
         self.tables_ = FrequencyTables.from_counts(
             list(_SEEN * counts.reshape(-1, n)), precision=16, pseudo_count=1
         )
-        return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
