@@ -119,7 +119,7 @@ def test_a_stored_class_of_another_package_is_one_class(install):
     assert_array_equal(loaded.transform(ROWS), model.transform(ROWS))
     assert model_to_bytes(loaded) == data
     model.centre_ = model.centre_[:-1]
-    with pytest.raises(ValueError, match="centre.* features, where the rest"):
+    with pytest.raises(ValueError, match=r"features, where the rest"):
         model_to_bytes(model)
 
 
@@ -127,7 +127,7 @@ def test_a_class_that_is_missing_is_named(install):
     remove = install(SCALER, "Halver", "leaving_package", name="leaving")
     data = model_to_bytes(imported("Halver", "leaving_package")().fit(ROWS))
     remove()
-    with pytest.raises(BitstreamError, match="'leaving'.*install the package"):
+    with pytest.raises(BitstreamError, match=r"'leaving'.*install the package"):
         model_from_bytes(data)
 
 
@@ -135,13 +135,13 @@ def test_a_class_that_is_not_registered_is_refused(install):
     install(SCALER, "Halver", "registered_package")
     cls = imported("Halver", "registered_package")
     derived = type("Derived", (cls,), {})
-    with pytest.raises(TypeError, match="Derived, which.*entry points"):
+    with pytest.raises(TypeError, match=r"Derived, which.*entry points"):
         model_to_bytes(derived().fit(ROWS))
 
 
 def test_a_name_of_ours_cannot_be_claimed(install):
     install(SCALER, "Halver", "claiming_package", name="PCA")
-    with pytest.raises(ImportError, match="claiming_package.*'PCA'.*another name"):
+    with pytest.raises(ImportError, match=r"claiming_package.*'PCA'.*another name"):
         model_to_bytes(imported("Halver", "claiming_package")().fit(ROWS))
     # Ours is what loads.
     pca = fitted("pca")
@@ -154,7 +154,7 @@ def test_a_name_of_another_plug_in_cannot_be_claimed(install):
     data = model_to_bytes(model)
     install(SCALER, "Halver", "second_package", name="contested")
     for use in (lambda: model_to_bytes(model), lambda: model_from_bytes(data)):
-        with pytest.raises(ImportError, match="first_package.*second_package.*rename"):
+        with pytest.raises(ImportError, match=r"first_package.*second_package.*rename"):
             use()
 
 
@@ -164,8 +164,8 @@ FIELDS = '_stored_fields = {"centre_": array("features")}'
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("", "no _stored_fields.*mapping of attribute names to checks"),
-        ("_stored_fields = [1]", "no mapping.*Tell its authors"),
+        ("", r"no _stored_fields.*mapping of attribute names to checks"),
+        ("_stored_fields = [1]", r"no mapping.*Tell its authors"),
         ('_stored_fields = {"centre_": 3}', "no mapping"),
     ],
 )
@@ -189,9 +189,9 @@ class Halver("""
     remove()
     install(source, "Halver", "raising_package", name="raising")
     model = imported("Halver", "raising_package")().fit(ROWS)
-    with pytest.raises(ValueError, match="centre_ cannot be checked.*RuntimeError: oh"):
+    with pytest.raises(ValueError, match=r"cannot be checked.*RuntimeError: oh"):
         model_to_bytes(model)
-    with pytest.raises(BitstreamError, match="RuntimeError: oh; tell its authors"):
+    with pytest.raises(BitstreamError, match=r"RuntimeError: oh; tell its authors"):
         model_from_bytes(data)
 
 
@@ -200,7 +200,7 @@ def test_a_plug_in_that_cannot_be_imported_harms_its_own_models_only(install):
     data = model_to_bytes(imported("Halver", "sound_package")().fit(ROWS))
     remove()
     install("1 / 0", "Halver", "broken_package", name="broken")
-    with pytest.raises(ImportError, match="broken_package.*ZeroDivisionError"):
+    with pytest.raises(ImportError, match=r"broken_package.*ZeroDivisionError"):
         model_from_bytes(data)
     pca = fitted("pca")
     assert type(model_from_bytes(model_to_bytes(pca))) is type(pca)

@@ -347,7 +347,7 @@ class DeepAutoencoderCompressor(
         self.layout_for(self.n_features_in_)
         # No file may make `transform` hang.
         check_integer("transform_max_iter", self.transform_max_iter, 0, 10_000)
-        layout, n_features = self.layout_, self.n_features_in_
+        layout = self.layout_
         n_parameters = layout.n_parameters
         fields.expect_equal(
             "Length of the parameter vector", len(self.theta_), n_parameters
