@@ -93,6 +93,7 @@ def instance(*classes: type) -> Check:
     """Accept objects of some classes, but not of their subclasses."""
 
     def check(value: Any, sizes: Sizes) -> None:
+        """Accept objects of these classes."""
         if type(value) not in classes:
             expected = " or ".join(cls.__name__ for cls in classes)
             raise TypeError(f"must be {expected}, got {briefly(value)}")

@@ -118,7 +118,7 @@ def test_a_stored_class_of_another_package_is_one_class(install):
     assert_array_equal(loaded.transform(ROWS), model.transform(ROWS))
     assert model_to_bytes(loaded) == data
     model.centre_ = model.centre_[:-1]
-    with pytest.raises(ValueError, match=r"centre.* features, where the rest"):
+    with pytest.raises(ValueError, match=r"features, where the rest"):
         model_to_bytes(model)
 
 
@@ -163,8 +163,8 @@ FIELDS = '_stored_fields = {"centre_": array("features")}'
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("", "no _stored_fields.*mapping of attribute names to checks"),
-        ("_stored_fields = [1]", "no mapping.*Tell its authors"),
+        ("", r"no _stored_fields.*mapping of attribute names to checks"),
+        ("_stored_fields = [1]", r"no mapping.*Tell its authors"),
         ('_stored_fields = {"centre_": 3}', "no mapping"),
     ],
 )
@@ -188,11 +188,9 @@ class Halver("""
     remove()
     install(source, "Halver", "raising_package", name="raising")
     model = imported("Halver", "raising_package")().fit(ROWS)
-    with pytest.raises(
-        ValueError, match=r"centre_ cannot be checked.*RuntimeError: oh"
-    ):
+    with pytest.raises(ValueError, match=r"cannot be checked.*RuntimeError: oh"):
         model_to_bytes(model)
-    with pytest.raises(BitstreamError, match="RuntimeError: oh; tell its authors"):
+    with pytest.raises(BitstreamError, match=r"RuntimeError: oh; tell its authors"):
         model_from_bytes(data)
 
 

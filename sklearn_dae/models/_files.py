@@ -16,9 +16,6 @@ from sklearn_dae.models._format import PREAMBLE_SIZE, pack, read_preamble, unpac
 from sklearn_dae.models._registry import GROUP, kind_of, supported
 from sklearn_dae.models._state import Reader, Writer, is_fitted
 
-#: What numbers and names that make no sense may raise.
-_IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
 
 def model_to_bytes(estimator: Any) -> bytes:
     """Write a fitted estimator as bytes.
@@ -104,9 +101,9 @@ def model_from_bytes(data: bytes) -> Any:
         reader.finish()
         if kind_of(type(estimator)) is None or not is_fitted(estimator):
             raise BitstreamError("The model file holds no fitted model.")
-    except BitstreamError:
+    except (BitstreamError, ImportError, MemoryError):
         raise
-    except _IMPOSSIBLE as error:
+    except Exception as error:
         # The checksum is right, but this is not what a writer makes.
         raise BitstreamError(f"The model file is impossible: {error}") from error
     return estimator

@@ -8,6 +8,7 @@ an entry point in the group `sklearn_dae.models`, whose name is the one used in 
 Plug-ins are imported only when a model needs them: a broken one harms no other model.
 """
 
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 
 from sklearn.base import BaseEstimator
@@ -90,10 +91,14 @@ def kind_of(cls: type) -> Kind | None:
     if not issubclass(cls, BaseEstimator) and not hasattr(cls, "_stored_fields"):
         return None
     for plugin in entry_points(group=GROUP):
-        # Others need not be imported, so that it does not matter if they are broken.
-        if plugin.attr == cls.__qualname__ and _import(plugin) is cls:
-            return _plugin_kind(plugin.name)
-    return None
+        # The module of the class is there already: what cannot be imported is another.
+        if plugin.attr == cls.__qualname__:
+            with suppress(ImportError):
+                if _import(plugin) is cls:
+                    break
+    else:
+        return None
+    return _plugin_kind(plugin.name)
 
 
 def kind_named(name: str) -> Kind | None:
