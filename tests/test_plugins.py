@@ -1,4 +1,4 @@
-"""Classes of other packages: a codec and an estimator, each in one class."""
+"""Classes of other packages: a codec, an estimator and a layer, each in one class."""
 
 import io
 import sys
@@ -9,10 +9,13 @@ import pytest
 from model_specimens import ROWS, fitted
 from numpy.testing import assert_array_equal
 
+from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.evaluation import measure
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models import load_model, model_from_bytes, model_to_bytes, save_model
+from sklearn_dae.network import Dense, Layout, Network
+from sklearn_dae.training import Settings, train
 
 IMAGES = ROWS.astype(np.uint8)
 
@@ -57,6 +60,45 @@ class Halver(TransformerMixin, BaseEstimator):
     def transform(self, X):
         check_is_fitted(self)
         return (validate_data(self, X, reset=False) - self.centre_) / self.factor
+"""
+
+
+LAYER = """
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn_dae.models.fields import count
+from sklearn_dae.network import Layer
+
+@dataclass(frozen=True)
+class Gain(Layer):
+    n_below: int
+    unit: str = "identity"
+
+    _stored_fields = {"n_below": count(1)}
+
+    n_out = property(lambda self: self.n_below)
+    shape = property(lambda self: (1, self.n_below))
+    n_penalised = 0
+
+    def initial(self, rng):
+        return np.ones(self.shape, np.float32)
+
+    def forward(self, parameters, inputs, out=None):
+        return np.multiply(inputs, parameters, out=out)
+
+    def backward(self, parameters, signal):
+        return signal * parameters
+
+    def gradient(self, inputs, signal, out=None):
+        slope = (inputs * signal).sum(axis=0, keepdims=True)
+        return slope if out is None else np.copyto(out, slope)
+
+    def input_moments(self, inputs, block_size):
+        return [np.full(1, len(inputs), inputs.dtype)]
+
+    def signal_moments(self, inputs, signal, block_size, independent):
+        return [np.square(inputs * signal).sum(axis=0)]
 """
 
 
@@ -120,6 +162,24 @@ def test_a_stored_class_of_another_package_is_one_class(install):
     model.centre_ = model.centre_[:-1]
     with pytest.raises(ValueError, match=r"features, where the rest"):
         model_to_bytes(model)
+
+
+def test_a_layer_of_another_package_is_one_class(install):
+    install(LAYER, "Gain", "layer_package")
+    layers = (
+        Dense(6, 4, "relu"),
+        imported("Gain", "layer_package")(4),
+        Dense(4, 2, "identity"),
+        Dense(2, 6, "clipped"),
+    )
+    layout = Layout(layers, 3)
+    scaler = PixelScaler(0, 16)
+    trained = train(scaler.to_unit(ROWS), layout, Settings(max_iter=2))
+    dae = fitted("dae", np.uint8)
+    dae.network_ = Network(layout, trained.theta, scaler)
+    loaded = model_from_bytes(model_to_bytes(dae))
+    assert loaded.network_.layout == layout
+    assert_array_equal(loaded.transform(ROWS), dae.transform(ROWS))
 
 
 def test_a_class_that_is_missing_is_named(install):
