@@ -33,7 +33,7 @@ from sklearn_dae.codecs import (
     PillowCodec,
     SetRedundancyCodec,
 )
-from sklearn_dae.codecs._mosaic import MOSAIC_SIDE, Layout
+from sklearn_dae.codecs._mosaic import MOSAIC_SIDE, Arrangement
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
 from sklearn_dae.datasets import load_images, load_mnist
 from sklearn_dae.evaluation import psnr, squared_error_per_image
@@ -121,7 +121,7 @@ def test_any_difference_is_a_symbol_and_bits(n_bits, differences):
     n_images=st.integers(1, 30),
 )
 def test_mosaics_hold_all_images_and_are_nearly_square(shape, multiple, many, n_images):
-    layout = Layout(*shape, multiple, many)
+    layout = Arrangement(*shape, multiple, many)
     rows = np.random.default_rng(0).integers(1, 256, (n_images, shape[0] * shape[1]))
     rows = rows.astype(np.uint8)
     numbers = layout.numbers(n_images)
@@ -136,15 +136,15 @@ def test_mosaics_hold_all_images_and_are_nearly_square(shape, multiple, many, n_
 
 
 def test_mosaics_are_not_larger_than_encoders_like():
-    layout = Layout(1000, 3, 1, True)
+    layout = Arrangement(1000, 3, 1, True)
     numbers = layout.numbers(50_000)
     assert sum(numbers) == 50_000
     assert len(numbers) > 1
     assert max(max(layout.size(n)) for n in numbers) <= MOSAIC_SIDE
-    assert Layout(1, 2, 1, True).numbers(65536) == [65536]
+    assert Arrangement(1, 2, 1, True).numbers(65536) == [65536]
     # One image may be larger.
-    assert Layout(3000, 5, 1, True).numbers(500) == [409, 91]
-    assert Layout(3000, 5, 1, True).size(409) == (3000, 2045)
+    assert Arrangement(3000, 5, 1, True).numbers(500) == [409, 91]
+    assert Arrangement(3000, 5, 1, True).size(409) == (3000, 2045)
 
 
 @pytest.mark.parametrize(("codec", "coarse", "fine"), LOSSY, ids=str)

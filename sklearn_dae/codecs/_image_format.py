@@ -17,7 +17,7 @@ from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
-from sklearn_dae.codecs._mosaic import Layout
+from sklearn_dae.codecs._mosaic import Arrangement
 from sklearn_dae.exceptions import BitstreamError
 
 LAYOUTS = ("mosaic", "files")
@@ -129,9 +129,9 @@ class ImageFormatCodec(Codec):
         return self.dtype_ != np.uint8 or self.scaler_.high != 255
 
     @property
-    def _layout(self) -> Layout:
+    def _layout(self) -> Arrangement:
         shape = choose_image_shape(self.image_shape, self.n_features_in_)
-        return Layout(*shape, self.multiple_, self.layout == "mosaic")
+        return Arrangement(*shape, self.multiple_, self.layout == "mosaic")
 
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         self._require()

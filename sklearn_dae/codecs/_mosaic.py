@@ -16,7 +16,7 @@ MOSAIC_SIDE = 2048
 
 
 @dataclass(frozen=True)
-class Layout:
+class Arrangement:
     """How many images a picture holds, and where.
 
     Parameters

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._losses import SAMPLED_SLOPES
 from sklearn_dae.network._passes import backward_pass, forward_pass
-from sklearn_dae.network.layers._layer import Blocks
+from sklearn_dae.network.layers._layer import Factor
 from sklearn_dae.rows import RowBlocks
 
 #: Maximum number of rows of a factor that is kept whole.
@@ -30,7 +30,7 @@ def kronecker_factors(
     loss: str,
     seed: int,
     block_size: int = BLOCK_SIZE,
-) -> list[tuple[Blocks, Blocks]]:
+) -> list[tuple[Factor, Factor]]:
     """Kronecker factors of the curvature of the mean loss per row, for each layer.
 
     Parameters
@@ -84,7 +84,7 @@ def kronecker_factors(
         rng = np.random.Generator(np.random.SFC64([seed, start]))
         inputs, delta = forward_pass(theta, x, layout)
         SAMPLED_SLOPES[loss](delta, layout.layers[-1].unit, rng)
-        moments: list[Blocks] = [[]] * n_layers
+        moments: list[Factor] = [[]] * n_layers
         for index, signal in backward_pass(theta, inputs, delta, layout):
             layer, seen = layout.layers[index], inputs[index]
             A = layer.input_moments(seen, block_size)

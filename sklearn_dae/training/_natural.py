@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_dae._threads import map_slabs
-from sklearn_dae.network.layers._layer import Blocks
+from sklearn_dae.network.layers._layer import Factor
 from sklearn_dae.training._preconditioner import Preconditioner
 from sklearn_dae.training._problem import Problem
 
@@ -18,7 +18,7 @@ _MORE_DAMPING = 3.0
 #: measurements are averaged.
 _CURVATURE_ROWS = 1000
 
-Factors = list[tuple[Blocks, Blocks]]
+Factors = list[tuple[Factor, Factor]]
 
 
 class NaturalState(NamedTuple):

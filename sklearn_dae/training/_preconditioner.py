@@ -23,7 +23,7 @@ from scipy.linalg import lapack
 
 from sklearn_dae._threads import map_in_threads, multiply
 from sklearn_dae.network import Layout
-from sklearn_dae.network.layers._layer import Blocks
+from sklearn_dae.network.layers._layer import Factor
 
 #: Error signals are assumed to be at least this fraction of the strongest layer's.
 _WEAKEST = 0.1
@@ -128,7 +128,7 @@ class Preconditioner:
 
     def __init__(
         self,
-        factors: list[tuple[Blocks, Blocks]],
+        factors: list[tuple[Factor, Factor]],
         layout: Layout,
         damping: float,
         alpha: float,
@@ -164,16 +164,16 @@ class Preconditioner:
         )
 
     @cached_property
-    def _inverses(self) -> list[tuple[Blocks, Blocks]]:
+    def _inverses(self) -> list[tuple[Factor, Factor]]:
         return self._for_factors(_inverse)
 
     @cached_property
-    def _inverse_roots(self) -> list[tuple[Blocks, Blocks]]:
+    def _inverse_roots(self) -> list[tuple[Factor, Factor]]:
         return self._for_factors(_inverse_root)
 
     def _for_factors(
         self, function: Callable[[np.ndarray, float], np.ndarray]
-    ) -> list[tuple[Blocks, Blocks]]:
+    ) -> list[tuple[Factor, Factor]]:
         """Apply a function to the blocks and the shift of each factor, in threads."""
         shifted = [
             (block, shift)
@@ -193,7 +193,7 @@ class Preconditioner:
     def _apply(
         self,
         vector: np.ndarray,
-        matrices: list[tuple[Blocks, Blocks]],
+        matrices: list[tuple[Factor, Factor]],
         left: Callable[[np.ndarray], np.ndarray],
         right: Callable[[np.ndarray], np.ndarray],
     ) -> np.ndarray:
@@ -220,12 +220,12 @@ class Preconditioner:
         return result
 
 
-def _slices(blocks: Blocks) -> Iterator[slice]:
+def _slices(blocks: Factor) -> Iterator[slice]:
     ends = accumulate((len(block) for block in blocks), initial=0)
     return (slice(*pair) for pair in pairwise(ends))
 
 
-def _mean_eigenvalue(blocks: Blocks) -> float:
+def _mean_eigenvalue(blocks: Factor) -> float:
     trace = sum(
         float(block.sum() if block.ndim == 1 else np.trace(block)) for block in blocks
     )

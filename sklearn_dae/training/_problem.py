@@ -9,7 +9,7 @@ from sklearn_dae.network import Layout, Objective
 from sklearn_dae.network._curvature import kronecker_factors
 from sklearn_dae.network._objective import loss_and_gradient
 from sklearn_dae.network._passes import activations
-from sklearn_dae.network.layers._layer import Blocks
+from sklearn_dae.network.layers._layer import Factor
 from sklearn_dae.rows import RowBlocks
 
 
@@ -61,7 +61,7 @@ class Problem:
 
     def kronecker_factors(
         self, theta: np.ndarray, seed: int
-    ) -> list[tuple[Blocks, Blocks]]:
+    ) -> list[tuple[Factor, Factor]]:
         """Kronecker factors of the curvature of the loss.
 
         Raises

@@ -9,7 +9,7 @@ from sklearn_dae._fields import TEXT, Fields, count
 from sklearn_dae._threads import cut
 from sklearn_dae._validation import check_choice
 from sklearn_dae.network._units import UNITS
-from sklearn_dae.network.layers._layer import Blocks, Layer
+from sklearn_dae.network.layers._layer import Factor, Layer
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,13 @@ class Dense(Layer):
         """Compute the slope by the parameters, summed over rows, into ``out``."""
         return np.matmul(inputs.T, signal, out=out)
 
-    def input_moments(self, inputs: np.ndarray, block_size: int) -> Blocks:
+    def input_moments(self, inputs: np.ndarray, block_size: int) -> Factor:
         """Sum the second moments of the inputs, ones included."""
         return _block_moments(inputs, block_size)
 
     def signal_moments(
         self, inputs: np.ndarray, signal: np.ndarray, block_size: int, independent: bool
-    ) -> Blocks:
+    ) -> Factor:
         """Sum the second moments of the error signals."""
         if independent:
             return [np.einsum("ij,ij->j", signal, signal)]
@@ -142,7 +142,7 @@ class Dense(Layer):
         return f"{self.n_below}{direct} -> {self.n_out}, {self.unit}"
 
 
-def _block_moments(rows: np.ndarray, block_size: int) -> Blocks:
+def _block_moments(rows: np.ndarray, block_size: int) -> Factor:
     n_columns = rows.shape[1]
     return [
         rows[:, part].T @ rows[:, part]

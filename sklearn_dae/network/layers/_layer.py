@@ -7,9 +7,9 @@ import numpy as np
 
 from sklearn_dae.network._units import UNITS
 
-#: A symmetric matrix as the blocks along its diagonal; a single one if it is small. A
-#: block that is itself diagonal is stored as a vector.
-Blocks = list[np.ndarray]
+#: A Kronecker factor: a symmetric matrix as the blocks along its diagonal, a single one
+#: if it is small. A block that is itself diagonal is stored as a vector.
+Factor = list[np.ndarray]
 
 
 class Layer(ABC):
@@ -111,13 +111,13 @@ class Layer(ABC):
         """Compute the slope by the parameters, summed over rows, into ``out``."""
 
     @abstractmethod
-    def input_moments(self, inputs: np.ndarray, block_size: int) -> Blocks:
+    def input_moments(self, inputs: np.ndarray, block_size: int) -> Factor:
         """Sum, over the rows of a batch, the curvature's factor over ``shape[0]``."""
 
     @abstractmethod
     def signal_moments(
         self, inputs: np.ndarray, signal: np.ndarray, block_size: int, independent: bool
-    ) -> Blocks:
+    ) -> Factor:
         """Sum, over the rows of a batch, the curvature's factor over ``shape[1]``.
 
         ``independent`` says that the units' signals are independent of each other, so
