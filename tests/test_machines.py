@@ -15,11 +15,13 @@ from sklearn_dae import BernoulliRBM, DeepAutoencoderCompressor
 #: Enough rows for four lanes, enough pixels and units for products in threads.
 N_ROWS, N_PIXELS, HIDDEN = 2500, 100, (130,)
 
+RBM = BernoulliRBM(n_iter=2, batch_size=25, persistent=False, momentum=0.9)
+
 SETTINGS = {
     "kfac": {"max_iter": 2, "batch_size": 1500},
     "kfac-lbfgs": {"max_iter": 2},
     "adam": {"max_iter": 2, "batch_size": 700},
-    "lbfgs": {"max_iter": 2, "pretrain_epochs": 2, "sparsity": 0.01},
+    "lbfgs": {"max_iter": 2, "pretraining": RBM, "sparsity": 0.01},
 }
 
 
@@ -42,13 +44,12 @@ def weights(name):
             8,
             hidden_layer_sizes=HIDDEN,
             activation="logistic",
-            pretraining="rbm" if name == "lbfgs" else None,
             solver=name,
             alpha=1e-4,
             random_state=0,
-            **SETTINGS[name],
+            **{"pretraining": None} | SETTINGS[name],
         ).fit(X)
-        learned = [dae.theta_, dae.transform(X)]
+        learned = [dae.network_.theta, dae.transform(X)]
     return [zlib.crc32(np.ascontiguousarray(array)) for array in learned]
 
 
