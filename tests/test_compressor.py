@@ -349,6 +349,11 @@ def test_a_share_of_the_variance_counts_components_as_pca_does(digits, share):
     assert_array_equal(dae.network_.theta, same.network_.theta)
 
 
+def test_a_share_of_no_variance_takes_one_component():
+    dae = DeepAutoencoderCompressor(0.5, hidden_layer_sizes=(), max_iter=1)
+    assert dae.fit_transform(np.ones((30, 9))).shape == (30, 1)
+
+
 def test_a_share_of_the_variance_that_cannot_be_counted(digits):
     dae = DeepAutoencoderCompressor(0.9)
     with pytest.raises(ValueError, match="give an integer"):

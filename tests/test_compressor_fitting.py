@@ -455,6 +455,15 @@ def test_pretraining_by_an_rbm_that_is_fitted_already_is_refused(digits):
         dae.fit(digits)
 
 
+@pytest.mark.parametrize(
+    "parameter", [{"n_iter": -1}, {"batch_size": "x"}, {"learning_rate": "x"}]
+)
+def test_bad_parameters_of_the_rbms_are_named_before_any_is_fitted(digits, parameter):
+    settings = QUICK | {"pretraining": BernoulliRBM(**parameter)}
+    with pytest.raises(ValueError, match=f"'{next(iter(parameter))}' parameter"):
+        DeepAutoencoderCompressor(**settings).fit(digits)
+
+
 def test_parameters_of_the_rbms_can_be_set_and_are_used(digits):
     rbm = BernoulliRBM(n_iter=1, momentum=0.5, n_gibbs_steps=2, random_state=3)
     settings = QUICK | {"pretraining": rbm, "code_activation": "identity"}

@@ -198,6 +198,14 @@ def test_a_class_that_is_not_registered_is_refused(install):
         model_to_bytes(derived().fit(ROWS))
 
 
+def test_two_fields_of_one_stored_name_are_refused(install):
+    source = SCALER.replace('"centre_": array', '"_centre": array, "centre_": array')
+    install(source, "Halver", "doubling_package", name="doubling")
+    model = imported("Halver", "doubling_package")().fit(ROWS)
+    with pytest.raises(ImportError, match="both stored as 'centre'"):
+        model_to_bytes(model)
+
+
 def test_a_name_of_ours_cannot_be_claimed(install):
     install(SCALER, "Halver", "claiming_package", name="PCA")
     with pytest.raises(ImportError, match=r"claiming_package.*'PCA'.*another name"):

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CodedChunk:
     """Images coded together.
 

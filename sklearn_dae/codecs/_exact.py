@@ -16,7 +16,7 @@ from sklearn_dae._threads import multiply
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.entropy._grid import EXACT_UNITS, grid_of, to_grid, weights_on_grid
-from sklearn_dae.network import Network
+from sklearn_dae.network import Dense, Network
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,11 @@ def _exact_layers(network: Network) -> list[_ExactLayer]:
     layers = []
     for index in layout.decoder:
         layer = layout.layers[index]
+        if not isinstance(layer, Dense):
+            raise TypeError(
+                "Storing without loss, or with a bounded error, takes a network of "
+                f"Dense layers, got {type(layer).__name__}."
+            )
         weights, biases = np.split(parameters[index], [-1])
         below, direct = np.split(weights, [layer.n_below])
         layers.append(

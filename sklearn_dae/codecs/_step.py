@@ -77,7 +77,7 @@ def choose_step(
         images = restore(quantizer.inverse_transform(quantizer.transform(at)))
         return decibels(mean_squared_error(X, images), span) >= least_psnr
 
-    # A step wider than the coordinates keeps nothing of them, span * 2**-15 all.
+    # A step wider than the coordinates keeps nothing of them, one of the smallest all.
     widest = float(np.ptp(coordinates, axis=0).max()) or 1.0
     low, high = widest * 2.0**-15, 4 * widest
     for _ in range(_N_BISECTIONS):

@@ -1,8 +1,4 @@
-"""The deep autoencoder: scale, pretrain, unroll, fine-tune.
-
-In: rows of pixels, of any numeric dtype and range. Out: codes of a few values per
-image, and images restored from codes.
-"""
+"""The compressor as users have it: its parameters, and what they call."""
 
 import warnings
 from collections.abc import Sequence
@@ -421,6 +417,12 @@ class DeepAutoencoderCompressor(
             if hasattr(seen, name)
         }
         fitted = fit_network(self, X, FitReport(self, X, of_input), self._before())
+        if fitted.trained.interrupted:
+            warnings.warn(
+                f"Fine-tuning was interrupted after {fitted.trained.n_iter} "
+                "iterations; the best weights so far are kept.",
+                stacklevel=2,
+            )
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(of_input)
         self.network_ = fitted.network
@@ -434,12 +436,6 @@ class DeepAutoencoderCompressor(
         self.n_evaluations_ = fitted.trained.n_evaluations
         self.message_ = fitted.trained.message
         self.interrupted_ = fitted.trained.interrupted
-        if self.interrupted_:
-            warnings.warn(
-                f"Fine-tuning was interrupted after {fitted.trained.n_iter} "
-                "iterations; the best weights so far are kept.",
-                stacklevel=2,
-            )
         return X
 
     def _check_parameters(self) -> None:

@@ -88,6 +88,8 @@ def check_together(p: Any) -> None:
             f"code_activation='logistic' or 'identity', got {p.activation!r} and "
             f"{p.code_activation!r}; use those, or pretraining=None."
         )
+    if isinstance(p.pretraining, BernoulliRBM):
+        p.pretraining._validate_params()
     if hasattr(p.pretraining, "components_"):
         raise ValueError(
             f"pretraining={p.pretraining!r} is fitted already, but each layer learns "

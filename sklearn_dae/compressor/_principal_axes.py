@@ -99,7 +99,9 @@ def count_components(rows: RowBlocks, share: float) -> int:
     with one_blas_thread():
         covariance = _covariance_times(rows, _mean(rows)).astype(np.float64)
         variances = np.maximum(eigvalsh(covariance)[::-1], 0.0)
-    explained = np.cumsum(variances) / (variances.sum() or 1.0)
+    if not variances.sum():
+        return 1
+    explained = np.cumsum(variances) / variances.sum()
     return min(1 + int(np.searchsorted(explained, share, side="right")), n_features)
 
 

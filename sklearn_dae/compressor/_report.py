@@ -29,6 +29,7 @@ class FitReport:
         self._estimator, self._X, self._attributes = estimator, X, attributes
         self._verbose = estimator.verbose
         self._context: Any = None
+        self._stage: Any = None
 
     def say(self, text: str, level: int = 1) -> None:
         """Print a line, if the user wants as many."""

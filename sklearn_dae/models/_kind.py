@@ -20,6 +20,7 @@ its training data: `n_features_in_`, and `feature_names_in_` if it has them.
 """
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +29,11 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 
 from sklearn_dae._fields import Check, Fields, anything, names, size
+
+
+def stored_name(attribute: str) -> str:
+    """Return the name of an attribute in a file."""
+    return attribute.strip("_")
 
 
 def _nothing(_value: Any) -> None:
@@ -80,6 +86,10 @@ class Kind:
         if issubclass(stored, BaseEstimator):
             fields = {"n_features_in_": size("features"), **fields}
             optional = {"feature_names_in_": names("features"), **optional}
+        in_files = Counter(stored_name(field) for field in [*fields, *optional])
+        twice = [field for field, n in in_files.items() if n > 1]
+        if twice:
+            raise TypeError(f"two of its fields are both stored as {twice[0]!r}")
         check = getattr(stored, "_check_stored", _nothing)
         return cls(stored, name, fields, optional, check=check)
 

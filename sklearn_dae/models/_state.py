@@ -30,7 +30,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_dae._fields import Check, Sizes, briefly
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models._format import dtype_name, native_dtype
-from sklearn_dae.models._kind import Kind
+from sklearn_dae.models._kind import Kind, stored_name
 from sklearn_dae.models._registry import GROUP, kind_named, kind_of, supported
 
 Checks = Mapping[str, Check]
@@ -264,11 +264,6 @@ class Reader:
 
 #: What may have happened if a file has more than we know.
 _UPGRADE = "it was written by a newer version; upgrade sklearn-dae."
-
-
-def stored_name(attribute: str) -> str:
-    """Return the name of an attribute in a file."""
-    return attribute.strip("_")
 
 
 def _kind(tree: dict[str, Any], where: str) -> Kind:

@@ -16,7 +16,7 @@ from sklearn_dae.network._passes import activations
 from sklearn_dae.network._refinement import refine_codes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Network:
     """An autoencoder with its parameters and the range of its pixels.
 

@@ -159,6 +159,7 @@ class _Search:
             # The gradient of a mean loss is small long before the end: no gtol.
             options={
                 "maxiter": max_iter,
+                "maxfun": np.iinfo(np.int32).max,
                 "maxcor": history,
                 "ftol": tol,
                 "gtol": 0.0,
