@@ -1,12 +1,14 @@
 """Kinds of layers: ours, and one that only this file knows."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_dae._scaling import PixelScaler
+from sklearn_dae.models.fields import count
 from sklearn_dae.network import Dense, Layer, Layout, Network, Objective
 from sklearn_dae.network._curvature import kronecker_factors
 from sklearn_dae.network._objective import loss_and_gradient
@@ -21,6 +23,8 @@ class Gain(Layer):
 
     n_below: int
     unit: str = "identity"
+
+    _stored_fields: ClassVar = {"n_below": count(1)}
 
     @property
     def n_out(self):

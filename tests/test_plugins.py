@@ -1,5 +1,6 @@
 """Classes of other packages: a codec, an estimator and a layer, each in one class."""
 
+import inspect
 import io
 import sys
 from textwrap import dedent
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from model_specimens import ROWS, fitted
 from numpy.testing import assert_array_equal
+from test_layers import Gain
 
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.archive import open_archive, write_archive
@@ -63,42 +65,15 @@ class Halver(TransformerMixin, BaseEstimator):
 """
 
 
-LAYER = """
+LAYER = f"""
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from sklearn_dae.models.fields import count
 from sklearn_dae.network import Layer
 
-@dataclass(frozen=True)
-class Gain(Layer):
-    n_below: int
-    unit: str = "identity"
-
-    _stored_fields = {"n_below": count(1)}
-
-    n_out = property(lambda self: self.n_below)
-    shape = property(lambda self: (1, self.n_below))
-    n_penalised = 0
-
-    def initial(self, rng):
-        return np.ones(self.shape, np.float32)
-
-    def forward(self, parameters, inputs, out=None):
-        return np.multiply(inputs, parameters, out=out)
-
-    def backward(self, parameters, signal):
-        return signal * parameters
-
-    def gradient(self, inputs, signal, out=None):
-        slope = (inputs * signal).sum(axis=0, keepdims=True)
-        return slope if out is None else np.copyto(out, slope)
-
-    def input_moments(self, inputs, block_size):
-        return [np.full(1, len(inputs), inputs.dtype)]
-
-    def signal_moments(self, inputs, signal, block_size, independent):
-        return [np.square(inputs * signal).sum(axis=0)]
+{inspect.getsource(Gain)}
 """
 
 

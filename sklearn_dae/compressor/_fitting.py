@@ -127,15 +127,15 @@ def fit_network(
             "warm_start=False."
         )
     pretrained = before is None and takes_rbms(p)
-    with report.fitting(n_stages=1 + pretrained):
-        if before is not None:
-            alpha = before.alpha if isinstance(p.alpha, str) else p.alpha
-            network = Network(layout, before.network.theta, scaler)
-            start = Start(network, alpha, before.pretraining_errors)
-        else:
-            start = _start(p, layout, scaler, training, pretrained, rng, report)
-        fitted = _fine_tune(p, start, training, validation, rng, report)
-        report.end(fitted.network)
+    report.begin(n_stages=1 + pretrained)
+    if before is not None:
+        alpha = before.alpha if isinstance(p.alpha, str) else p.alpha
+        network = Network(layout, before.network.theta, scaler)
+        start = Start(network, alpha, before.pretraining_errors)
+    else:
+        start = _start(p, layout, scaler, training, pretrained, rng, report)
+    fitted = _fine_tune(p, start, training, validation, rng, report)
+    report.end(fitted.network)
     return fitted
 
 

@@ -36,12 +36,10 @@ class FitReport:
         if self._verbose >= level:
             print(f"[{type(self._estimator).__name__}] {text}")
 
-    @contextmanager
-    def fitting(self, n_stages: int) -> Iterator[None]:
-        """Enclose a fit of one or two stages."""
+    def begin(self, n_stages: int) -> None:
+        """Tell callbacks that a fit of one or two stages begins."""
         self._context = self._estimator._init_callback_context(max_subtasks=n_stages)
         self._context.call_on_fit_task_begin(estimator=self._estimator, X=self._X)
-        yield
 
     def end(self, network: Network) -> None:
         """Tell callbacks that a fit has ended."""
