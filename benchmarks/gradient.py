@@ -14,7 +14,7 @@ from sklearn_dae.network import Layout, Objective
 from sklearn_dae.network._objective import loss_and_gradient
 
 NETWORKS = {
-    "of the paper": (Layout.autoencoder([784, 1000, 500, 196]), Objective()),
+    "of the paper": (Layout.autoencoder([784, 1000, 500, 196]), Objective("log_loss")),
     "of the defaults": (
         Layout.autoencoder(
             [784, 1000, 500, 250, 30],

@@ -40,7 +40,10 @@ class PixelScaler:
     def _check_stored(self) -> None:
         span = self.span
         if not (span > 0 and np.isfinite([span, 1 / span]).all()):
-            raise ValueError(f"The pixel range [{self.low}, {self.high}] is none")
+            raise ValueError(
+                f"The pixel range from {self.low} to {self.high} is empty, or too "
+                "narrow or too wide to be scaled"
+            )
 
     @classmethod
     def from_data(cls, X: np.ndarray) -> Self:

@@ -21,7 +21,7 @@ from sklearn_dae import (
     KMeansQuantizer,
     UniformQuantizer,
 )
-from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import HuffmanCodec, SetRedundancyCodec, TransformCodec
 from sklearn_dae.evaluation import psnr
 from sklearn_dae.exceptions import BitstreamError
 
@@ -249,9 +249,31 @@ def test_impossible_parameters_are_refused(codec, error, message, split):
         codec.fit(split[0])
 
 
+@pytest.mark.parametrize(
+    "codec",
+    [
+        TransformCodec(PCA(8), target_bits_per_sample=30),
+        SetRedundancyCodec(),
+        HuffmanCodec(),
+    ],
+)
+def test_a_fit_that_fails_leaves_the_previous_one(codec, digits):
+    before = codec.fit(digits)
+    data = before.encode(digits[:50])
+    if isinstance(codec, TransformCodec):
+        codec.set_params(target_bits_per_sample=1e-3)
+        images = digits[:100, :32]
+    else:
+        images = np.full((3, 64), np.nan)
+    with pytest.raises(ValueError, match=r"NaN|bits_per_sample"):
+        codec.fit(images)
+    assert codec.n_features_in_ == 64
+    assert codec.encode(digits[:50]) == data
+
+
 def test_rows_of_another_kind_are_refused(small):
     codec, _ = small
-    with pytest.raises(ValueError, match="no uint8, the dtype that TransformCodec was"):
+    with pytest.raises(ValueError, match="that uint8 cannot hold, the dtype"):
         codec.encode(np.full((1, 64), 0.5))
     with pytest.raises(ValueError, match="no uint8"):
         codec.encode(np.full((1, 64), 300))

@@ -37,7 +37,7 @@ class MedianCodec(Codec):
 
     def _encode_chunk(self, X):
         data = (X - self.median_).tobytes()
-        return CodedChunk.share_out(data, np.zeros(len(X)))
+        return CodedChunk(data, len(X))
 
     def _decode_chunk(self, data, n_rows):
         rows = np.frombuffer(data, self.dtype_).reshape(n_rows, -1)
@@ -139,11 +139,11 @@ def test_a_stored_class_of_another_package_is_one_class(install):
         model_to_bytes(model)
 
 
-def test_a_layer_of_another_package_is_one_class(install):
-    install(LAYER, "Gain", "layer_package")
+def _network_with(layer):
+    """Return a compressor with a layer of another package, and its layout."""
     layers = (
         Dense(6, 4, "relu"),
-        imported("Gain", "layer_package")(4),
+        layer,
         Dense(4, 2, "identity"),
         Dense(2, 6, "clipped"),
     )
@@ -152,8 +152,14 @@ def test_a_layer_of_another_package_is_one_class(install):
     trained = train(scaler.to_unit(ROWS), layout, Settings(max_iter=2))
     dae = fitted("dae", np.uint8)
     dae.network_ = Network(layout, trained.theta, scaler)
+    return dae
+
+
+def test_a_layer_of_another_package_is_one_class(install):
+    install(LAYER, "Gain", "layer_package")
+    dae = _network_with(imported("Gain", "layer_package")(4))
     loaded = model_from_bytes(model_to_bytes(dae))
-    assert loaded.network_.layout == layout
+    assert loaded.network_.layout == dae.network_.layout
     assert_array_equal(loaded.transform(ROWS), dae.transform(ROWS))
 
 
@@ -207,8 +213,8 @@ FIELDS = '_stored_fields = {"centre_": array("features")}'
     ("fields", "message"),
     [
         ("", r"no _stored_fields.*mapping of attribute names to checks"),
-        ("_stored_fields = [1]", r"no mapping.*Tell its authors"),
-        ('_stored_fields = {"centre_": 3}', "no mapping"),
+        ("_stored_fields = [1]", r"not a mapping.*Tell its authors"),
+        ('_stored_fields = {"centre_": 3}', "not a mapping"),
     ],
 )
 def test_a_class_without_fields_is_refused(install, fields, message):
@@ -235,6 +241,29 @@ class Halver("""
         model_to_bytes(model)
     with pytest.raises(BitstreamError, match=r"RuntimeError: oh; tell its authors"):
         model_from_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("{}", "returned nothing, expected n_below"),
+        ('{"n_below": 3, "gain": 1}', "returned n_below, gain, expected n_below"),
+        ("[3]", r"returned \[3\], expected a dict"),
+    ],
+)
+def test_what_a_value_becomes_has_to_be_what_its_class_declares(
+    install, returned, message
+):
+    method = f"""
+    def _to_stored(self):
+        return {returned}
+
+    @property"""
+    package = f"gain_package_{len(returned)}"
+    install(LAYER.replace("    @property", method, 1), "Gain", package)
+    model = _network_with(imported("Gain", package)(4))
+    with pytest.raises(ValueError, match=f"{message}; tell its authors"):
+        model_to_bytes(model)
 
 
 def test_a_plug_in_that_cannot_be_imported_harms_its_own_models_only(install):

@@ -9,8 +9,8 @@ chunk its length, its CRC-32 (four bytes) and its bytes. Numbers are unsigned LE
 seven bits per byte, lowest first, the highest bit set in all bytes but the last.
 """
 
-import warnings
 from collections.abc import Iterator
+from copy import copy
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_dae._bytes import ByteReader, frame, leb128
 from sklearn_dae._fields import Fields, dtype, number
 from sklearn_dae._scaling import cast
+from sklearn_dae._warnings import warn
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 
@@ -62,7 +63,7 @@ class Codec(BaseEstimator):
     def _check_stored(self) -> None:
         self._check_parameters()
         if not self.low_ <= self.high_:
-            raise ValueError(f"The range [{self.low_}, {self.high_}] is none")
+            raise ValueError(f"The range ends at {self.high_}, below {self.low_}")
 
     chunk_size: int | None
 
@@ -89,12 +90,19 @@ class Codec(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is invalid, or the codec cannot code numbers of that dtype.
+            If a parameter is invalid or asks for what cannot be reached, or the codec
+            cannot code numbers of that dtype.
+
+        TypeError
+            If a codec is to restore exactly what a transformer cannot.
 
         ImportError
             If a library that the codec needs is not installed.
         """
-        self._learn(self._learn_rows(X))
+        fitted = copy(self)
+        fitted._learn(fitted._learn_rows(X))
+        # All at once: a fit that fails changes nothing.
+        self.__dict__ = fitted.__dict__
         return self
 
     def _learn(self, X: np.ndarray) -> None:
@@ -224,8 +232,9 @@ class Codec(BaseEstimator):
         converted = X.astype(self.dtype_)
         if self.dtype_.kind in "iu" and not np.array_equal(converted, X):
             raise ValueError(
-                f"X holds {X.dtype} numbers that are no {self.dtype_}, the dtype that "
-                f"{type(self).__name__} was fitted on; round them, or fit on {X.dtype}."
+                f"X holds {X.dtype} numbers that {self.dtype_} cannot hold, the dtype "
+                f"that {type(self).__name__} was fitted on; round them, or fit on "
+                f"{X.dtype}."
             )
         return converted
 
@@ -233,12 +242,11 @@ class Codec(BaseEstimator):
 def warn_of_rows_apart(rows: list[int], n_rows: int) -> None:
     """Warn of rows that a codec would have restored badly."""
     named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
-    warnings.warn(
+    warn(
         f"{len(rows)} of {n_rows} images are unlike the training images and would be "
         f"restored badly, so they are stored without loss, which takes more bytes: "
         f"rows {named}. Train on images like them if there are many.",
         OutOfDomainWarning,
-        stacklevel=3,
     )
 
 

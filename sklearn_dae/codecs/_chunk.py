@@ -1,7 +1,8 @@
 """What a codec knows of the images that it has coded together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
+from functools import cached_property
 
 import numpy as np
 
@@ -15,35 +16,28 @@ class CodedChunk:
     data : bytes
         What a decoder needs, besides the codec and the number of images.
 
-    n_bits : ndarray of shape (n_images,)
-        Bits that each image takes. Together they are those of ``data``.
+    n_images : int
+        Number of images.
 
     apart : ndarray of int, default=none
         Positions of the images that are unlike those the codec was trained on, and
         stored without loss.
+
+    own_bits : callable, default=None
+        Returns the bits that each image takes by itself: ndarray of shape (n_images,).
+        None where a codec does not know them.
     """
 
     data: bytes
-    n_bits: np.ndarray
+    n_images: int
     apart: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    own_bits: Callable[[], np.ndarray] | None = None
 
-    @classmethod
-    def share_out(
-        cls, data: bytes, own_bits: np.ndarray, apart: np.ndarray | None = None
-    ) -> Self:
-        """Give each image the bits of its own, and an equal share of the others.
+    @cached_property
+    def n_bits(self) -> np.ndarray:
+        """Bits of each image, its own and an equal share of all others.
 
-        Parameters
-        ----------
-        data : bytes
-            The chunk.
-
-        own_bits : ndarray of shape (n_images,)
-            Bits of each image alone; zeros where that is not known.
-
-        apart : ndarray of int, default=None
-            Positions of images stored without loss.
+        Shape (n_images,); together they are those of ``data``.
         """
-        n_images = max(len(own_bits), 1)
-        n_bits = own_bits + (8 * len(data) - own_bits.sum()) / n_images
-        return cls(data, n_bits) if apart is None else cls(data, n_bits, apart)
+        own = np.zeros(self.n_images) if self.own_bits is None else self.own_bits()
+        return own + (8 * len(self.data) - own.sum()) / max(self.n_images, 1)

@@ -32,7 +32,7 @@ _PROBE = 0.05
 _DAMPING = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CodeSpace:
     """An affine map of codes.
 

@@ -19,7 +19,7 @@ from sklearn_dae.entropy._grid import EXACT_UNITS, grid_of, to_grid, weights_on_
 from sklearn_dae.network import Dense, Network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _ExactLayer:
     """A layer: ``unit(below @ weights + code @ direct + biases)``."""
 
@@ -127,13 +127,13 @@ def _exact_layers(network: Network) -> list[_ExactLayer]:
                 "Storing without loss, or with a bounded error, takes a network of "
                 f"Dense layers, got {type(layer).__name__}."
             )
-        weights, biases = np.split(parameters[index], [-1])
+        weights, biases = layer.weights_and_biases(parameters[index])
         below, direct = np.split(weights, [layer.n_below])
         layers.append(
             _ExactLayer(
                 weights_on_grid(below),
                 weights_on_grid(direct) if layer.n_direct else None,
-                biases.ravel().astype(np.float64),
+                biases.astype(np.float64),
                 EXACT_UNITS[layer.unit],
             )
         )

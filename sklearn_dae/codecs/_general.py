@@ -208,7 +208,7 @@ class GeneralCodec(Codec):
         level = None if self.level is None else int(self.level)
         pixels = X.astype(self._stored_dtype, copy=False).tobytes()
         data = method.compress(pixels, level, X.itemsize)
-        return CodedChunk.share_out(data, np.zeros(len(X)))
+        return CodedChunk(data, len(X))
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         shape = n_rows, self.n_features_in_

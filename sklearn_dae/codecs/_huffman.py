@@ -79,7 +79,7 @@ class HuffmanCodec(Codec):
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         pixels = X.ravel()
         data = self._code.encode(pixels, self._code.indices(pixels))
-        return CodedChunk.share_out(data, np.zeros(len(X)))
+        return CodedChunk(data, len(X))
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         n_pixels = n_rows * self.n_features_in_

@@ -144,7 +144,7 @@ class ImageFormatCodec(Codec):
             own_bits[first : first + n] = 8 * len(files[-1]) / n
             first += n
         data = b"".join([*(leb128(len(file)) for file in files[:-1]), *files])
-        return CodedChunk.share_out(data, own_bits)
+        return CodedChunk(data, len(X), own_bits=lambda: own_bits)
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         self._require()

@@ -227,8 +227,12 @@ default="min_max_predictive"
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         symbols, bits = to_symbols(self._differences(X), self._n_bits)
         stream = rans_encode(symbols, self.tables_, self.classes_)
-        own_bits = self.tables_.bits(symbols, self.classes_).sum(axis=1)
-        return CodedChunk.share_out(leb128(len(bits)) + bits + stream, own_bits)
+
+        def own_bits() -> np.ndarray:
+            return self.tables_.bits(symbols, self.classes_).sum(axis=1)
+
+        data = leb128(len(bits)) + bits + stream
+        return CodedChunk(data, len(X), own_bits=own_bits)
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         shape = n_rows, self.n_features_in_

@@ -2,7 +2,7 @@
 
 import math
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
@@ -66,7 +66,8 @@ class TransformCodec(CallbackSupportMixin, Codec):
     8-bit images can be stored without loss, or with a bound on the error of every
     pixel: then the restored image serves as a prediction, and the rest is coded pixel
     by pixel, with a model of how pixels depend on the prediction, on the pixels above
-    and to the left, and on how far predictions were off in training.
+    and to the left, and on how far predictions were off in training. Callbacks follow
+    the training of that model.
 
     Parameters
     ----------
@@ -237,35 +238,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         self.chunk_size = chunk_size
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the transformer if it is not, then quantiser and tables to its codes.
-
-        Callbacks follow the training of the pixel model, which bounded errors need.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training images.
-
-        y : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        self : object
-            The fitted codec.
-
-        Raises
-        ------
-        ValueError
-            If a target cannot be reached, however fine or coarse the quantiser; if
-            errors are to be bounded for pixels that are not of 8 bits; or if the
-            transformer gives NaN.
-
-        TypeError
-            If errors are to be bounded and the transformer has no exact arithmetic.
-        """
-        X = self._learn_rows(X)
+    def _learn(self, X: np.ndarray) -> None:
         if self._bounds_pixels:
             check_bytes(X.dtype)
             check_exact(self.transformer)
@@ -310,7 +283,6 @@ class TransformCodec(CallbackSupportMixin, Codec):
                 errors = squared_errors(X, images)
                 self.error_limit_ = error_limit(errors, X.shape[1], self._span)
         context.call_on_fit_task_end(estimator=self, X=X)
-        return self
 
     def _check_parameters(self) -> None:
         self._validate_params()
@@ -399,32 +371,36 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         if not len(X):
-            return CodedChunk(b"", np.empty(0))
+            return CodedChunk(b"", 0)
         symbols = self._symbols(X)
         if self.pixel_model_ is None:
             apart = np.zeros(len(X), bool)
             if self.error_limit_ < math.inf:
                 apart = squared_errors(X, self._restore(symbols)) > self.error_limit_
-            n_bits, pixels = np.zeros(len(X)), None
+            pixel_bits, pixels = np.zeros(len(X)), None
         else:
             predicted = self._predict(symbols)
             coded = self.pixel_model_.encode(X, predicted)
-            n_bits, pixels = coded.n_bits, coded.data
+            pixel_bits, pixels = coded.n_bits, coded.data
             # Such an image is shorter stored as it is.
-            apart = n_bits > 8 * X.shape[1]
+            apart = pixel_bits > 8 * X.shape[1]
             if apart.any():
                 kept = ~apart
                 pixels = self.pixel_model_.encode(X[kept], predicted[kept]).data
         symbols = symbols[~apart]
-        n_bits[~apart] += self.tables_.bits(symbols)
         codes = self.tables_.encode(symbols)
         if pixels is not None:
             codes = leb128(len(codes)) + codes + pixels
         stored = pack_apart(X, apart)
-        n_bits[apart] = 8 * len(stored) / max(apart.sum(), 1)
+
+        def own_bits() -> np.ndarray:
+            n_bits = np.full(len(X), 8 * len(stored) / max(apart.sum(), 1))
+            n_bits[~apart] = pixel_bits[~apart] + self.tables_.bits(symbols)
+            return n_bits
+
         # Where errors are bounded, pixels of images apart are as good as all others.
-        told = np.flatnonzero(apart) if pixels is None else None
-        return CodedChunk.share_out(stored + codes, n_bits, told)
+        told = np.flatnonzero(apart if pixels is None else [])
+        return CodedChunk(stored + codes, len(X), told, own_bits)
 
     def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
         if not n_rows:

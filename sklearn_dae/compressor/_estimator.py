@@ -1,6 +1,5 @@
 """The compressor as users have it: its parameters, and what they call."""
 
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from types import MappingProxyType
@@ -23,6 +22,7 @@ from sklearn.utils.validation import (
 from sklearn_dae import _fields as fields
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._validation import check_integer
+from sklearn_dae._warnings import warn
 from sklearn_dae.compressor._fitting import Start, fit_network, forecast
 from sklearn_dae.compressor._parameters import (
     CONSTRAINTS,
@@ -418,10 +418,9 @@ class DeepAutoencoderCompressor(
         }
         fitted = fit_network(self, X, FitReport(self, X, of_input), self._before())
         if fitted.trained.interrupted:
-            warnings.warn(
+            warn(
                 f"Fine-tuning was interrupted after {fitted.trained.n_iter} "
-                "iterations; the best weights so far are kept.",
-                stacklevel=2,
+                "iterations; the best weights so far are kept."
             )
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(of_input)
@@ -633,15 +632,21 @@ class DeepAutoencoderCompressor(
     @property
     def coefs_(self) -> list[np.ndarray]:
         """Weights of each layer, views of the network's parameters."""
-        return [matrix[:-1] for matrix in self._matrices()]
+        return [weights for weights, _ in self._weights_and_biases()]
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """Biases of each layer, views of the network's parameters."""
-        return [matrix[-1] for matrix in self._matrices()]
+        return [biases for _, biases in self._weights_and_biases()]
 
-    def _matrices(self) -> list[np.ndarray]:
-        return self.network_.layout.split(self.network_.theta)
+    def _weights_and_biases(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        layout, theta = self.network_.layout, self.network_.theta
+        return [
+            layer.weights_and_biases(parameters)
+            for layer, parameters in zip(
+                layout.layers, layout.split(theta), strict=True
+            )
+        ]
 
     def _validate(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

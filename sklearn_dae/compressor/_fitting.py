@@ -33,7 +33,7 @@ _LEFT_AS_PCA = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """What a fit arrived at.
 
@@ -66,7 +66,7 @@ class Fitted:
     pretraining_errors: list[list[float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Start:
     """Where fine-tuning starts.
 

@@ -94,7 +94,10 @@ def unroll(
     """Put the RBMs into the encoder and their transposed weights into the decoder."""
     parameters = layout.split(theta)
     for index, rbm in enumerate(rbms):
-        encoder, decoder = parameters[index], parameters[-1 - index]
-        encoder[:-1], encoder[-1] = rbm.components_.T, rbm.intercept_hidden_
-        if not layout.layers[-1 - index].n_direct:
-            decoder[:-1], decoder[-1] = rbm.components_, rbm.intercept_visible_
+        mirrored = -1 - index
+        layer, mirror = layout.layers[index], layout.layers[mirrored]
+        weights, biases = layer.weights_and_biases(parameters[index])
+        weights[...], biases[...] = rbm.components_.T, rbm.intercept_hidden_
+        if not mirror.n_direct:
+            weights, biases = mirror.weights_and_biases(parameters[mirrored])
+            weights[...], biases[...] = rbm.components_, rbm.intercept_visible_

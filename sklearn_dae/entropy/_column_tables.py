@@ -14,7 +14,7 @@ from sklearn_dae.exceptions import BitstreamError
 _ROWS_OF_LANE = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColumnTables:
     """Symbols of each column, coded by rANS with a table of their frequencies.
 

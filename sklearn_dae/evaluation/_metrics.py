@@ -3,10 +3,11 @@
 In: images and their reconstructions. Out: a number.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
+
+from sklearn_dae._warnings import warn
 
 #: What to say where it is left out.
 WITHOUT_SSIM = (
@@ -182,7 +183,7 @@ def ssim_if_possible(
     if not fits_ssim(image_shape):
         return None
     if not has_ssim():
-        warnings.warn(f"{WITHOUT_SSIM}.", stacklevel=4)
+        warn(f"{WITHOUT_SSIM}.")
         return None
     return ssim(X, Y, image_shape, pixel_range)
 

@@ -28,7 +28,7 @@ from typing import Any, Self
 
 from sklearn.base import BaseEstimator
 
-from sklearn_dae._fields import Check, Fields, anything, names, size
+from sklearn_dae._fields import Check, Fields, anything, briefly, names, size
 
 
 def stored_name(attribute: str) -> str:
@@ -77,7 +77,7 @@ class Kind:
         Raises
         ------
         TypeError
-            If it declares nothing itself, or no mapping of names to checks.
+            If it declares nothing itself, or what it declares is not a mapping.
         """
         if "_stored_fields" not in vars(stored):
             raise TypeError("it has no _stored_fields of its own")
@@ -134,11 +134,25 @@ class Kind:
         return {name: parameters[name] for name in self.checked_parameters}
 
     def attributes_of(self, value: Any) -> dict[str, Any]:
-        """Return the attributes to store."""
-        if hasattr(value, "_to_stored"):
-            return value._to_stored()
-        present = [name for name in self.optional if hasattr(value, name)]
-        return {name: getattr(value, name) for name in [*self.fields, *present]}
+        """Return the attributes to store.
+
+        Raises
+        ------
+        TypeError
+            If its class makes others of it than it declares.
+        """
+        if not hasattr(value, "_to_stored"):
+            present = [name for name in self.optional if hasattr(value, name)]
+            return {name: getattr(value, name) for name in [*self.fields, *present]}
+        stored = value._to_stored()
+        if not isinstance(stored, Mapping):
+            raise TypeError(f"_to_stored returned {briefly(stored)}, expected a dict")
+        if not self.fields.keys() <= stored.keys() <= self.attributes.keys():
+            raise TypeError(
+                f"_to_stored returned {', '.join(map(str, stored)) or 'nothing'}, "
+                f"expected {', '.join(self.attributes)}"
+            )
+        return dict(stored)
 
     def make(self, fields: dict[str, Any]) -> Any:
         """Make a value from what was stored."""
@@ -156,6 +170,6 @@ def _inherited(stored: type, attribute: str) -> dict[str, Check]:
             isinstance(name, str) and callable(check)
             for name, check in declared.items()
         ):
-            raise TypeError(f"its {attribute} is no mapping of names to checks")
+            raise TypeError(f"its {attribute} is not a mapping of names to checks")
         merged.update(declared)
     return merged

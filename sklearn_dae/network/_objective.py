@@ -4,11 +4,12 @@ The objective is the mean loss per row, plus penalties::
 
     1/n sum_i loss(x_i, reconstruction of x_i)
     + alpha / 2 ||weights||^2
-    + sparsity sum_j KL(target_activation || mean activation of unit j)
+    + sparsity sum_j KL(0.05 || mean activation of unit j)
 
 where the last sum is over the units of every layer with bounded units, except the
-output. The loss and its gradient are sums over blocks of rows; matrix products are
-computed in the dtype of the data, sums of losses in double precision.
+output, and activations are fractions of a unit's range. The loss and its gradient are
+sums over blocks of rows; matrix products are computed in the dtype of the data, sums of
+losses in double precision.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,10 @@ from sklearn_dae.network._passes import activations, backward_pass, forward_pass
 from sklearn_dae.network._units import BOUNDED_UNITS
 from sklearn_dae.rows import RowBlocks
 
+#: Mean activation that the sparsity penalty asks of each unit, as a fraction of the
+#: unit's range.
+_TARGET_ACTIVATION = 0.05
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -30,7 +35,7 @@ class Objective:
 
     Parameters
     ----------
-    loss : {"log_loss", "squared_error"}, default="log_loss"
+    loss : {"squared_error", "log_loss"}, default="squared_error"
         Summed over the pixels of an image, averaged over images.
 
     alpha : float, default=0.0
@@ -41,20 +46,15 @@ class Objective:
     sparsity : float, default=0.0
         Weight of the sparsity penalty.
 
-    target_activation : float, default=0.05
-        Mean activation that the sparsity penalty asks of each unit, as a fraction of
-        the unit's range.
-
     References
     ----------
     Atreya, A. and O'Shea, D. (2009). Novel lossy compression algorithms with
     stacked autoencoders. Stanford University, CS229 report.
     """
 
-    loss: str = "log_loss"
+    loss: str = "squared_error"
     alpha: float = 0.0
     sparsity: float = 0.0
-    target_activation: float = 0.05
 
 
 def loss_and_gradient(
@@ -77,7 +77,7 @@ def loss_and_gradient(
         The layers of the network.
 
     objective : Objective, default=None
-        What to minimise; the plain log loss when None.
+        What to minimise; the plain squared error when None.
 
     Returns
     -------
@@ -95,8 +95,8 @@ def loss_and_gradient(
     >>> layout = Layout.autoencoder([4, 2])
     >>> theta = np.zeros(layout.n_parameters)
     >>> loss, gradient = loss_and_gradient(theta, np.eye(4), layout)
-    >>> print(loss / np.log(2))  # each of 4 pixels costs one bit
-    4.0
+    >>> print(loss)  # each of 4 pixels comes out as a half
+    1.0
     """
     objective = Objective() if objective is None else objective
     blocks = RowBlocks.of(X)
@@ -120,7 +120,7 @@ def reconstruction_loss(
     theta: np.ndarray,
     X: np.ndarray | RowBlocks,
     layout: Layout,
-    loss: str = "log_loss",
+    loss: str = "squared_error",
 ) -> float:
     """Mean loss per row, without penalties and without a gradient."""
     blocks = RowBlocks.of(X)
@@ -221,7 +221,7 @@ def _sparsity_penalty(
         inner = activations(theta, x, layout, range(n_inner))[1:]
         return tuple(h.sum(axis=0, dtype=np.float64) for h in inner)
 
-    target = objective.target_activation
+    target = _TARGET_ACTIVATION
     penalty = 0.0
     for index, activation_sum in enumerate(blocks.sum(activation_sums)):
         mean = activation_sum / blocks.n_rows

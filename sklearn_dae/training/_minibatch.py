@@ -90,11 +90,11 @@ def minimize_minibatch(
     n_rows = problem.rows.n_rows
     n_batches = count_batches(n_rows, batch_size)
     ends = [n_rows if k == n_batches else k * batch_size for k in range(n_batches + 1)]
-    theta = theta.copy()
     n_evaluations = 0
     try:
         with one_blas_thread():
             retreat = Retreat(problem, theta)
+            theta = theta.copy()
             state = step.init(len(theta))
             for epoch in range(max_iter):
                 order = rng.permutation(n_rows)

@@ -34,7 +34,7 @@ class Retreat:
         The objective.
 
     theta : ndarray of shape (n_parameters,)
-        The parameters to start from.
+        The parameters to start from; they are kept, and must not be changed.
     """
 
     def __init__(self, problem: Problem, theta: np.ndarray) -> None:
@@ -43,7 +43,7 @@ class Retreat:
         loss, _ = seen.loss_and_gradient(theta)
         self.n_undone = 0
         self._problem = problem
-        self._best = _Place(theta.copy(), loss, seen.rows.n_rows < n_rows)
+        self._best = _Place(theta, loss, seen.rows.n_rows < n_rows)
         self._before = self._best
         self._is_at_best = True
         self._begin_epoch()

@@ -51,7 +51,7 @@ class Settings:
 
     Parameters
     ----------
-    objective : Objective, default=Objective("squared_error")
+    objective : Objective, default=Objective()
         What is minimised.
 
     solver : {"kfac", "kfac-lbfgs", "adam", "lbfgs"}, default="kfac"
@@ -83,7 +83,7 @@ class Settings:
         Seed of the order of rows and of the targets that curvature is measured with.
     """
 
-    objective: Objective = field(default_factory=lambda: Objective("squared_error"))
+    objective: Objective = field(default_factory=Objective)
     solver: str = "kfac"
     max_iter: int | None = None
     tol: float = 1e-7
@@ -120,7 +120,7 @@ class Settings:
         return NaturalGradient(damping, max_change, self.seed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """What training arrived at.
 

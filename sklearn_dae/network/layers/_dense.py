@@ -95,6 +95,12 @@ class Dense(Layer):
         parameters[:-1] = rng.uniform(-bound, bound, (n_in, self.n_out))
         return parameters
 
+    def weights_and_biases(
+        self, parameters: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """View the weights, those of the linear path last, and the biases."""
+        return parameters[:-1], parameters[-1]
+
     def empty_inputs(self, n_rows: int, dtype: np.dtype) -> np.ndarray:
         """Make an array for the inputs, ones last."""
         inputs = np.empty((n_rows, self.n_inputs), dtype)

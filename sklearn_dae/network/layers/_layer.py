@@ -75,6 +75,12 @@ class Layer(ABC):
     def initial(self, rng: Any) -> np.ndarray:
         """Draw parameters to start from, of the layer's ``shape``."""
 
+    def weights_and_biases(
+        self, parameters: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """View the weights, an input a row and a unit a column, and the biases."""
+        raise NotImplementedError(f"{type(self).__name__} has no such weights.")
+
     def empty_inputs(self, n_rows: int, dtype: np.dtype) -> np.ndarray:
         """Make an array for the inputs, with whatever does not come from below."""
         return np.empty((n_rows, self.n_inputs), dtype)
