@@ -19,13 +19,13 @@ from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.codecs import TransformCodec
-from sklearn_dae.datasets import load_images
 from sklearn_dae.evaluation import (
     FilterDisplay,
     LossCurveDisplay,
     RateDistortionDisplay,
     ReconstructionDisplay,
 )
+from sklearn_dae.images import read_images
 
 folder = Path(os.environ.get("SKLEARN_DAE_DATA", "."))
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
@@ -45,8 +45,8 @@ if not arguments.data.is_file():
 
 with np.load(arguments.data) as arrays:
     suffix = "" if "train" in arrays else "_images"
-training = load_images(arguments.data, key=f"train{suffix}")
-test = load_images(arguments.data, key=f"test{suffix}")
+training = read_images(arguments.data, key=f"train{suffix}")
+test = read_images(arguments.data, key=f"test{suffix}")
 print(f"{len(training):,} images to learn from, {len(test):,} held out")
 
 # %%
@@ -78,7 +78,7 @@ codecs = {
 for codec in codecs.values():
     codec.fit(training.data)
 restored = ReconstructionDisplay.from_estimator(
-    codecs, test.data, image_shape=test.shape
+    codecs, test.data, image_shape=test.image_shape
 )
 save(restored, "reconstructions")
 

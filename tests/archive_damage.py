@@ -16,8 +16,9 @@ from sklearn.decomposition import PCA
 
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
-from sklearn_dae.datasets import ImageSet, load_digits
+from sklearn_dae.datasets import load_digits
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSet
 from sklearn_dae.models import model_to_bytes
 
 #: Sizes of the format, by themselves: the package must not change them unnoticed.
@@ -80,7 +81,7 @@ def specimens():
         "PCA": specimen(TransformCodec(PCA(4)).fit(flat), small),
         "PCA, named set": specimen(
             TransformCodec(PCA(8)).fit(rows),
-            ImageSet(rows, (8, 8), "digits", names),
+            ImageSet.from_array(rows, "digits", image_shape=(8, 8), names=names),
             chunk_size=16,
         ),
         "floats by reference": specimen(

@@ -10,6 +10,7 @@ from PIL import Image
 
 from sklearn_dae.archive import open_archive
 from sklearn_dae.cli import main
+from sklearn_dae.images.readers import open_file
 
 #: A network that is trained in no time.
 QUICK = ["--max-iter", "2", "--hidden-layer-sizes", "8", "--n-components", "3"]
@@ -27,7 +28,7 @@ IMAGES = similar_images(40)
 
 
 def save_pngs(folder, images, names=None):
-    Path(folder).mkdir()
+    Path(folder).mkdir(parents=True)
     for index, image in enumerate(images):
         name = names[index] if names else f"{index:02}.png"
         Image.fromarray(image).save(Path(folder, name))
@@ -66,7 +67,10 @@ def everything():
 
 
 def pngs(folder):
-    return {p.name: np.asarray(Image.open(p)) for p in sorted(Path(folder).iterdir())}
+    paths = sorted(Path(folder).rglob("*.png"))
+    return {
+        path.relative_to(folder).as_posix(): open_file(path).read(0) for path in paths
+    }
 
 
 def decoded(path, model=None):

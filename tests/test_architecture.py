@@ -37,7 +37,16 @@ LEVELS = [
     ["rows"],
     ["_scaling"],
     ["datasets"],
-    ["_atomic", "_bytes", "_callbacks", "_fields", "_threads", "_validation"],
+    ["images"],
+    [
+        "_atomic",
+        "_bytes",
+        "_callbacks",
+        "_fields",
+        "_threads",
+        "_validation",
+        "_warnings",
+    ],
     ["_blas", "exceptions"],
 ]
 
@@ -52,6 +61,8 @@ OPTIONAL = [
     "jinja2",
     "skimage",
     "bjontegaard",
+    "tifffile",
+    "pydicom",
 ]
 
 

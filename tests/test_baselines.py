@@ -35,9 +35,10 @@ from sklearn_dae.codecs import (
 )
 from sklearn_dae.codecs._mosaic import MOSAIC_SIDE, Arrangement
 from sklearn_dae.codecs._residuals import from_symbols, n_symbols, to_symbols, wrap
-from sklearn_dae.datasets import load_images, load_mnist
+from sklearn_dae.datasets import load_mnist
 from sklearn_dae.evaluation import psnr, squared_error_per_image
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import read_images
 
 SET_METHODS = ["min_max_differential", "min_max_predictive", "centroid"]
 GENERAL_METHODS = ["lzma", "bz2", "gzip", "zstd"]
@@ -361,7 +362,7 @@ def test_huffman_takes_the_bits_of_the_best_prefix_code(mnist):
 @pytest.mark.parametrize("method", SET_METHODS)
 def test_set_redundancy_gives_mnist_and_x_rays_back(method, mnist, data_folder):
     file = data_folder / "xray" / "chest_xray_28.npz"
-    xrays = load_images(file, key="train").data[:600]
+    xrays = read_images(file, key="train").data[:600]
     for images in (mnist[:1000], xrays):
         codec = SetRedundancyCodec(method).fit(images[:500])
         data = check_codec(codec.encode, codec.decode, images[500:])

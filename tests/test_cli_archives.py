@@ -14,6 +14,8 @@ import pytest
 from cli_checks import IMAGES, QUICK, decoded, fails, pngs, run, save_pngs
 from hypothesis import given
 from hypothesis import strategies as st
+from image_files import palette_bytes
+from numpy.testing import assert_array_equal
 from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
@@ -23,8 +25,8 @@ from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen_numbers
 from sklearn_dae.cli._summary import break_even
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
-from sklearn_dae.datasets import ImageSet, load_images
-from sklearn_dae.datasets._idx import read_idx
+from sklearn_dae.images import ImageSet, read_images
+from sklearn_dae.images._idx import read_idx
 from sklearn_dae.models import load_model, save_model
 
 # Images in, images out.
@@ -115,7 +117,7 @@ def test_images_of_every_kind_are_read(here, trained, kind, capsys):
     else:
         save_pngs(source, IMAGES, [f"{i:02}.{kind}" for i in range(40)])
     run("compress", source, "-o", "x.dae", "--model", trained, *extra)
-    loaded = load_images(source, key="a" if extra else None).data.reshape(-1, 8, 6)
+    loaded = read_images(source, key="a" if extra else None).data.reshape(-1, 8, 6)
     assert np.abs(decoded("x.dae").astype(int) - loaded).mean() < 12
     run("decompress", "x.dae", "-o", "out")
     expected = [f"{i:02}.png" for i in range(40)]
@@ -129,6 +131,68 @@ def test_colour_is_refused_or_turned_to_grey(here, trained, capsys):
     assert "--grey" in fails(capsys, *arguments)
     run(*arguments, "--grey")
     assert np.abs(decoded("x.dae").astype(int) - IMAGES).mean() < 12
+
+
+def test_colours_and_deep_pixels_come_back_as_png_files(here, rng):
+    colours = np.stack([IMAGES, IMAGES[::-1], 255 - IMAGES], axis=-1)
+    save_pngs("colour/a", colours[:20])
+    save_pngs("colour/b", colours[20:])
+    run("compress", "colour", "-o", "x.dae", "--psnr", "20", *QUICK)
+    run("decompress", "x.dae", "-o", "restored")
+    restored = pngs("restored")
+    assert list(restored) == [f"{'ab'[i // 20]}/{i % 20:02}.png" for i in range(40)]
+    error = np.stack(list(restored.values())).astype(int) - colours
+    assert np.abs(error).mean() < 30
+    deep = IMAGES.astype(np.uint16) * 257
+    np.save("deep.npy", deep)
+    write_archive("deep.dae", deep, HuffmanCodec().fit(deep.reshape(40, -1)))
+    run("decompress", "deep.dae", "-o", "deep")
+    assert_array_equal(np.stack(list(pngs("deep").values())), deep)
+
+
+def test_folders_are_merged_but_links_are_not_followed(here, capsys):
+    save_pngs("nested/sub", IMAGES)
+    run("compress", "nested", "-o", "x.dae", "--lossless", *QUICK)
+    Path("out/sub").mkdir(parents=True)
+    Path("out/sub/mine.txt").write_text("mine")
+    capsys.readouterr()
+    fails(capsys, "decompress", "x.dae", "-o", "out")
+    run("decompress", "x.dae", "-o", "out", "--force")
+    assert Path("out/sub/mine.txt").read_text() == "mine"
+    assert len(pngs("out")) == 40
+    Path("elsewhere").mkdir()
+    Path("linked").mkdir()
+    os.symlink(here / "elsewhere", "linked/sub")
+    capsys.readouterr()
+    errors = fails(capsys, "decompress", "x.dae", "-o", "linked", "--force")
+    assert "link is in the way" in errors
+    assert list(Path("elsewhere").iterdir()) == []
+
+
+def test_palettes_are_not_learned_from(here, rng, capsys):
+    Path("palettes").mkdir()
+    for i in range(3):
+        Path(f"palettes/{i}.png").write_bytes(palette_bytes(rng, "PNG"))
+    assert "--grey" in fails(capsys, "compress", "palettes", "-o", "x.dae")
+
+
+def test_what_is_left_out_is_named_and_told_by_the_exit_status(here, capsys):
+    Path("images/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    Path("images/new\nline.txt").write_text("text")
+    arguments = ["compress", "images", "-o", "x.dae", "--lossless", *QUICK]
+    assert main(arguments) == 3
+    errors = capsys.readouterr().err
+    assert "warning: left out, damaged: broken.png" in errors
+    assert r"left out, unknown format: new\nline.txt" in errors
+    run(*arguments, "--force", "--skip-unreadable")
+    assert len(decoded("x.dae")) == 40
+
+
+def test_names_that_a_terminal_cannot_show_do_no_harm(here, capsysbinary):
+    os.rename("images/00.png", b"images/r\xe9s.png")
+    run("compress", "images", "-o", "x.dae", "--lossless", *QUICK)
+    run("inspect", "x.dae", "--names")
+    assert b"r\\udce9s.png" in capsysbinary.readouterr().out
 
 
 def peak_memory(arguments, stdin=None):
@@ -174,10 +238,9 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path, source, rng):
     assert peaks[1] < peaks[0] + 6e6
 
 
-@pytest.mark.parametrize("dtype", ["float64", "int16", "bool", "uint16"])
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
 def test_other_numbers_go_to_arrays_only(here, dtype, capsys):
-    images = IMAGES > 99 if dtype == "bool" else IMAGES.astype(dtype)
-    np.save("other.npy", images)
+    np.save("other.npy", IMAGES.astype(dtype))
     run("compress", "other.npy", "-o", "x.dae", *QUICK)
     capsys.readouterr()
     errors = fails(capsys, "decompress", "x.dae", "-o", "out")
@@ -217,6 +280,7 @@ def test_array_of_names_stands_beside_the_images(archive):
 
 def test_one_image_is_enough(here, capsys):
     np.save("one.npy", IMAGES[:1])
+    run("compress", "images/00.png", "-o", "y.dae", *QUICK)
     run("compress", "one.npy", "-o", "x.dae", *QUICK)
     assert "x.dae: 1 image of 6 x 8 pixels" in capsys.readouterr().out
     run("decompress", "x.dae", "-o", "out")
@@ -364,26 +428,30 @@ def test_any_names_make_safe_and_different_file_names(names):
     made = [taken.new(name) for name in names]
     assert len({name.casefold() for name in made}) == len(names)
     for name in made:
-        assert os.path.basename(name) == name
-        assert not name.startswith(".")
-        assert not set(name) & set('/\\:\0\n*?"<>|')
-        assert len(os.fsencode(name)) <= 255
+        assert os.path.normpath(name) == name
         assert name.endswith(".png")
+        for part in name.split("/"):
+            assert not part.startswith(".")
+            assert not set(part) & set('\\:\0\n*?"<>|')
+            assert 0 < len(os.fsencode(part)) <= 255
+    # No file is the folder of another.
+    folders = {str(above) for name in made for above in Path(name).parents}
+    assert not folders & set(made)
 
 
 def test_names_that_lead_out_of_the_folder_stay_in_it(here, trained, capsys):
     names = ["../a.jpg", "/etc/b.png", "..", "a.png", "A.PNG", "c/d.tif", "C:\\e", ""]
     names += [".hidden.png", "x" * 400, "é\udcff.png", "con.png"]
-    images = ImageSet(IMAGES[:12].reshape(12, -1), (8, 6), "here", names)
+    images = ImageSet.from_array(IMAGES[:12], "here", names=names)
     write_archive("x.dae", images, load_model(trained))
     before = {p for p in here.parent.rglob("*") if here / "out" not in p.parents}
     run("decompress", "x.dae", "-o", "out")
     after = {p for p in here.parent.rglob("*") if here / "out" not in p.parents}
     assert after - before == {here / "out"}
-    expected = ["_a.png", "_etc_b.png", "_.png", "a.png", "A-2.png", "c_d.png"]
+    expected = ["_/a.png", "etc/b.png", "_.png", "a.png", "A-2.png", "c/d.png"]
     expected += ["C__e.png", "_-2.png", "hidden.png", "x" * 200 + ".png", "é_.png"]
     expected += ["_con.png"]
-    assert sorted(os.listdir("out")) == sorted(expected)
+    assert sorted(pngs("out")) == sorted(expected)
 
 
 # What an archive holds.
@@ -451,11 +519,10 @@ def test_wrong_usage_exits_with_2(here, arguments, capsys):
     [
         (["absent"], ["absent"]),
         (["empty"], ["empty holds no image"]),
-        (["images/00.png"], ["single image", "folder"]),
         (["x.npy", "--key", "a"], ["no .npz file", "'a'"]),
         (["two.npz"], ["a, b", "--key NAME"]),
         (["nan.npy"], ["nan.npy holds NaN"]),
-        (["uneven"], ["all images must have the same size"]),
+        (["uneven"], ["2 kinds", "6 x 8 pixels", "8 x 6 pixels", "folder of its own"]),
         (["x.npy", "--n-components", "99"], ["--n-components is 99", "48 pixels"]),
         (["x.npy", "--hidden-layer-sizes", "1000000"], ["--hidden-layer-sizes"]),
     ],

@@ -142,7 +142,7 @@ def test_early_stopping_never_keeps_worse_weights_than_it_started_with(digits):
     assert min(dae.validation_loss_curve_) > best
     held_out = np.sort(np.random.RandomState(0).permutation(1797)[:180])
     rows = dae.network_.scaler.to_unit(digits[held_out])
-    kept = reconstruction_loss(dae.network_.theta, rows, dae.network_.layout)
+    kept = reconstruction_loss(dae.network_.theta, rows, dae.network_.layout, dae.loss)
     assert kept == pytest.approx(best, rel=1e-6)
 
 
@@ -176,7 +176,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
     assert min(curve[:-3]) <= min(curve[-3:])
     held_out = np.sort(np.random.RandomState(0).permutation(150)[:45])
     rows = dae.network_.scaler.to_unit(X[held_out])
-    kept = reconstruction_loss(dae.network_.theta, rows, dae.network_.layout)
+    kept = reconstruction_loss(dae.network_.theta, rows, dae.network_.layout, dae.loss)
     assert kept == pytest.approx(min(curve), rel=1e-6)
 
 

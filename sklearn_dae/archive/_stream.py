@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_dae.datasets import ImageSet
+from sklearn_dae.images import ImageSet
 from sklearn_dae.models._format import dtype_name
+
+#: Numbers of an ImageSet that are read at a time.
+_BLOCK_NUMBERS = 2**20
 
 
 class _Batch(NamedTuple):
@@ -68,7 +71,7 @@ class ImageStream:
         if isinstance(images, str | bytes):
             raise TypeError(
                 f"images is a {type(images).__name__}; pass arrays: "
-                "sklearn_dae.datasets.load_images reads a file or a folder."
+                "sklearn_dae.images.read_images reads a file or a folder."
             )
         if isinstance(names, str | bytes):
             raise TypeError("names is one string; pass a string for each image.")
@@ -135,7 +138,10 @@ class ImageStream:
 
 
 def _batches(images: Any, n_features: int) -> Iterator[_Batch]:
-    if isinstance(images, ImageSet) or hasattr(images, "__array__"):
+    if isinstance(images, ImageSet):
+        block = max(1, _BLOCK_NUMBERS // n_features)
+        images = images.blocks(block)
+    elif hasattr(images, "__array__"):
         images = [images]
     for item in images:
         yield _batch(item, n_features)
@@ -144,12 +150,7 @@ def _batches(images: Any, n_features: int) -> Iterator[_Batch]:
 def _batch(item: Any, n_features: int) -> _Batch:
     if isinstance(item, ImageSet):
         rows = _batch(item.data, n_features).rows
-        names = list(item.names) or None
-        if names is not None and len(names) != len(rows):
-            raise ValueError(
-                f"{item.source} has {len(rows)} images, but {len(names)} names."
-            )
-        return _Batch(rows, tuple(item.shape), names)
+        return _Batch(rows, item.image_shape, list(item.names) or None)
     array = np.asarray(item)
     if array.ndim > 1 and math.prod(array.shape[1:]) == n_features:
         return _Batch(array.reshape(len(array), n_features), array.shape[1:], None)

@@ -1,7 +1,6 @@
 """``sklearn-dae compress``: images to an archive."""
 
 import argparse
-import math
 import sys
 from functools import partial
 from typing import Any
@@ -9,10 +8,9 @@ from typing import Any
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.cli._fitting import fit_codec, parameters_beside
 from sklearn_dae.cli._input import (
-    bytes_on_disk,
-    open_images,
+    images_of,
     read_codec,
-    read_images,
+    status_of,
 )
 from sklearn_dae.cli._messages import listed, warn
 from sklearn_dae.cli._options import (
@@ -26,11 +24,9 @@ from sklearn_dae.cli._options import (
 )
 from sklearn_dae.cli._output import check_file, file_output
 from sklearn_dae.cli._progress import counting
-from sklearn_dae.cli._summary import Fidelity, Images, compare, summary
+from sklearn_dae.cli._summary import Fidelity, compare, summary
 from sklearn_dae.codecs import Codec
-
-#: Pixels that are read at a time.
-_BLOCK_PIXELS = 2**20
+from sklearn_dae.images import ImageSet
 
 
 def add_command(commands: Any) -> None:
@@ -87,20 +83,21 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_usage(arguments)
     output = arguments.output
     check_file(output, arguments.force)
-    source = {"key": arguments.key, "grey": arguments.grey}
-    images: Images
-    if arguments.model is not None:
-        codec = read_codec(arguments.model)
-        images = open_images(arguments.images, **source)
-    else:
-        images = read_images(arguments.images, **source)
+    codec = None if arguments.model is None else read_codec(arguments.model)
+    images = images_of(arguments)
+    if codec is None:
         codec = fit_codec(images, arguments, parameters_beside(images))
-    block_size = max(1, _BLOCK_PIXELS // math.prod(images.shape))
+    elif images.spec.n_numbers != codec.n_features_in_:
+        remedy = "; --grey turns colours to grey" if images.spec.channels > 1 else ""
+        raise ValueError(
+            f"{images.source}: images are {images.spec}, but {arguments.model} was "
+            f"trained on images of {codec.n_features_in_} numbers{remedy}."
+        )
     with file_output(output, arguments.force) as file:
         with counting("compressing", len(images)) as progress:
             info = write_archive(
                 file,
-                images.blocks(block_size),
+                images,
                 codec,
                 model=arguments.place,
                 chunk_size=arguments.chunk_size,
@@ -109,11 +106,11 @@ def _run(arguments: argparse.Namespace) -> int:
         fidelity = _read_back(file, images, None if info.model_inside else codec)
     say = partial(print, file=sys.stderr if output == "-" else sys.stdout)
     say("" if output == "-" else f"{output}: ", end="")
-    disk_bytes = bytes_on_disk(arguments.images, images)
+    disk_bytes = images.account.n_bytes or None
     say("\n".join(summary(info, images, disk_bytes, fidelity)))
     if info.images_apart:
         _tell_of_images_apart(info.images_apart, images)
-    return 0
+    return status_of(images.account, arguments)
 
 
 def _check_usage(arguments: argparse.Namespace) -> None:
@@ -132,7 +129,7 @@ def _check_usage(arguments: argparse.Namespace) -> None:
         )
 
 
-def _read_back(file: Any, images: Images, codec: Codec | None) -> Fidelity:
+def _read_back(file: Any, images: ImageSet, codec: Codec | None) -> Fidelity:
     """Compare what is in the archive with the images, before it gets its name."""
     file.seek(0)
     with (
@@ -158,7 +155,7 @@ def _promised_error(codec: Any) -> float:
     return float("inf") if bound is None else float(bound)
 
 
-def _tell_of_images_apart(numbers: tuple[int, ...], images: Images) -> None:
+def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:
     names = [images.names[i] if images.names else f"image {i}" for i in numbers]
     are = "is" if len(names) == 1 else "are"
     warn(

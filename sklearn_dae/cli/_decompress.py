@@ -23,7 +23,7 @@ from sklearn_dae.cli._output import (
 from sklearn_dae.cli._progress import counting
 from sklearn_dae.cli._restoring import (
     check_idx,
-    check_png,
+    png_of,
     write_gzipped_idx,
     write_idx,
     write_npy,
@@ -96,7 +96,7 @@ def _run(arguments: argparse.Namespace) -> int:
     salvage = arguments.salvage
     with archive_input(arguments.archive, arguments.model, salvage=salvage) as archive:
         if kind == "folder":
-            check_png(archive)
+            png_of(archive)
         elif kind.startswith("idx"):
             check_idx(archive)
         _ = archive.codec  # Where there is none, nothing is begun.

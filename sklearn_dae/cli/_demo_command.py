@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sklearn_dae import _demo
+from sklearn_dae.cli._input import status_of, tell_of_left_out
+from sklearn_dae.cli._options import add_skip
 
 
 def add_command(commands: Any) -> None:
@@ -47,6 +49,7 @@ def add_command(commands: Any) -> None:
         "--random-state", type=int, default=0, metavar="N", help="seed (default 0)"
     )
     demo.add_argument("--grey", action="store_true", help="turn colour images to grey")
+    add_skip(demo)
     demo.add_argument(
         "--output",
         type=Path,
@@ -63,6 +66,8 @@ def _run(arguments: argparse.Namespace) -> int:
         experiment = _demo.experiment_on(arguments.data, grey=arguments.grey)
     if arguments.n_components:
         experiment = replace(experiment, n_components=arguments.n_components)
+    account = experiment.split.account
+    tell_of_left_out(account)
     settings: dict[str, Any] = {"random_state": arguments.random_state}
     if arguments.max_iter is not None:
         settings["max_iter"] = arguments.max_iter
@@ -75,4 +80,4 @@ def _run(arguments: argparse.Namespace) -> int:
         interactive=sys.stdout.isatty(),
         say=partial(print, flush=True),
     )
-    return 0
+    return status_of(account, arguments)

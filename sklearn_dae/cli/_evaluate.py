@@ -15,10 +15,12 @@ from typing import Any
 import joblib
 
 from sklearn_dae._atomic import atomic_writer
+from sklearn_dae.cli._input import status_of, tell_of_left_out
 from sklearn_dae.cli._messages import counted, image_size, naming
 from sklearn_dae.cli._options import (
     UsageError,
     add_force,
+    add_skip,
     positive_integer,
     positive_number,
     whole_number,
@@ -72,6 +74,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--grey", action="store_true", help="turn colour images to grey"
     )
+    add_skip(parser)
     parser.add_argument(
         "--test-size",
         type=positive_number,
@@ -133,6 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
         test_size=_test_size(arguments.test_size),
         random_state=arguments.random_state or 0,
     )
+    tell_of_left_out(split.account)
     say = partial(print, flush=True)
     say(
         f"{split.source}: {counted(len(split.training), 'image')} to learn from, "
@@ -184,7 +188,7 @@ def _run(arguments: argparse.Namespace) -> int:
     shutil.rmtree(cache)
     say(f"\n{evaluation.verdict}\n\n{evaluation.lossless_verdict}")
     say(f"\nReport: {arguments.report}")
-    return 0
+    return status_of(split.account, arguments)
 
 
 def _test_size(number: float | None) -> float | int:

@@ -14,7 +14,7 @@ from typing import Any
 from sklearn_dae._callbacks import progress_bar
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.compressor import DeepAutoencoderCompressor
-from sklearn_dae.datasets import ImageSet
+from sklearn_dae.images import ImageSet
 
 #: Most values of a code by default: enough for the error of a network on handwritten
 #: digits, few enough for the linear maps of large images.
@@ -69,7 +69,7 @@ def fit_codec(
     KeyboardInterrupt
         If the user interrupts the training.
     """
-    _check_pixels(images)
+    _check_images(images)
     autoencoder = _make_autoencoder(images, arguments, most_parameters)
     codec = TransformCodec(autoencoder, **_quality(images, arguments))
     _train(autoencoder, images)
@@ -77,7 +77,14 @@ def fit_codec(
     return codec
 
 
-def _check_pixels(images: ImageSet) -> None:
+def _check_images(images: ImageSet) -> None:
+    """Refuse, before long work, images that a network cannot learn from."""
+    if images.has_palettes:
+        raise ValueError(
+            f"{images.source}: pixels are numbers of a palette, between which there is "
+            "nothing for a network to learn: turn colours to grey (--grey), or convert "
+            "the files to RGB."
+        )
     # Both ends are NaN where any pixel is.
     ends = [float(images.data.min()), float(images.data.max())]
     if not all(map(math.isfinite, ends)):
@@ -102,7 +109,7 @@ def _quality(images: ImageSet, arguments: argparse.Namespace) -> dict[str, Any]:
         quality |= {
             "lossless": bool(arguments.lossless),
             "max_abs_error": arguments.max_abs_error,
-            "image_shape": tuple(images.shape),
+            "image_shape": images.image_shape,
         }
     return quality
 

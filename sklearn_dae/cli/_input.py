@@ -1,5 +1,6 @@
 """Images, archives and models, from paths or from standard input."""
 
+import argparse
 import os
 import shutil
 import sys
@@ -12,24 +13,43 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from sklearn_dae.archive import Archive, open_archive
-from sklearn_dae.cli._summary import Images
+from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.codecs import Codec
-from sklearn_dae.datasets import ImageFolder, ImageSet, load_images
+from sklearn_dae.images import Account, ImageSet, read_images
 from sklearn_dae.models import load_model
 from sklearn_dae.models._format import SIGNATURE as MODEL_SIGNATURE
 
+#: Exit status where some files were left out that nobody wanted to be.
+LEFT_OUT = 3
 
-def read_images(path: str, *, key: str | None = None, grey: bool = False) -> ImageSet:
-    """Load images from a path, or from a .npy file on standard input.
+
+def images_of(arguments: argparse.Namespace) -> ImageSet:
+    """Find the images at a path, or in a .npy file on standard input.
+
+    What is left out is warned of, by its reason and its name.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        The options of `add_images`.
 
     Raises
     ------
-    OSError, ValueError, ImportError
+    OSError, ValueError
         If they cannot be read; the message says what to do.
     """
-    if path != "-":
-        return load_images(path, grey=grey, key=key)
-    if key is not None:
+    shape = None if arguments.image_shape is None else tuple(arguments.image_shape)
+    if arguments.images != "-":
+        images = read_images(
+            arguments.images,
+            grey=arguments.grey,
+            key=arguments.key,
+            image_shape=shape,
+            max_pixels=arguments.max_pixels,
+        )
+        tell_of_left_out(images.account)
+        return images
+    if arguments.key is not None:
         raise ValueError("--key is for .npz files; standard input is a .npy file.")
     try:
         array = _map_array(sys.stdin.buffer)
@@ -37,17 +57,23 @@ def read_images(path: str, *, key: str | None = None, grey: bool = False) -> Ima
         raise ValueError(
             f"Standard input cannot be read as a .npy file of numbers: {error}"
         ) from error
-    return ImageSet.from_array(array, "standard input")
+    images = ImageSet.from_array(array, "standard input", image_shape=shape)
+    return images.to_grey() if arguments.grey else images
 
 
-def open_images(path: str, *, key: str | None = None, grey: bool = False) -> Images:
-    """Open images to be gone through a block at a time, which need not be in memory.
+def tell_of_left_out(account: Account) -> None:
+    """Warn of each reason for which files were left out, with their names."""
+    for reason, files in account.left_out.items():
+        details = [
+            printable(f"{name} ({detail})" if detail else name)
+            for name, detail in files.items()
+        ]
+        warn(f"left out, {reason}: {listed(details)}")
 
-    Errors are those of `read_images`; those of single files of a folder come later.
-    """
-    if key is None and os.path.isdir(path):
-        return ImageFolder(path, grey=grey)
-    return read_images(path, key=key, grey=grey)
+
+def status_of(account: Account, arguments: argparse.Namespace) -> int:
+    """Return the exit status: whether anything was left out that should not be."""
+    return LEFT_OUT if account.n_left_out and not arguments.skip_unreadable else 0
 
 
 def _map_array(stream: BinaryIO) -> np.ndarray:
@@ -65,15 +91,6 @@ def _map_array(stream: BinaryIO) -> np.ndarray:
             raise ValueError("it holds Python objects.")
         order: Literal["C", "F"] = "F" if is_fortran else "C"
         return np.memmap(copy, dtype, "r", copy.tell(), shape, order)
-
-
-def bytes_on_disk(path: str, images: Images) -> int | None:
-    """Return the size of what images were read from, where it is on disk."""
-    if path == "-":
-        return None
-    if not images.names:
-        return os.path.getsize(path)
-    return sum(os.path.getsize(os.path.join(path, name)) for name in images.names)
 
 
 def read_codec(path: Path) -> Codec:

@@ -33,7 +33,7 @@ ERROR, USAGE, INTERRUPTED = 1, 2, 130
 
 _EPILOG = """\
 exit status: 0 if all is well, 1 after an error or if something is damaged, 2 after
-wrong usage, 130 after Ctrl-C, 143 after SIGTERM
+wrong usage, 3 if files were left out, 130 after Ctrl-C, 143 after SIGTERM
 
   sklearn-dae compress photos -o photos.dae
   sklearn-dae decompress photos.dae -o restored
@@ -51,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 after an error or where something is damaged, 130 after
-        Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Wrong usage exits with 2.
+        The exit status: 0, 1 after an error or where something is damaged, 3 where
+        files were left out, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+        Wrong usage exits with 2.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)

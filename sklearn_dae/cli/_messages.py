@@ -30,6 +30,10 @@ _REMEDIES = {
     "lossless and max_abs_error take": "--lossless and --max-abs-error take",
     "max_abs_error ==": "--max-abs-error is",
     "chunk_size ==": "--chunk-size is",
+    "take the images of one kind, images[numbers] for numbers in "
+    "images.groups().values()": "put each kind into a folder of its own",
+    "pass max_pixels=... if": "pass --max-pixels N if",
+    "image_shape=(height, width)": "--image-shape HEIGHT WIDTH",
 }
 
 
@@ -62,6 +66,16 @@ def naming(path: str) -> Iterator[None]:
         if error.filename is None and error.strerror:
             error.filename = "standard output" if path == "-" else path
         raise
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey or cannot show, such as line ends."""
+    escaped = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text.encode("utf-8", "backslashreplace").decode()
+    )
+    encoding = sys.stderr.encoding or "utf-8"
+    return escaped.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def listed(names: Sequence[str]) -> str:

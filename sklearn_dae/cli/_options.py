@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sklearn_dae.images._image_file import MAX_PIXELS
+
 #: Options that say how a model is trained; they make no sense beside a given one.
 TRAINING_OPTIONS = (
     "n_components",
@@ -26,15 +28,41 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images",
         metavar="IMAGES",
-        help="a folder of PNG, JPEG, TIFF or BMP files (8-bit grey, of one size), a "
-        ".npy, .npz or IDX file (gzipped or not), or - for a .npy file on standard "
-        "input",
+        help="a folder with its subfolders, or a file: PNG, JPEG, WebP, GIF, BMP, PGM, "
+        "PPM, TIFF, DICOM, .npy, .npz or IDX (gzipped or not); or - for a .npy file on "
+        "standard input",
     )
     parser.add_argument(
         "--key", metavar="NAME", help="which array of a .npz file that holds several"
     )
     parser.add_argument(
         "--grey", action="store_true", help="turn colour images to grey"
+    )
+    parser.add_argument(
+        "--image-shape",
+        type=positive_integer,
+        nargs="+",
+        metavar="N",
+        help="height and width, and channels if there are several, of the rows of an "
+        "array of two dimensions",
+    )
+    parser.add_argument(
+        "--max-pixels",
+        type=positive_integer,
+        default=MAX_PIXELS,
+        metavar="N",
+        help="most pixels of an image; a file that claims more is left out (default: "
+        "%(default)s)",
+    )
+    add_skip(parser)
+
+
+def add_skip(parser: argparse.ArgumentParser) -> None:
+    """Add what says that files may be left out."""
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="exit with 0 even if files were left out, not with 3",
     )
 
 

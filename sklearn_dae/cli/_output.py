@@ -120,5 +120,19 @@ def _move_files(source: Path, target: Path) -> None:
     if not target.exists():
         source.rename(target)
         return
-    for file in source.iterdir():
-        os.replace(file, target / file.name)
+    # Nothing is moved unless all of it can be, and no link of the target is followed.
+    files = [path for path in source.rglob("*") if not path.is_dir()]
+    for file in files:
+        place = target / file.relative_to(source)
+        if place.is_dir() and not place.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, "A folder is in the way", str(place))
+        for folder in place.relative_to(target).parents[:-1]:
+            above = target / folder
+            if above.is_symlink() or (above.exists() and not above.is_dir()):
+                raise NotADirectoryError(
+                    errno.ENOTDIR, "A file or link is in the way", str(above)
+                )
+    for file in files:
+        place = target / file.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, place)

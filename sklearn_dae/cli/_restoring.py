@@ -15,8 +15,9 @@ import numpy as np
 
 from sklearn_dae.archive import Archive
 from sklearn_dae.cli._file_names import FileNames
-from sklearn_dae.cli._messages import image_size
-from sklearn_dae.datasets._idx import idx_header
+from sklearn_dae.images import ImageSpec
+from sklearn_dae.images._idx import idx_header
+from sklearn_dae.images._png import Png
 
 
 def batches(archive: Archive, numbers: np.ndarray) -> Iterator[np.ndarray]:
@@ -26,14 +27,20 @@ def batches(archive: Archive, numbers: np.ndarray) -> Iterator[np.ndarray]:
         yield numbers[start : start + size]
 
 
-def check_png(archive: Archive) -> None:
-    """Raise ValueError if images cannot be PNG files."""
-    if archive.dtype != np.uint8 or len(archive.image_shape) != 2:
+def png_of(archive: Archive) -> Png:
+    """Return what stands around the pixels of the PNG file of an image.
+
+    Raises
+    ------
+    ValueError
+        If images cannot be PNG files.
+    """
+    try:
+        return Png.plain(ImageSpec.of_shape(archive.image_shape, archive.dtype))
+    except ValueError as error:
         raise ValueError(
-            f"The images are {archive.dtype} of {image_size(archive.image_shape)}, "
-            "but PNG files are written of uint8 images of two dimensions; write an "
-            "array: -o FILE.npy."
-        )
+            f"The images cannot be PNG files: {error}; write an array: -o FILE.npy."
+        ) from error
 
 
 def check_idx(archive: Archive) -> None:
@@ -49,19 +56,15 @@ def write_pngs(
     folder: Path, archive: Archive, numbers: np.ndarray, progress: Any
 ) -> None:
     """Write a PNG file for each image, with its name where it has one."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "Writing PNG files needs Pillow: pip install 'sklearn-dae[full]'; or write "
-            "an array: -o FILE.npy."
-        ) from error
+    png = png_of(archive)
     names, width = FileNames(".png"), len(str(max(0, len(archive) - 1)))
     n_done = 0
     for batch in batches(archive, numbers):
         for number, image in zip(batch.tolist(), archive[batch], strict=True):
             name = archive.names[number] if archive.names else f"{number:0{width}}"
-            Image.fromarray(image).save(folder / names.new(name), "PNG")
+            path = folder / names.new(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png.rebuild([image]))
         n_done += len(batch)
         if progress is not None:
             progress(n_done)

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from sklearn_dae.cli._input import read_images
+from sklearn_dae.cli._input import images_of, status_of
 from sklearn_dae.cli._messages import counted, image_size
 from sklearn_dae.cli._options import add_images, positive_number
 from sklearn_dae.datasets import load_digits, load_mnist
@@ -36,16 +36,15 @@ def add_command(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     load = _NAMED.get(arguments.images)
-    if load is not None:
-        images = load()
-    else:
-        images = read_images(arguments.images, key=arguments.key, grey=arguments.grey)
+    images = images_of(arguments) if load is None else load()
+    status = status_of(images.account, arguments)
     similarity = set_similarity(
-        images.data, image_shape=images.shape, psnr=arguments.psnr
+        images.data, image_shape=images.image_shape, psnr=arguments.psnr
     )
     if arguments.json:
         print(json.dumps(similarity.to_dict(), indent=1, allow_nan=False))
-        return 0
+        return status
     n_images = counted(len(images), "image")
-    print(f"{images.source}: {n_images} of {image_size(images.shape)}\n{similarity}")
-    return 0
+    size = image_size(images.image_shape)
+    print(f"{images.source}: {n_images} of {size}\n{similarity}")
+    return status

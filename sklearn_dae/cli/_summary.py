@@ -13,10 +13,7 @@ import numpy as np
 
 from sklearn_dae.archive import Archive, ArchiveInfo
 from sklearn_dae.cli._messages import counted, decibels, image_size
-from sklearn_dae.datasets import ImageFolder, ImageSet
-
-#: Images that can be gone through a block at a time.
-Images = ImageSet | ImageFolder
+from sklearn_dae.images import ImageSet
 
 #: Bytes of images that LZMA is tried on.
 _SAMPLE_BYTES = 2**22
@@ -40,7 +37,7 @@ class Fidelity:
 
 
 def compare(
-    archive: Archive, images: Images, progress: Callable[[int], None] | None
+    archive: Archive, images: ImageSet, progress: Callable[[int], None] | None
 ) -> Fidelity:
     """Read all images back from an archive, and compare them with the original ones."""
     total = largest = 0.0
@@ -60,7 +57,7 @@ def compare(
     return Fidelity(psnr, largest)
 
 
-def lzma_bytes(images: Images) -> float:
+def lzma_bytes(images: ImageSet) -> float:
     """Return how many bytes an image takes if LZMA packs the pixels, without loss."""
     image_bytes = next(images.blocks(1)).data.nbytes
     sample = next(images.blocks(max(1, _SAMPLE_BYTES // image_bytes)))
@@ -92,7 +89,7 @@ def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
 
 def summary(
     info: ArchiveInfo,
-    images: Images,
+    images: ImageSet,
     disk_bytes: int | None,
     fidelity: Fidelity,
 ) -> list[str]:

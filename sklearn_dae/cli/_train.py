@@ -6,13 +6,13 @@ import time
 from typing import Any
 
 from sklearn_dae.cli._fitting import fit_codec
-from sklearn_dae.cli._input import read_images
+from sklearn_dae.cli._input import images_of, status_of
 from sklearn_dae.cli._messages import counted, decibels, image_size, naming
 from sklearn_dae.cli._options import UsageError, add_force, add_images, add_training
 from sklearn_dae.cli._output import check_file
 from sklearn_dae.cli._summary import lzma_bytes, when_it_pays
 from sklearn_dae.codecs import TransformCodec
-from sklearn_dae.datasets import ImageSet
+from sklearn_dae.images import ImageSet
 from sklearn_dae.models import save_model
 
 
@@ -40,14 +40,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if output == "-":
         raise UsageError("-o -: a model is no stream; name a file.")
     check_file(output, arguments.force)
-    images = read_images(arguments.images, key=arguments.key, grey=arguments.grey)
+    images = images_of(arguments)
     begin = time.perf_counter()
     codec = fit_codec(images, arguments)
     seconds = time.perf_counter() - begin
     with naming(output):
         save_model(codec, output, overwrite=arguments.force)
     print(f"{output}: {_summary(codec, images, os.path.getsize(output), seconds)}")
-    return 0
+    return status_of(images.account, arguments)
 
 
 def _summary(
@@ -61,8 +61,8 @@ def _summary(
     pixels = images.data.dtype.itemsize * images.data.shape[1]
     pays = when_it_pays(model_bytes, model_bytes, coded, pixels, lzma_bytes(images))
     return (
-        f"learned from {counted(len(images), 'image')} of {image_size(images.shape)} "
-        f"in {seconds:.0f} s\n"
+        f"learned from {counted(len(images), 'image')} of "
+        f"{image_size(images.image_shape)} in {seconds:.0f} s\n"
         f"Network {network.network_.layout}: {trained}\n"
         f"On these images: {decibels(codec.psnr_)}, {coded:,.1f} bytes an image\n"
         f"{pays}"

@@ -1,11 +1,11 @@
 """What pixel-by-pixel coding requires of images."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from sklearn_dae._validation import check_integer
-from sklearn_dae.datasets._image_set import shape_of_row
 
 
 def check_image_shape(shape: Any) -> None:
@@ -27,7 +27,8 @@ def choose_image_shape(shape: Any, n_features: int) -> tuple[int, int]:
         If images of that shape have a different number of pixels.
     """
     if shape is None:
-        return shape_of_row(n_features)
+        side = math.isqrt(n_features)
+        return (side, side) if side * side == n_features else (1, n_features)
     height, width = map(int, shape)
     if height * width != n_features:
         raise ValueError(

@@ -1,25 +1,18 @@
-"""Sets of images: digits, MNIST, folders of images and array files.
+"""Sets of images with a name, such as digits and MNIST, and parts of them held out.
 
 In flows a name or a path; out flows an `ImageSet`, or an `ImageSplit` with some images
-held out. `load_images` is the door for whatever a user has: one more kind of file is a
-module beside `_idx` and a line in `_files`. One more set with a name is a function in
-`_standard`.
+held out. One more set with a name is a function in `_standard`. What users have in
+files of their own, `sklearn_dae.images` reads.
 """
 
-from sklearn_dae.datasets._files import load_images
-from sklearn_dae.datasets._folder import ImageFolder
-from sklearn_dae.datasets._image_set import ImageSet
 from sklearn_dae.datasets._jitter import jitter
 from sklearn_dae.datasets._split import ImageSplit, load_split
 from sklearn_dae.datasets._standard import load_digits, load_mnist
 
 __all__ = [
-    "ImageFolder",
-    "ImageSet",
     "ImageSplit",
     "jitter",
     "load_digits",
-    "load_images",
     "load_mnist",
     "load_split",
 ]

@@ -1,14 +1,15 @@
 """Images to learn from, and others of the same kind to test on."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from sklearn_dae.datasets._files import array_names, load_array, load_images
 from sklearn_dae.datasets._standard import load_digits, load_mnist
+from sklearn_dae.images import Account, ImageSet, read_images
+from sklearn_dae.images.readers._arrays import array_names
 
 #: Minimum number of images that can be split, and that anything is learned from.
 _FEWEST_IMAGES, _FEWEST_TRAINING = 5, 4
@@ -28,12 +29,16 @@ class ImageSplit:
 
     source : str
         Where the images came from, for people to read.
+
+    account : Account
+        What was read from files, and what was left out.
     """
 
     training: np.ndarray
     test: np.ndarray
     shape: tuple[int, int]
     source: str
+    account: Account = field(default_factory=Account)
 
     @property
     def n_pixels(self) -> int:
@@ -59,8 +64,8 @@ def load_split(
     Parameters
     ----------
     source : str or path-like
-        ``"digits"``, ``"mnist"``, or the path of a folder of images or of a .npy, .npz
-        or IDX file. MNIST, and a .npz file with arrays named ``train`` and ``test``,
+        ``"digits"``, ``"mnist"``, or a path as for `sklearn_dae.images.read_images`.
+        MNIST, and a .npz file with arrays named ``train`` and ``test``,
         are already split; of others, a random part is held out.
 
     grey : bool, default=False
@@ -84,7 +89,8 @@ def load_split(
     Raises
     ------
     ValueError
-        If there are fewer than five images, or the two parts differ in shape.
+        If there are fewer than five images, they are not grey and of one size, or the
+        two parts differ in shape.
 
     OSError, ImportError
         If the images cannot be read; the message says what to do.
@@ -98,22 +104,23 @@ def load_split(
     """
     if source == "mnist":
         training, test = load_mnist("train"), load_mnist("test")
-        return ImageSplit(training.data, test.data, training.shape, "MNIST")
+        return ImageSplit(training.data, test.data, (28, 28), "MNIST")
     if source == "digits":
         images = load_digits()
     elif key is None and _is_split(source):
         return _load_both(source)
     else:
-        images = load_images(source, grey=grey, key=key)
+        images = read_images(source, grey=grey, key=key)
     if len(images) < _FEWEST_IMAGES:
         raise ValueError(
             f"{images.source} holds {len(images)} images; at least {_FEWEST_IMAGES} "
             "are needed to learn from some and to compress others."
         )
+    shape = _grey_shape(images)
     training, test = train_test_split(
         images.data, test_size=test_size, random_state=random_state
     )
-    return ImageSplit(training, test, images.shape, images.source)
+    return ImageSplit(training, test, shape, images.source, images.account)
 
 
 def _is_split(path: str | os.PathLike[str]) -> bool:
@@ -121,13 +128,26 @@ def _is_split(path: str | os.PathLike[str]) -> bool:
 
 
 def _load_both(path: str | os.PathLike[str]) -> ImageSplit:
-    training, test = (load_array(path, key=key) for key in ("train", "test"))
-    if training.shape != test.shape:
+    training, test = (read_images(path, key=key) for key in ("train", "test"))
+    shape = _grey_shape(training)
+    if training.spec != test.spec:
         raise ValueError(
-            f"{path}: images of 'train' have the shape {training.shape}, those of "
-            f"'test' {test.shape}; they must be equal."
+            f"{path}: images of 'train' are {training.spec}, those of 'test' "
+            f"{test.spec}; they must be equal."
         )
-    return ImageSplit(training.data, test.data, training.shape, os.fspath(path))
+    return ImageSplit(training.data, test.data, shape, os.fspath(path))
+
+
+def _grey_shape(images: ImageSet) -> tuple[int, int]:
+    """Return the height and width of grey images of one size."""
+    spec = images.spec
+    if spec.channels > 1 or images.has_palettes:
+        colours = "of a palette" if images.has_palettes else str(spec)
+        raise ValueError(
+            f"{images.source}: images are {colours}; expected shades of grey: ask for "
+            "colour to be turned to grey (grey=True, --grey)."
+        )
+    return spec.height, spec.width
 
 
 def check_can_learn(split: ImageSplit) -> None:

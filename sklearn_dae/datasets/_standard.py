@@ -8,8 +8,8 @@ import numpy as np
 from sklearn import datasets as sklearn_datasets
 
 from sklearn_dae._validation import check_choice
-from sklearn_dae.datasets._idx import check_md5, read_idx
-from sklearn_dae.datasets._image_set import ImageSet
+from sklearn_dae.images import ImageSet
+from sklearn_dae.images._idx import check_md5, read_idx
 
 #: Environment variable that names the folder with MNIST's files.
 DATA_FOLDER = "SKLEARN_DAE_DATA"

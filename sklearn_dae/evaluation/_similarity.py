@@ -154,7 +154,7 @@ class SetSimilarity:
 def set_similarity(
     X: np.ndarray,
     *,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     psnr: float | None = None,
     random_state: int = 0,
 ) -> SetSimilarity:

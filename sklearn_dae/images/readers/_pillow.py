@@ -1,0 +1,192 @@
+"""Formats that Pillow reads: PNG, JPEG, WebP, GIF, BMP."""
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
+from sklearn_dae.images._png import Head, Png, read_head
+from sklearn_dae.images._spec import ImageSpec
+from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
+
+#: What pixels are by Pillow's mode: channels, kind, range.
+_MODES: dict[str, tuple[int, Any, tuple[int, int]]] = {
+    "1": (1, np.uint8, (0, 1)),
+    "L": (1, np.uint8, (0, 255)),
+    "P": (1, np.uint8, (0, 255)),
+    "LA": (2, np.uint8, (0, 255)),
+    "RGB": (3, np.uint8, (0, 255)),
+    "RGBA": (4, np.uint8, (0, 255)),
+    "CMYK": (4, np.uint8, (0, 255)),
+}
+
+#: Where EXIF says how an image is turned.
+_ORIENTATION = 0x0112
+
+#: Formats whose files may hold several frames.
+_ANIMATED = ("GIF", "WEBP")
+
+_one_at_a_time = threading.RLock()
+
+
+def open_png(path: Path, options: Options) -> ImageFile:
+    """Open a PNG file."""
+    with path.open("rb") as file:
+        head = read_head(file.read(64))
+    options.check_size(head.width * head.height)
+    with _opened(path, "PNG") as image:
+        palette, orientation = _palette(image), _turned(image)
+
+    def read(_: int) -> np.ndarray:
+        data = path.read_bytes()
+        Png.of(data)  # This checks all of it.
+        return _decode_png(data, head)
+
+    def wrap() -> Wrapper:
+        data = path.read_bytes()
+        if b"acTL" in data[:4096]:
+            return Kept(data)
+        return Png.of(data)
+
+    return ImageFile(
+        path,
+        "PNG",
+        [head.spec],
+        read,
+        wrap,
+        palette=palette,
+        orientation=orientation,
+    )
+
+
+def _decode_png(data: bytes, head: Head) -> np.ndarray:
+    spec = head.spec
+    if spec.depth == 16 and spec.channels > 1:
+        # Pillow gives 8 of the 16 bits.
+        try:
+            from imagecodecs import png_decode
+        except ImportError as error:
+            raise Unreadable(
+                "needs imagecodecs",
+                "PNG of 16 bits in colour: pip install 'sklearn-dae[full]'",
+            ) from error
+        return np.asarray(png_decode(data)).reshape(spec.shape)
+    with _opened(io.BytesIO(data), "PNG") as image:
+        pixels = np.asarray(image)
+    if spec.depth in (2, 4) and not head.has_palette:
+        pixels = pixels // (255 // ((1 << spec.depth) - 1))
+    return pixels.astype(spec.dtype).reshape(spec.shape)
+
+
+def open_kept(path: Path, options: Options, format: str) -> ImageFile:  # noqa: A002
+    """Open a file of a format that pixels alone do not restore."""
+    with _opened(path, format) as image:
+        # What other formats hold beside their first image is not shown.
+        n_frames = image.n_frames if format in _ANIMATED else 1
+        # Later frames of an animation may have colours that the first one lacks.
+        mode = image.mode if n_frames == 1 else "RGBA"
+        if mode not in _MODES:
+            raise Unreadable(
+                "unknown kind of pixels",
+                f"{format} of mode {mode}: convert it to 8 bits of grey or to RGB",
+            )
+        channels, dtype, limits = _MODES[mode]
+        spec = ImageSpec(image.height, image.width, channels, np.dtype(dtype), limits)
+        options.check_size(spec.n_pixels * n_frames)
+        orientation = _turned(image)
+        palette = _palette(image) if n_frames == 1 else None
+
+    def read(number: int) -> np.ndarray:
+        with _opened(path, format) as image:
+            if number:
+                image.seek(number)
+            pixels = image if image.mode == mode else image.convert(mode)
+            return np.asarray(pixels, spec.dtype).reshape(spec.shape)
+
+    def wrap() -> Wrapper:
+        return Kept(path.read_bytes())
+
+    return ImageFile(
+        path,
+        format,
+        [spec] * n_frames,
+        read,
+        wrap,
+        palette=palette,
+        orientation=orientation,
+    )
+
+
+def open_bmp(path: Path, options: Options) -> ImageFile:
+    """Open a BMP file."""
+    opened = open_kept(path, options, "BMP")
+
+    def wrap() -> Wrapper:
+        data = path.read_bytes()
+        return _raw_bmp(data, opened.specs[0], opened.read(0)) or Kept(data)
+
+    return replace(opened, wrap=wrap)
+
+
+def _raw_bmp(data: bytes, spec: ImageSpec, pixels: np.ndarray) -> Raw | None:
+    """Find the pixels of a BMP file, if they stand in it as they are."""
+    if spec.depth != 8:
+        return None
+    begin = int.from_bytes(data[10:14], "little")
+    raw = Raw(
+        data[:begin],
+        b"",
+        "|u1",
+        # A negative height means that the first row comes first.
+        upwards=int.from_bytes(data[22:26], "little", signed=True) > 0,
+        reversed_colours=spec.channels > 2,
+        multiple=4,
+    )
+    raw = replace(raw, after=data[begin + raw.size(spec) :])
+    return raw if raw.rebuild([pixels]) == data else None
+
+
+@contextmanager
+def _opened(source: Any, format: str) -> Iterator[Any]:  # noqa: A002
+    """Open a file as this format and no other.
+
+    Raises
+    ------
+    Unreadable
+        If Pillow is missing.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise Unreadable(
+            "needs Pillow",
+            "reading image files takes Pillow: pip install 'sklearn-dae[full]'",
+        ) from error
+    with _one_at_a_time:
+        # How large an image may be is decided here.
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            with Image.open(source, formats=[format]) as image:
+                yield image
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _turned(image: Any) -> int:
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _palette(image: Any) -> np.ndarray | None:
+    """Return the colours that pixels are numbers of, opaque or not."""
+    if image.mode != "P":
+        return None
+    image.apply_transparency()
+    kind = "RGBA" if image.palette.mode == "RGBA" else "RGB"
+    return np.array(image.getpalette(kind), np.uint8).reshape(-1, len(kind))
