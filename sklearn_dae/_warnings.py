@@ -4,13 +4,15 @@ import sys
 import warnings
 from pathlib import Path
 
-#: What the names of this package's files begin with.
-_HERE = str(Path(__file__).parent)
+import sklearn
+
+#: Folders of files that are no user's: this package's, and those of scikit-learn.
+_NOT_USERS = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn of something at the line that called this package."""
+    """Warn of something at the line of the user that led to it."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+    while frame.f_back and frame.f_code.co_filename.startswith(_NOT_USERS):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

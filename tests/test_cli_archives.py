@@ -587,3 +587,28 @@ def test_training_without_loss_shows_that_of_the_pixels_too(here, monkeypatch, c
     output, errors = capsys.readouterr()
     assert "TransformCodec - fit" in errors
     assert "TransformCodec" not in output
+
+
+def test_exact_is_said_only_of_what_is_equal(here, capsys):
+    tiny = IMAGES * 1e-300
+    np.save("tiny.npy", tiny)
+    run("compress", "tiny.npy", "-o", "x.dae", *QUICK)
+    output, errors = capsys.readouterr()
+    assert "exact" not in output
+    assert "dB, no pixel off by more than" in output
+    assert errors == ""
+
+
+def test_an_image_that_decides_the_range_of_all_is_named(here, capsys):
+    images = IMAGES / np.float32(255)
+    images[7] = np.linspace(0, 1e30, 48, dtype=np.float32).reshape(8, 6)
+    np.save("outlier.npy", images)
+    run("compress", "outlier.npy", "-o", "x.dae", *QUICK)
+    assert "the range of image 7 is more than a thousand" in capsys.readouterr().err
+
+
+def test_numbers_that_cannot_be_stored_are_refused_before_any_work(here, capsys):
+    np.save("long.npy", IMAGES.astype(np.longdouble))
+    assert "at most 64 bits" in fails(capsys, "compress", "long.npy", "-o", "x.dae")
+    with pytest.raises(ValueError, match=r"at most 64 bits.*astype\(np.float64\)"):
+        HuffmanCodec().fit(IMAGES.reshape(40, -1).astype(np.longdouble))

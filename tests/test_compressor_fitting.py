@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.callback import ProgressBar
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sklearn_dae import (
     PAPER_SETTINGS,
@@ -492,3 +492,21 @@ def test_a_loss_that_overflows_names_the_layer_and_the_remedy(digits):
     late[0, 0] = late[-1, 1:] = 16
     with pytest.raises(ValueError, match=r"layer 2 \(9 -> 6, relu\)"):
         dae.fit(late)
+
+
+def test_a_network_that_restores_nothing_is_warned_of(digits):
+    dae = DeepAutoencoderCompressor(
+        8,
+        solver="adam",
+        learning_rate_init=10,
+        linear_path=False,
+        output_activation="logistic",
+        max_iter=10,
+        random_state=0,
+    )
+    message = r"all images into the same one, with 2\.\d* times the error"
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
+        dae.fit(digits)
+    assert caught[0].filename == __file__
+    # No other warning comes of it.
+    assert np.isfinite(dae.transform(digits)).all()

@@ -484,3 +484,13 @@ def test_codes_of_another_width_are_refused(digits):
     rbm = BernoulliRBM(6, n_iter=1).fit(digits / 16.0)
     with pytest.raises(ValueError, match=r"X has 5 columns.*6 hidden units"):
         rbm.inverse_transform(np.zeros((3, 5)))
+
+
+def test_values_that_no_visible_unit_can_have_are_warned_of(digits):
+    with pytest.warns(UserWarning, match=r"from 0 to 16.*MinMaxScaler") as caught:
+        BernoulliRBM(4, n_iter=1).fit(digits)
+    assert caught[0].filename == __file__
+    units = {"visible_units": "bernoulli", "hidden_units": "gaussian"}
+    with pytest.warns(UserWarning, match="from 0 to 16"):
+        GaussianRBM(4, **units, n_iter=1).fit(digits)
+    GaussianRBM(4, n_iter=1).fit((digits - 8.0) / 8)

@@ -12,7 +12,7 @@ from sklearn_dae.cli._input import (
     read_codec,
     status_of,
 )
-from sklearn_dae.cli._messages import listed, warn
+from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.cli._options import (
     UsageError,
     add_force,
@@ -110,6 +110,12 @@ def _run(arguments: argparse.Namespace) -> int:
     say("\n".join(summary(info, images, disk_bytes, fidelity)))
     if info.images_apart:
         _tell_of_images_apart(info.images_apart, images)
+    if fidelity.widest is not None and not fidelity.is_exact:
+        warn(
+            f"the range of {_name(images, fidelity.widest)} is more than a thousand "
+            "times that of most images, and errors are relative to it: beside it the "
+            "others may have come back as nothing. Leave it out, or compress it alone."
+        )
     return status_of(images.account, arguments)
 
 
@@ -156,7 +162,7 @@ def _promised_error(codec: Any) -> float:
 
 
 def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:
-    names = [images.names[i] if images.names else f"image {i}" for i in numbers]
+    names = [_name(images, i) for i in numbers]
     are = "is" if len(names) == 1 else "are"
     warn(
         f"{len(names):,} of {len(images):,} images {are} unlike those that the model "
@@ -164,3 +170,7 @@ def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:
         f"which takes more bytes: {listed(names)}. Train on images like them if there "
         "are many."
     )
+
+
+def _name(images: ImageSet, i: int) -> str:
+    return printable(images.names[i]) if images.names else f"image {i}"

@@ -18,6 +18,10 @@ from sklearn_dae.images import ImageSet
 #: Bytes of images that LZMA is tried on.
 _SAMPLE_BYTES = 2**22
 
+#: How many times as wide as that of most images the range of all must be, for one of
+#: them to be an outlier beside which the others' errors cannot be seen.
+_MUCH_WIDER = 1000
+
 
 @dataclass(frozen=True)
 class Fidelity:
@@ -25,36 +29,65 @@ class Fidelity:
 
     Parameters
     ----------
+    is_exact : bool
+        Whether every number came back as it was.
+
     psnr : float
-        Peak signal-to-noise ratio in decibels.
+        Peak signal-to-noise ratio in decibels; infinite if there is no error.
 
     max_error : float
-        The largest difference of two pixels.
+        The largest difference of two numbers.
+
+    widest : int or None
+        The image whose range decides that of all others, if one does.
     """
 
+    is_exact: bool
     psnr: float
     max_error: float
+    widest: int | None
+
+    def __str__(self) -> str:
+        if self.is_exact:
+            return "exact"
+        return f"{decibels(self.psnr)}, no pixel off by more than {self.max_error:g}"
 
 
 def compare(
     archive: Archive, images: ImageSet, progress: Callable[[int], None] | None
 ) -> Fidelity:
     """Read all images back from an archive, and compare them with the original ones."""
-    total = largest = 0.0
-    blocks = images.blocks(archive.info().chunk_size)
-    for (start, restored), block in zip(archive.chunks(), blocks, strict=True):
-        rows = restored.reshape(len(restored), -1)
-        error = np.subtract(block.data, rows, dtype=np.float64)
-        largest = max(largest, float(np.abs(error).max()))
-        total += float(np.square(error, out=error).sum())
-        if progress is not None:
-            progress(start + len(rows))
-    mse = total / math.prod(archive.shape)
     # Codecs know the range of pixels: that of the type for 8 bits.
     codec: Any = archive.codec
     span = codec.high_ - codec.low_ or 1.0
-    psnr = math.inf if mse == 0 else 10 * math.log10(span**2 / mse)
-    return Fidelity(psnr, largest)
+    is_exact, total, largest, spans = True, 0.0, 0.0, []
+    blocks = images.blocks(archive.info().chunk_size)
+    for (start, restored), block in zip(archive.chunks(), blocks, strict=True):
+        rows = block.data
+        others = restored.reshape(rows.shape)
+        is_exact &= np.array_equal(rows, others)
+        error = np.subtract(rows, others, dtype=np.float64)
+        largest = max(largest, float(np.abs(error).max()))
+        # Squares of very large or small numbers would not be finite, or zero.
+        error /= span
+        total += float(np.square(error, out=error).sum())
+        highest, lowest = rows.max(axis=1), rows.min(axis=1)
+        spans.append(np.subtract(highest, lowest, dtype=np.float64))
+        if progress is not None:
+            progress(start + len(rows))
+    mse = total / math.prod(archive.shape)
+    psnr = math.inf if mse == 0 else -10 * math.log10(mse)
+    return Fidelity(is_exact, psnr, largest, _widest(np.concatenate(spans), span))
+
+
+def _widest(spans: np.ndarray, span: float) -> int | None:
+    """Return the image with the widest range, if most of all others' is nothing to it.
+
+    ``spans`` has the width of each image's range, ``span`` is that of all together.
+    """
+    widest, usual = int(spans.argmax()), float(np.median(spans))
+    decides = spans[widest] > span / 2 and 0 < usual < span / _MUCH_WIDER
+    return widest if decides else None
 
 
 def lzma_bytes(images: ImageSet) -> float:
@@ -115,11 +148,9 @@ def summary(
         lines.append(
             f"{name:{width}}  {size:>15,.0f}  {size / n:>12,.1f}  {ratio:>8.2f}"
         )
-    largest = f"{fidelity.max_error:g}"
     lines += [
         "",
-        f"Read back: {decibels(fidelity.psnr)}"
-        + ("" if fidelity.max_error == 0 else f", no pixel off by more than {largest}"),
+        f"Read back: {fidelity}",
         when_it_pays(
             info.model_size,
             info.model_size + info.header_bytes,

@@ -124,6 +124,11 @@ class Codec(BaseEstimator):
         """Check parameters and training rows; record the dtype and range of these."""
         self._check_parameters()
         X = validate_data(self, X, dtype="numeric")
+        if X.dtype.kind not in "biuf" or X.dtype.itemsize > 8:
+            raise ValueError(
+                f"X holds {X.dtype} numbers, but codecs take integers and real numbers "
+                "of at most 64 bits: convert them, such as by X.astype(np.float64)."
+            )
         self.dtype_ = X.dtype
         if X.dtype.kind in "iu" and X.dtype.itemsize == 1:
             limits = np.iinfo(X.dtype)

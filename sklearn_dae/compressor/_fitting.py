@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from sklearn_dae._scaling import PixelScaler
+from sklearn_dae._warnings import warn
 from sklearn_dae.compressor._initialization import pca_alone, start_as_pca
 from sklearn_dae.compressor._parameters import (
     choose_layout,
@@ -26,6 +28,11 @@ from sklearn_dae.network import Layout, Network
 from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import FitCost, Trained, train
 from sklearn_dae.training._cost import measure_cost
+
+#: Rows by which a network is judged. It has diverged if its error is larger by this
+#: factor than that of the mean image, and what it restores varies by no more than this
+#: fraction of what images do.
+_JUDGED_ROWS, _WORSE, _NO_VARIETY = 500, 1.1, 1e-6
 
 #: Why fine-tuning ended where it did not begin.
 _LEFT_AS_PCA = (
@@ -136,7 +143,28 @@ def fit_network(
         start = _start(p, layout, scaler, training, pretrained, rng, report)
     fitted = _fine_tune(p, start, training, validation, rng, report)
     report.end(fitted.network)
+    _warn_of_divergence(fitted.network, X)
     return fitted
+
+
+def _warn_of_divergence(network: Network, X: np.ndarray) -> None:
+    """Warn of a network that restores all images alike, and none of them well."""
+    some = X[:: -(-len(X) // _JUDGED_ROWS)]
+    images = network.activations(some, 0)
+    restored = network.activations(some, len(network.layout.layers))
+    error = np.square(images - restored).sum(dtype=np.float64)
+    spread, variety = (
+        np.square(rows - rows.mean(axis=0)).sum(dtype=np.float64)
+        for rows in (images, restored)
+    )
+    if error > _WORSE * spread > 0 and variety <= _NO_VARIETY * spread:
+        warn(
+            "Training ended with a network that turns all images into the same one, "
+            f"with {error / spread:.3g} times the error that their mean would have: "
+            "lower learning_rate_init, or leave solver and activations at their "
+            "defaults.",
+            ConvergenceWarning,
+        )
 
 
 def forecast(p: Any, X: np.ndarray) -> FitCost:

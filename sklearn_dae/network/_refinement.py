@@ -60,8 +60,10 @@ def refine_codes(
     low, high = UNITS[layout.code_layer.unit].range
     error, slope = error_and_slope(theta, codes, X, layout)
     tiny, epsilon = np.finfo(codes.dtype).tiny, np.finfo(codes.dtype).eps
-    size = _norm(codes)
-    scale = _PROBE * np.where(size > 0, size, 1) / np.maximum(_norm(slope), tiny)
+    size, length = _norm(codes), _norm(slope)
+    scale = _PROBE * np.where(size > 0, size, 1)
+    # Where no code makes a difference there is no slope, and no step.
+    scale /= np.where(length > np.sqrt(tiny), length, 1)
     rate = np.ones_like(scale)
     pairs: deque[tuple[np.ndarray, ...]] = deque(maxlen=_HISTORY)
     for _ in range(1 + n_iter):

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._fields import Fields, array, count, each, number, size
+from sklearn_dae._warnings import warn
 from sklearn_dae.rbm._divergence import Divergence, Parameters
 from sklearn_dae.rbm._units import KINDS, dense, mean_units, seeded
 
@@ -209,6 +210,7 @@ class BaseRBM(
         """
         self._validate_params()
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS)
+        self._warn_of_range(X)
         rng = seeded(self.random_state)
         context = self._init_callback_context(max_subtasks=self.n_iter)
         context.call_on_fit_task_begin(estimator=self, X=X)
@@ -239,6 +241,16 @@ class BaseRBM(
             estimator=self, X=X, reconstruction_attributes=self._snapshot
         )
         return self
+
+    def _warn_of_range(self, X: Any) -> None:
+        """Warn of numbers that visible units between 0 and 1 cannot learn."""
+        low, high = float(X.min()), float(X.max())
+        if self._units[0] == "bernoulli" and (low < 0 or high > 1):
+            warn(
+                f"X has values from {low:g} to {high:g}, but the visible units of this "
+                f"{type(self).__name__} are between 0 and 1, so it will learn nothing "
+                "of what lies beyond: scale X first, such as by MinMaxScaler()."
+            )
 
     def _snapshot(self) -> dict[str, np.ndarray]:
         """Copy the parameters, which the next updates change in place."""
