@@ -157,9 +157,9 @@ def test_images_of_other_shapes_are_refused(arguments, message):
 
 
 def test_image_shape_must_fit(pca, digits):
-    with pytest.raises(ValueError, match="63 pixels"):
+    with pytest.raises(ValueError, match="63 values"):
         ReconstructionDisplay.from_estimator(pca, digits, image_shape=(7, 9))
-    with pytest.raises(ValueError, match="63 pixels"):
+    with pytest.raises(ValueError, match="63 values"):
         FilterDisplay.from_estimator(pca, image_shape=(7, 9))
 
 

@@ -28,7 +28,7 @@ ESTIMATORS = [
     DeepAutoencoderCompressor(max_iter=2),
     DeepAutoencoderCompressor(1, hidden_layer_sizes=(5,), max_iter=2),
     # Enough iterations for a trial of alpha, which may leave the network as PCA.
-    DeepAutoencoderCompressor(2, hidden_layer_sizes=(20, 10), max_iter=15),
+    DeepAutoencoderCompressor(2, hidden_layer_sizes=(5,), max_iter=15),
     DeepAutoencoderCompressor(hidden_layer_sizes=(), max_iter=2),
     DeepAutoencoderCompressor(1, hidden_layer_sizes=(), max_iter=15),
     DeepAutoencoderCompressor(

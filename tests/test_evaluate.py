@@ -607,7 +607,7 @@ def test_a_missing_package_makes_a_row_that_names_the_extra(some_digits, monkeyp
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     trials = [t for t in lossless_trials(some_digits) if t.contender == "JPEG XL"]
     (outcome,) = (carry_out(trial, some_digits, np.arange(2)) for trial in trials)
-    assert "sklearn-dae[jpegxl]" in outcome.measurement.error
+    assert "sklearn-dae[full]" in outcome.measurement.error
     assert outcome.shown is None
 
 

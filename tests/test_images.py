@@ -34,6 +34,9 @@ from sklearn_dae.images._wrapper import Raw
 from sklearn_dae.images._wrappers import unwrap
 from sklearn_dae.images.readers import open_file
 
+#: Damaged files of each format that are tried.
+N_DAMAGED = int(os.environ.get("SKLEARN_DAE_DAMAGED", "60"))
+
 FORMATS = files_of_all_formats(np.random.default_rng(0))
 
 
@@ -218,7 +221,7 @@ def test_a_damaged_file_is_read_or_named(tmp_path, rng, name):
     path.write_bytes(data)
     whole = _read_all(path)
     n_named = 0
-    for _ in range(60):
+    for _ in range(N_DAMAGED):
         damaged = bytearray(data)
         if rng.random() < 0.3:
             del damaged[rng.integers(len(data)) :]
@@ -234,7 +237,7 @@ def test_a_damaged_file_is_read_or_named(tmp_path, rng, name):
         # PNG has checksums.
         if name.endswith("png"):
             assert all(map(np.array_equal, images, whole))
-    assert n_named > 5
+    assert n_named > N_DAMAGED / 12
 
 
 def test_a_file_that_claims_too_much_takes_no_memory(tmp_path):
@@ -357,6 +360,53 @@ def test_a_file_that_vanishes_is_named(tmp_path, pixels):
     (tmp_path / "a.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"a\.png"):
         images[0]
+
+
+_JUNK = {
+    "text": b"not an image",
+    "empty": b"",
+    "script": b"%!PS-Adobe-3.0",
+    "cut": b"\x89PNG\r\n\x1a\n",
+    "noise": bytes(range(256)),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), n_files=st.integers(1, 12))
+def test_all_of_any_folder_comes_back_or_is_named(tmp_path_factory, seed, n_files):
+    rng = np.random.default_rng(seed)
+    folder = tmp_path_factory.mktemp("folder")
+    sound, junk = {}, set()
+    letters = [*"ab \n\u00e9\u5199'*", "\udcff", "\x1b[31m"]
+    for number in range(n_files):
+        stem = "".join(rng.choice(letters, rng.integers(1, 5)))
+        above = "/".join(f"d{i}" for i in range(rng.integers(3)))
+        ending = rng.choice([".png", ".jpg", ".dcm", "", ".PNG"])
+        name = f"{above}/{number}{stem}{ending}".lstrip("/")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if rng.random() < 0.3:
+            (folder / name).write_bytes(_JUNK[rng.choice(list(_JUNK))])
+            junk.add(name)
+        else:
+            sound[name] = FORMATS[rng.choice(list(FORMATS))][0]
+            (folder / name).write_bytes(sound[name])
+    if not sound:
+        with pytest.raises(ValueError, match="no image that can be read"):
+            read_images(folder)
+        return
+    images = read_images(folder)
+    left_out = {name for names in images.account.left_out.values() for name in names}
+    assert left_out == junk
+    found = dict(zip(images.file_names, images.files, strict=True))
+    assert found.keys() == sound.keys()
+    for name, file in found.items():
+        assert file.path.read_bytes() == sound[name]
+        pixels = [file.read(i) for i in range(len(file))]
+        again = file.wrap().rebuild(pixels)
+        (folder / "again").write_bytes(again)
+        for one, other in zip(pixels, _read_all(folder / "again"), strict=True):
+            assert_array_equal(one, other)
+    assert len(images) == images.account.n_images == sum(map(len, images.files))
 
 
 # Sets

@@ -62,7 +62,7 @@ def test_codes_are_features_for_a_classifier(digits, digits_split):
 
     y = load_digits().target
     pipeline = make_pipeline(
-        DeepAutoencoderCompressor(16, max_iter=100, random_state=0),
+        DeepAutoencoderCompressor(16, max_iter=20, random_state=0),
         LogisticRegression(max_iter=5000),
     )
     pipeline.fit(digits[:1400], y[:1400])

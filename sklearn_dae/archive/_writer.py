@@ -240,8 +240,13 @@ def _chunk_size(wanted: int | None, codec: Codec) -> int:
     if wanted is not None:
         check_integer("chunk_size", wanted, 1, most)
         return int(wanted)
-    by_default = max(1, _CHUNK_NUMBERS // codec.n_features_in_)
+    by_default = default_chunk_size(codec.n_features_in_)
     return min(codec.chunk_size or by_default, most)
+
+
+def default_chunk_size(n_features: int) -> int:
+    """Return how many images of so many numbers are coded together by default."""
+    return max(1, _CHUNK_NUMBERS // n_features)
 
 
 def _opened(path: Any, overwrite: bool) -> AbstractContextManager[Any]:

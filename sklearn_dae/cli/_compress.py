@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from sklearn_dae.archive import open_archive, write_archive
+from sklearn_dae.cli._exact import smallest_codec, suits_network
 from sklearn_dae.cli._fitting import fit_codec, parameters_beside
 from sklearn_dae.cli._input import (
     images_of,
@@ -85,7 +86,9 @@ def _run(arguments: argparse.Namespace) -> int:
     check_file(output, arguments.force)
     codec = None if arguments.model is None else read_codec(arguments.model)
     images = images_of(arguments)
-    if codec is None:
+    if codec is None and arguments.lossless and not suits_network(images, arguments):
+        codec = smallest_codec(images)
+    elif codec is None:
         codec = fit_codec(images, arguments, parameters_beside(images))
     elif images.spec.n_numbers != codec.n_features_in_:
         remedy = "; --grey turns colours to grey" if images.spec.channels > 1 else ""
@@ -103,7 +106,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 chunk_size=arguments.chunk_size,
                 progress=progress,
             )
-        fidelity = _read_back(file, images, None if info.model_inside else codec)
+        given = None if info.model_inside else codec
+        fidelity = _read_back(file, images, given, bool(arguments.lossless))
     say = partial(print, file=sys.stderr if output == "-" else sys.stdout)
     say("" if output == "-" else f"{output}: ", end="")
     disk_bytes = images.account.n_bytes or None
@@ -135,7 +139,9 @@ def _check_usage(arguments: argparse.Namespace) -> None:
         )
 
 
-def _read_back(file: Any, images: ImageSet, codec: Codec | None) -> Fidelity:
+def _read_back(
+    file: Any, images: ImageSet, codec: Codec | None, exactly: bool
+) -> Fidelity:
     """Compare what is in the archive with the images, before it gets its name."""
     file.seek(0)
     with (
@@ -144,6 +150,11 @@ def _read_back(file: Any, images: ImageSet, codec: Codec | None) -> Fidelity:
     ):
         fidelity = compare(archive, images, progress)
         bound = _promised_error(archive.codec)
+    if exactly and not fidelity.is_exact:
+        raise ValueError(
+            "An image did not come back as it was; no archive is written. Please "
+            "report this."
+        )
     if fidelity.max_error > bound:
         raise ValueError(
             f"An image came back with a pixel off by {fidelity.max_error:g}, at most "

@@ -100,6 +100,11 @@ def _quality(images: ImageSet, arguments: argparse.Namespace) -> dict[str, Any]:
         "target_bits_per_sample": arguments.bits_per_image,
     }
     if arguments.lossless or arguments.max_abs_error is not None:
+        if images.spec.channels > 1:
+            raise ValueError(
+                f"{images.source} holds images of {images.spec}, but --lossless and "
+                "--max-abs-error take shades of grey: turn colours to grey (--grey)."
+            )
         if images.data.dtype != "uint8":
             raise ValueError(
                 f"{images.source} holds {images.data.dtype} numbers, but --lossless "

@@ -6,11 +6,11 @@ from typing import Any
 
 from sklearn_dae.images._image_file import MAX_PIXELS
 
-#: Options that say how a model is trained; they make no sense beside a given one.
+#: Options that say which network is trained and how long, and, with these, all that say
+#: how a model is made; they make no sense beside a given one.
+NETWORK_OPTIONS = ("n_components", "hidden_layer_sizes", "max_iter")
 TRAINING_OPTIONS = (
-    "n_components",
-    "hidden_layer_sizes",
-    "max_iter",
+    *NETWORK_OPTIONS,
     "psnr",
     "bits_per_image",
     "max_abs_error",
@@ -109,7 +109,9 @@ def add_training(parser: argparse.ArgumentParser, sizes: str) -> None:
         "--lossless",
         action="store_true",
         default=None,
-        help="give every pixel back as it is (8-bit images)",
+        help="give every pixel back as it is: by a network for grey 8-bit images of up "
+        "to 64 x 64 pixels, or where options of the network are given, else by what "
+        "takes the fewest bytes of JPEG XL, WebP, PNG and LZMA",
     )
     network = parser.add_argument_group("network and training")
     network.add_argument(

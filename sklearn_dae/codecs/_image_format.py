@@ -16,9 +16,10 @@ from sklearn_dae._fields import Fields, count, expect_equal, instance
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
+from sklearn_dae.codecs._images import check_image_shape, spec_of_rows
 from sklearn_dae.codecs._mosaic import Arrangement
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 
 LAYOUTS = ("mosaic", "files")
 
@@ -36,7 +37,7 @@ class ImageFormatCodec(Codec):
 
     lossless: bool
     layout: str
-    image_shape: tuple[int, int] | None
+    image_shape: tuple[int, ...] | None
 
     #: Side of the format's blocks in pixels; images may be padded to a multiple of it.
     _block = 1
@@ -78,12 +79,16 @@ class ImageFormatCodec(Codec):
     def _is_lossless(self) -> bool:
         return self.lossless
 
-    def _write(self, picture: np.ndarray) -> bytes:
-        """Write a uint8 picture as a file."""
+    def _takes(self, spec: ImageSpec) -> bool:
+        """Whether the format can hold such a picture, losing none of its bits."""
         raise NotImplementedError
 
-    def _read(self, data: bytes, size: tuple[int, int]) -> np.ndarray:
-        """Read a picture of that height and width, or raise BitstreamError."""
+    def _write(self, picture: np.ndarray) -> bytes:
+        """Write a picture of shape (height, width[, channels]) as a file."""
+        raise NotImplementedError
+
+    def _read(self, data: bytes, spec: ImageSpec) -> np.ndarray:
+        """Read such a picture, or raise BitstreamError."""
         raise NotImplementedError
 
     def _learn(self, X: np.ndarray) -> None:
@@ -98,20 +103,29 @@ class ImageFormatCodec(Codec):
 
     def _check_images(self) -> None:
         """Raise unless the format can hold such pixels and sizes."""
-        is_float = self.dtype_.kind == "f"
-        if self.dtype_ != np.uint8 and (self._is_lossless or not is_float):
+        spec = self._spec
+        if not self._takes(spec):
+            given = spec_of_rows(self.image_shape, self.n_features_in_, self.dtype_)
             raise ValueError(
-                f"X holds {self.dtype_} numbers, but {self} takes pixels of uint8"
-                f"{'' if self._is_lossless else ' or floats'}: convert them, if they "
-                "are whole numbers from 0 to 255."
+                f"X holds images of {given}, of which {self} would lose some bits or "
+                "channels: take another codec, or convert them to uint8, if they are "
+                "whole numbers from 0 to 255."
             )
-        shape = choose_image_shape(self.image_shape, self.n_features_in_)
-        if max(shape) > MAX_SIDE:
+        if max(spec.height, spec.width) > MAX_SIDE:
             raise ValueError(
-                f"Images of {shape[0]} x {shape[1]} pixels are too large: "
-                f"{type(self).__name__} takes at most {MAX_SIDE} a side; cut them to "
-                "tiles, or pass image_shape=(height, width) if they are no such lines."
+                f"Images of {spec} are too large: {type(self).__name__} takes at most "
+                f"{MAX_SIDE} a side; cut them to tiles."
             )
+
+    @property
+    def _spec(self) -> ImageSpec:
+        """What is written: real numbers become bytes, if they need not be exact."""
+        becomes_bytes = self.dtype_.kind == "f" and not self._is_lossless
+        dtype = np.dtype(np.uint8) if becomes_bytes else self.dtype_
+        if dtype.kind == "i":
+            # Only the order of numbers is another.
+            dtype = np.dtype(f"u{dtype.itemsize}")
+        return spec_of_rows(self.image_shape, self.n_features_in_, dtype)
 
     def _scaler(self, X: np.ndarray) -> PixelScaler:
         """Choose the range that is stretched to 0..255; for floats, that of X.
@@ -119,25 +133,27 @@ class ImageFormatCodec(Codec):
         Formats quantise as if pixels went up to 255. Bytes that all stay below half of
         that are multiplied by a whole number, so that they suffer no more than others.
         """
-        if X.dtype != np.uint8:
+        if X.dtype.kind == "f":
             return PixelScaler.from_data(X)
+        if X.dtype != np.uint8:
+            return PixelScaler(0.0, 255.0)
         factor = 1 if self._is_lossless else 255 // max(int(X.max()), 1)
         return PixelScaler(0.0, 255 / factor)
 
     @property
     def _stretches(self) -> bool:
-        return self.dtype_ != np.uint8 or self.scaler_.high != 255
+        return self.dtype_.kind == "f" or self.scaler_.high != 255
 
     @property
     def _layout(self) -> Arrangement:
-        shape = choose_image_shape(self.image_shape, self.n_features_in_)
-        return Arrangement(*shape, self.multiple_, self.layout == "mosaic")
+        return Arrangement(self._spec, self.multiple_, self.layout == "mosaic")
 
     def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
         self._require()
         if self._stretches:
             X = np.rint(255 * self.scaler_.to_unit(X)).astype(np.uint8)
         layout = self._layout
+        X = _reordered(X, layout.spec.dtype)
         files, first, own_bits = [], 0, np.zeros(len(X))
         for n in layout.numbers(len(X)):
             files.append(self._write(layout.draw(X[first : first + n])))
@@ -160,7 +176,17 @@ class ImageFormatCodec(Codec):
         for n, length in zip(numbers, lengths, strict=True):
             if length < 0:
                 raise BitstreamError(f"The files take {-length} bytes more than all.")
-            picture = self._read(reader.take(length), layout.size(n))
+            picture = self._read(reader.take(length), layout.picture(n))
             pictures.append(layout.cut(picture, n))
         rows = np.concatenate(pictures)
-        return self.scaler_.from_unit(rows / 255) if self._stretches else rows
+        if not self._stretches:
+            return _reordered(rows, self.dtype_)
+        return self.scaler_.from_unit(rows / 255)
+
+
+def _reordered(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Turn signed numbers to unsigned ones in the same order, or back."""
+    if rows.dtype.kind == dtype.kind:
+        return rows
+    sign = np.array(1 << 8 * dtype.itemsize - 1, f"u{dtype.itemsize}")
+    return (rows.view(sign.dtype) ^ sign).view(dtype)

@@ -1,4 +1,4 @@
-"""What pixel-by-pixel coding requires of images."""
+"""What coding image by image requires of rows."""
 
 import math
 from typing import Any
@@ -6,36 +6,59 @@ from typing import Any
 import numpy as np
 
 from sklearn_dae._validation import check_integer
+from sklearn_dae.images import ImageSpec
 
 
 def check_image_shape(shape: Any) -> None:
-    """Raise unless the shape is None, or a height and a width."""
+    """Raise unless the shape is None, or a height, a width and perhaps channels."""
     if shape is None:
         return
-    if not isinstance(shape, tuple | list) or len(shape) != 2:
-        raise ValueError(f"image_shape == {shape!r}, expected (height, width).")
-    for name, length in zip(("height", "width"), shape, strict=True):
+    if not isinstance(shape, tuple | list) or len(shape) not in (2, 3):
+        raise ValueError(
+            f"image_shape == {shape!r}, expected (height, width) or (height, width, "
+            "channels)."
+        )
+    names = "height", "width", "channels"
+    for name, length in zip(names, shape, strict=False):
         check_integer(f"{name} of image_shape", length, 1)
 
 
-def choose_image_shape(shape: Any, n_features: int) -> tuple[int, int]:
-    """Return height and width: those given, or those of a square or a single line.
+def spec_of_rows(shape: Any, n_features: int, dtype: Any = np.uint8) -> ImageSpec:
+    """Describe the images that rows are: of the shape given, or squares.
 
     Raises
     ------
     ValueError
-        If images of that shape have a different number of pixels.
+        If images of that shape have a different number of values, or none is given and
+        rows are no squares: a picture must not be taken for one long line.
     """
     if shape is None:
         side = math.isqrt(n_features)
-        return (side, side) if side * side == n_features else (1, n_features)
-    height, width = map(int, shape)
-    if height * width != n_features:
+        if side * side != n_features:
+            raise ValueError(
+                f"X has {n_features} columns, which make no square images: pass "
+                "image_shape=(height, width), or image_shape=(1, n_columns) if rows "
+                "are no pictures."
+            )
+        shape = side, side
+    spec = ImageSpec.of_shape(tuple(map(int, shape)), dtype)
+    if spec.n_numbers != n_features:
         raise ValueError(
-            f"image_shape == {shape} has {height * width} pixels, but X has "
+            f"image_shape == {shape} has {spec.n_numbers} values, but X has "
             f"{n_features} columns."
         )
-    return height, width
+    return spec
+
+
+def size_of_rows(shape: Any, n_features: int) -> tuple[int, int]:
+    """Return the height and width of grey images; otherwise as `spec_of_rows`."""
+    spec = spec_of_rows(shape, n_features)
+    if spec.channels > 1:
+        raise ValueError(
+            f"image_shape == {shape}: images have {spec.channels} channels, expected "
+            "shades of grey."
+        )
+    return spec.height, spec.width
 
 
 def check_bytes(dtype: np.dtype) -> None:

@@ -9,13 +9,15 @@ from sklearn.utils._param_validation import Interval
 from sklearn_dae._fields import Fields
 from sklearn_dae.codecs._image_format import ImageFormatCodec
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 
 
 class JpegXLCodec(ImageFormatCodec):
     """Store images in JPEG XL, through imagecodecs.
 
     The bytes of a chunk come from the reference encoder, without a container: one
-    picture of all images side by side, or one per image, in greyscale.
+    picture of all images side by side, or one per image. They may have up to four
+    channels, and without loss up to 16 bits, signed or not.
 
     Parameters
     ----------
@@ -34,9 +36,9 @@ class JpegXLCodec(ImageFormatCodec):
         if it would be too large, since a small image file is mostly header. "files"
         writes one file per image.
 
-    image_shape : tuple of (height, width), default=None
-        Size of the images. None treats them as squares if the number of pixels is a
-        square, otherwise as single lines.
+    image_shape : tuple of (height, width[, channels]), default=None
+        Size of the images. None treats them as grey squares, and refuses rows that are
+        none.
 
     chunk_size : int, default=None
         Images coded together; each chunk can be decoded without the others. None means
@@ -89,7 +91,7 @@ class JpegXLCodec(ImageFormatCodec):
         lossless: bool = False,
         effort: int = 9,
         layout: str = "mosaic",
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
         chunk_size: int | None = None,
     ) -> None:
         self.distance = distance
@@ -104,13 +106,18 @@ class JpegXLCodec(ImageFormatCodec):
             from imagecodecs import JPEGXL
         except ImportError as error:
             raise ImportError(
-                "JPEG XL needs imagecodecs: pip install 'sklearn-dae[jpegxl]'."
+                "JPEG XL needs imagecodecs: pip install 'sklearn-dae[full]'."
             ) from error
         if not JPEGXL.available:
             raise ImportError(
                 "This imagecodecs was built without JPEG XL: "
-                "pip install --upgrade 'sklearn-dae[jpegxl]'."
+                "pip install --upgrade 'sklearn-dae[full]'."
             )
+
+    def _takes(self, spec: ImageSpec) -> bool:
+        return spec.channels <= 4 and (
+            spec.dtype == np.uint8 or (spec.dtype == np.uint16 and self.lossless)
+        )
 
     def _write(self, picture: np.ndarray) -> bytes:
         from imagecodecs import jpegxl_encode
@@ -126,10 +133,10 @@ class JpegXLCodec(ImageFormatCodec):
             )
         )
 
-    def _read(self, data: bytes, size: tuple[int, int]) -> np.ndarray:
+    def _read(self, data: bytes, spec: ImageSpec) -> np.ndarray:
         from imagecodecs import JpegxlError, jpegxl_decode
 
-        picture = np.empty(size, np.uint8)
+        picture = np.empty(spec.shape, spec.dtype)
         try:
             # A picture of another size is refused before it is decoded.
             return jpegxl_decode(data, numthreads=1, out=picture)

@@ -6,9 +6,11 @@ number and size of the images, so none of it is stored.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from sklearn_dae.images import ImageSpec
 
 #: Largest side of a mosaic in pixels: for larger pictures the JPEG XL encoder saves
 #: memory, and they take a sixth more bytes.
@@ -21,8 +23,8 @@ class Arrangement:
 
     Parameters
     ----------
-    height, width : int
-        Size of an image, in pixels.
+    spec : ImageSpec
+        An image.
 
     multiple : int
         Both sides of the place of an image are multiples of this many pixels. The
@@ -32,16 +34,15 @@ class Arrangement:
         Whether a picture holds many images or only one.
     """
 
-    height: int
-    width: int
+    spec: ImageSpec
     multiple: int
     many: bool
 
     @property
     def place(self) -> tuple[int, int]:
         """Height and width of the place of an image."""
-        height = -(-self.height // self.multiple) * self.multiple
-        width = -(-self.width // self.multiple) * self.multiple
+        height = -(-self.spec.height // self.multiple) * self.multiple
+        width = -(-self.spec.width // self.multiple) * self.multiple
         return height, width
 
     @property
@@ -64,30 +65,36 @@ class Arrangement:
         n_columns = min(max(n_columns, least_columns), most_columns, n_images)
         return -(-n_images // n_columns), n_columns
 
-    def size(self, n_images: int) -> tuple[int, int]:
-        """Return height and width of a picture, in pixels."""
+    def picture(self, n_images: int) -> ImageSpec:
+        """Describe a picture of so many images."""
         (height, width), (n_rows, n_columns) = self.place, self.grid(n_images)
-        return n_rows * height, n_columns * width
+        return replace(self.spec, height=n_rows * height, width=n_columns * width)
 
     def draw(self, rows: np.ndarray) -> np.ndarray:
         """Lay images out in a picture; unused places are black.
 
         Parameters
         ----------
-        rows : ndarray of uint8 of shape (n_images, height * width)
+        rows : ndarray of shape (n_images, n_numbers)
             The images.
         """
-        (height, width), (n_rows, n_columns) = self.place, self.grid(len(rows))
-        images = rows.reshape(-1, self.height, self.width)
-        margins = ((0, height - self.height), (0, width - self.width))
-        places = np.zeros((n_rows * n_columns, height, width), np.uint8)
-        places[: len(rows)] = np.pad(images, ((0, 0), *margins), mode="edge")
-        grid = places.reshape(n_rows, n_columns, height, width).swapaxes(1, 2)
-        return np.ascontiguousarray(grid).reshape(self.size(len(rows)))
+        spec, (height, width) = self.spec, self.place
+        n_rows, n_columns = self.grid(len(rows))
+        images = rows.reshape(-1, spec.height, spec.width, spec.channels)
+        margins = (0, height - spec.height), (0, width - spec.width)
+        places = np.zeros(
+            (n_rows * n_columns, height, width, spec.channels), rows.dtype
+        )
+        places[: len(rows)] = np.pad(images, ((0, 0), *margins, (0, 0)), mode="edge")
+        grid = places.reshape(n_rows, n_columns, height, width, spec.channels)
+        return np.ascontiguousarray(grid.swapaxes(1, 2)).reshape(
+            self.picture(len(rows)).shape
+        )
 
     def cut(self, picture: np.ndarray, n_images: int) -> np.ndarray:
         """Cut the images out of a picture."""
-        (height, width), (n_rows, n_columns) = self.place, self.grid(n_images)
-        grid = picture.reshape(n_rows, height, n_columns, width).swapaxes(1, 2)
-        places = grid.reshape(n_rows * n_columns, height, width)[:n_images]
-        return places[:, : self.height, : self.width].reshape(n_images, -1)
+        spec, (height, width) = self.spec, self.place
+        n_rows, n_columns = self.grid(n_images)
+        grid = picture.reshape(n_rows, height, n_columns, width, spec.channels)
+        places = grid.swapaxes(1, 2).reshape(-1, height, width, spec.channels)
+        return places[:n_images, : spec.height, : spec.width].reshape(n_images, -1)

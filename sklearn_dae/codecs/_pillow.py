@@ -13,8 +13,8 @@ from sklearn_dae._fields import Fields
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real
 from sklearn_dae.codecs._image_format import ImageFormatCodec
-from sklearn_dae.codecs._images import choose_image_shape
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ class Format:
     block : int
         Side, in pixels, of the blocks that the format transforms independently, if all
         its blocks have one size.
+
+    channels, exact, deep : tuple of int
+        How many channels a picture may have: at all, without loss, and without loss if
+        it has 16 bits.
+
+    grey : dict
+        Such further parameters for pictures of one channel.
     """
 
     name: str
@@ -70,10 +77,16 @@ class Format:
     effort: int | None = None
     most_effort: int = 0
     block: int = 1
+    channels: tuple[int, ...] = (1, 3, 4)
+    exact: tuple[int, ...] = ()
+    deep: tuple[int, ...] = ()
+    grey: dict[str, Any] = field(default_factory=dict)
 
-    def parameters(self, codec: "PillowCodec") -> dict[str, Any]:
+    def parameters(self, codec: "PillowCodec", is_grey: bool) -> dict[str, Any]:
         """Parameters of `PIL.Image.Image.save`."""
         parameters = {"format": self.name, **self.settings}
+        if is_grey:
+            parameters |= self.grey
         if codec.layout == "mosaic":
             parameters |= self.mosaic
         if self.effort is not None:
@@ -103,6 +116,7 @@ FORMATS = {
         qualities=(1, 100),
         is_whole=True,
         block=8,
+        channels=(1, 3),
     ),
     "jpeg2000": Format(
         "JPEG2000",
@@ -111,27 +125,44 @@ FORMATS = {
         lossless={"irreversible": False},
         quality=40,
         qualities=(1, 100),
+        exact=(1, 3, 4),
+        deep=(1,),
     ),
     "webp": Format(
         "WEBP",
         "webp",
-        lossless={"lossless": True, "quality": 100},
+        # Exact keeps the colours of what is transparent, too.
+        lossless={"lossless": True, "quality": 100, "exact": True},
         quality=80,
         effort=6,
         most_effort=6,
+        exact=(1, 3, 4),
     ),
     "avif": Format(
         "AVIF",
         "avif",
-        {"subsampling": "4:0:0", "max_threads": 1, "autotiling": False},
+        {"max_threads": 1, "autotiling": False},
+        grey={"subsampling": "4:0:0"},
         lossless={"quality": 100},
         quality=75,
         is_whole=True,
         effort=4,
         most_effort=10,
+        exact=(1,),
     ),
-    "png": Format("PNG", "zlib", {"optimize": True}, lossless={}),
+    "png": Format(
+        "PNG",
+        "zlib",
+        {"optimize": True},
+        lossless={},
+        channels=(1, 2, 3, 4),
+        exact=(1, 2, 3, 4),
+        deep=(1,),
+    ),
 }
+
+#: Pillow's mode for bytes in a number of channels.
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 #: Most training images used to choose a layout.
 _LAYOUT_ROWS = 1000
@@ -182,9 +213,9 @@ class PillowCodec(ImageFormatCodec):
         if it would be too large, since a small image file is mostly header. "files"
         writes one file per image.
 
-    image_shape : tuple of (height, width), default=None
-        Size of the images. None treats them as squares if the number of pixels is a
-        square, otherwise as single lines.
+    image_shape : tuple of (height, width[, channels]), default=None
+        Size of the images. None treats them as grey squares, and refuses rows that are
+        none.
 
     chunk_size : int, default=None
         Images coded together; each chunk can be decoded without the others. None means
@@ -246,7 +277,7 @@ class PillowCodec(ImageFormatCodec):
         lossless: bool = False,
         effort: int | None = None,
         layout: str = "mosaic",
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
         chunk_size: int | None = None,
     ) -> None:
         self.format = format
@@ -307,8 +338,8 @@ class PillowCodec(ImageFormatCodec):
 
     def _learn_layout(self, X: np.ndarray) -> None:
         self.multiple_ = 1
-        shape = choose_image_shape(self.image_shape, self.n_features_in_)
-        if self.layout == "files" or not any(side % self._block for side in shape):
+        sides = self._spec.height, self._spec.width
+        if self.layout == "files" or not any(side % self._block for side in sides):
             return
         X = X[:: -(-len(X) // min(_LAYOUT_ROWS, self.rows_of_chunk))]
         scores = {}
@@ -319,26 +350,35 @@ class PillowCodec(ImageFormatCodec):
             scores[multiple] = self._score(X, len(data), restored)
         self.multiple_ = max(scores, key=lambda multiple: scores[multiple])
 
+    def _takes(self, spec: ImageSpec) -> bool:
+        known = FORMATS[self.format]
+        if spec.dtype == np.uint16:
+            return self._is_lossless and spec.channels in known.deep
+        channels = known.exact if self._is_lossless else known.channels
+        return spec.dtype == np.uint8 and spec.channels in channels
+
     def _write(self, picture: np.ndarray) -> bytes:
         from PIL import Image
 
         file = io.BytesIO()
-        parameters = FORMATS[self.format].parameters(self)
+        parameters = FORMATS[self.format].parameters(self, picture.ndim == 2)
         Image.fromarray(picture).save(file, **parameters)
         return file.getvalue()
 
-    def _read(self, data: bytes, size: tuple[int, int]) -> np.ndarray:
+    def _read(self, data: bytes, spec: ImageSpec) -> np.ndarray:
         from PIL import Image
 
         name = FORMATS[self.format].name
         try:
             # This reads the size; only once that is right do pixels take memory.
             with Image.open(io.BytesIO(data), formats=[name]) as image:
-                if image.size == size[::-1]:
-                    return np.asarray(image.convert("L"))
+                if image.size == (spec.width, spec.height):
+                    is_deep = spec.dtype == np.uint16
+                    shown = image if is_deep else image.convert(_MODES[spec.channels])
+                    return np.asarray(shown, spec.dtype).reshape(spec.shape)
                 found = "{1} x {0}".format(*image.size)
         except (*_DAMAGE, Image.DecompressionBombError) as error:
             raise BitstreamError(f"A {name} file cannot be read: {error}") from error
         raise BitstreamError(
-            f"A {name} file of {found} pixels, expected {size[0]} x {size[1]}."
+            f"A {name} file of {found} pixels, expected {spec.height} x {spec.width}."
         )

@@ -10,7 +10,7 @@ from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._fields import Fields, array, expect_equal, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
+from sklearn_dae.codecs._images import check_image_shape, size_of_rows
 from sklearn_dae.codecs._residuals import (
     from_symbols,
     n_symbols,
@@ -58,8 +58,7 @@ default="min_max_predictive"
         difference of its neighbours from theirs.
 
     image_shape : tuple of (height, width), default=None
-        Size of the images. None treats them as squares if the number of pixels is a
-        square, otherwise as single lines.
+        Size of the images. None treats them as squares, and refuses rows that are none.
 
     chunk_size : int, default=None
         Images coded together; each chunk can be decoded without the others. None means
@@ -197,7 +196,7 @@ default="min_max_predictive"
                 "of 8 to 32 bits: convert them, if they are whole numbers, such as by "
                 "X.astype(np.uint8)."
             )
-        choose_image_shape(self.image_shape, self.n_features_in_)
+        size_of_rows(self.image_shape, self.n_features_in_)
 
     @property
     def _n_bits(self) -> int:
@@ -205,7 +204,7 @@ default="min_max_predictive"
 
     @property
     def _predictor(self) -> SetPredictor:
-        shape = choose_image_shape(self.image_shape, self.n_features_in_)
+        shape = size_of_rows(self.image_shape, self.n_features_in_)
         limits = int(self.low_), int(self.high_)
         return SetPredictor.make(self.method, self.references_, shape, limits)
 

@@ -31,7 +31,7 @@ from sklearn_dae.codecs._guard import error_limit, squared_errors
 from sklearn_dae.codecs._images import (
     check_bytes,
     check_image_shape,
-    choose_image_shape,
+    size_of_rows,
 )
 from sklearn_dae.codecs._step import (
     SEARCH_ROWS,
@@ -103,7 +103,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
 
     image_shape : tuple of (height, width), default=None
         Size of the images, which lossless coding goes through row by row. None treats
-        them as squares if the number of pixels is a square, otherwise as single lines.
+        them as squares, and refuses rows that are none.
 
     rotate : bool, default=True
         Whether to rotate codes before they are quantised. False quantises the codes
@@ -207,7 +207,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         expect_equal("Models of pixels", model is not None, self._bounds_pixels)
         if model is not None:
             check_bytes(self.dtype_)
-            shape = choose_image_shape(self.image_shape, n_features)
+            shape = size_of_rows(self.image_shape, n_features)
             expect_equal("Size of an image", model.shape, shape)
             expect_equal("Largest error", model.max_error, self.max_abs_error or 0)
             self._predict(np.zeros((1, n_codes), np.int32))
@@ -242,7 +242,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         if self._bounds_pixels:
             check_bytes(X.dtype)
             check_exact(self.transformer)
-            choose_image_shape(self.image_shape, X.shape[1])
+            size_of_rows(self.image_shape, X.shape[1])
         n_parts = N_PARTS if self._bounds_pixels else 0
         context = self._init_callback_context(max_subtasks=n_parts)
         context.call_on_fit_task_begin(estimator=self, X=X)
@@ -313,7 +313,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
             return stops
 
         predicted = self._predict(symbols)
-        shape = choose_image_shape(self.image_shape, X.shape[1])
+        shape = size_of_rows(self.image_shape, X.shape[1])
         max_error = self.max_abs_error or 0
         self.pixel_model_ = PixelModel.fit(
             X, predicted, shape, max_error, on_part=tell_callbacks

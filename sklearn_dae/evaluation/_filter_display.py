@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_dae._validation import check_choice, check_integer
-from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.evaluation._drawing import (
     check_rows,
     draw_images,
@@ -17,6 +16,7 @@ from sklearn_dae.evaluation._drawing import (
     import_matplotlib,
 )
 from sklearn_dae.evaluation._inside import find_with
+from sklearn_dae.evaluation._shape import shape_of_rows
 
 
 class FilterDisplay:
@@ -68,8 +68,7 @@ class FilterDisplay:
         self, filters: Any, *, image_shape: tuple[int, int] | None = None
     ) -> None:
         self.filters = check_rows("filters", filters)
-        check_image_shape(image_shape)
-        self.image_shape = choose_image_shape(image_shape, self.filters.shape[1])
+        self.image_shape = shape_of_rows(image_shape, self.filters.shape[1])
 
     @classmethod
     def from_estimator(

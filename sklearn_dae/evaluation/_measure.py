@@ -16,9 +16,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dae.codecs import Codec, TransformCodec
-from sklearn_dae.codecs._images import choose_image_shape
 from sklearn_dae.evaluation._measurement import Measurement
 from sklearn_dae.evaluation._metrics import ssim_if_possible
+from sklearn_dae.evaluation._shape import shape_of_rows
 from sklearn_dae.exceptions import OutOfDomainWarning
 from sklearn_dae.models import model_to_bytes
 
@@ -107,7 +107,7 @@ def measure_restored(
     low, high = pixel_range or (codec.low_, codec.high_)
     if low >= high:
         raise ValueError(f"pixel_range must have low < high, got {(low, high)!r}.")
-    shape = choose_image_shape(image_shape, X.shape[1])
+    shape = shape_of_rows(image_shape, X.shape[1])
     started = time.perf_counter()
     data = codec.encode(X)
     encoded = time.perf_counter()

@@ -10,13 +10,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dae._validation import check_integer
-from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.evaluation._drawing import (
     check_rows,
     draw_images,
     fit_figure,
     import_matplotlib,
 )
+from sklearn_dae.evaluation._shape import shape_of_rows
 
 
 class ReconstructionDisplay:
@@ -91,10 +91,9 @@ class ReconstructionDisplay:
                     f"reconstructions[{name!r}] has the shape {line.shape}, the "
                     f"originals have {images.shape}; they must be equal."
                 )
-        check_image_shape(image_shape)
         self.images = images
         self.reconstructions = lines
-        self.image_shape = choose_image_shape(image_shape, images.shape[1])
+        self.image_shape = shape_of_rows(image_shape, images.shape[1])
         self.pixel_range = pixel_range or (float(images.min()), float(images.max()))
 
     @classmethod

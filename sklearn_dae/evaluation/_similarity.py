@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from sklearn_dae._validation import check_real
-from sklearn_dae.codecs._images import check_image_shape, choose_image_shape
 from sklearn_dae.evaluation._forecast import BLOCK_NUMBERS, forecast, some_at_a_time
 from sklearn_dae.evaluation._measurement import decibels
+from sklearn_dae.evaluation._shape import shape_of_rows
 
 #: Fewest and most pairs of images whose correlations show how these spread, and most
 #: pixels of images that are read for more than the fewest.
@@ -229,8 +229,7 @@ def set_similarity(
     """
     X = np.asarray(X)
     low, high = _check_images(X)
-    check_image_shape(image_shape)
-    shape = choose_image_shape(image_shape, X.shape[1])
+    shape = shape_of_rows(image_shape, X.shape[1])
     if psnr is not None:
         check_real("psnr", psnr, 0, 100)
     rng = np.random.default_rng(random_state)

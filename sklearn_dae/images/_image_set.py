@@ -59,7 +59,7 @@ class ImageSet(Sequence[np.ndarray]):
         self.files = files
         self.source = source
         self.account = Account() if account is None else account
-        self._file_names = names
+        self.file_names = names
         self._ends = list(accumulate(len(file) for file in files))
         n_images = self._ends[-1] if self._ends else 0
         self._numbers: Sequence[int] | np.ndarray = range(n_images)
@@ -217,7 +217,7 @@ class ImageSet(Sequence[np.ndarray]):
 
         Images of a file that holds several have its name and their number in it.
         """
-        if not self._file_names and not (self.files and len(self.files[0].names)):
+        if not self.file_names and not (self.files and len(self.files[0].names)):
             return ()
         return [self._name(number) for number in self._numbers]
 
@@ -225,7 +225,7 @@ class ImageSet(Sequence[np.ndarray]):
         file, place = self._place(number)
         if len(file.names):
             return str(file.names[place])
-        name = self._file_names[bisect_right(self._ends, number)]
+        name = self.file_names[bisect_right(self._ends, number)]
         return name if len(file) == 1 else f"{name}[{place}]"
 
     @property

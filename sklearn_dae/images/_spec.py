@@ -121,5 +121,6 @@ class ImageSpec:
 
     def __str__(self) -> str:
         colours = _COLOURS.get(self.channels, f"{self.channels} channels")
-        depth = "" if self.depth == 8 * self.dtype.itemsize else f", {self.depth} bits"
+        plain = self.dtype.kind == "b" or self.depth == 8 * self.dtype.itemsize
+        depth = "" if plain else f", {self.depth} bit{'s' if self.depth > 1 else ''}"
         return f"{self.width} x {self.height} pixels, {colours}, {self.dtype}{depth}"

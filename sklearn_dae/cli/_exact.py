@@ -1,0 +1,60 @@
+"""Images -> the codec that stores them without loss in the fewest bytes.
+
+For images that no network here can predict: colours, palettes, more than 8 bits, or too
+many pixels.
+"""
+
+import argparse
+from collections.abc import Iterator
+
+import numpy as np
+
+from sklearn_dae.archive._writer import default_chunk_size
+from sklearn_dae.cli._options import NETWORK_OPTIONS
+from sklearn_dae.codecs import Codec, GeneralCodec, JpegXLCodec, PillowCodec
+from sklearn_dae.images import ImageSet
+
+#: Most pixels of images that a network learns without being asked to.
+_MOST_PIXELS = 64 * 64
+
+#: Most numbers of the images that codecs are compared on.
+_SAMPLE_NUMBERS = 2**23
+
+
+def suits_network(images: ImageSet, arguments: argparse.Namespace) -> bool:
+    """Whether a network can predict images, and should."""
+    spec = images.spec
+    if spec.channels > 1 or spec.dtype != np.uint8 or images.has_palettes:
+        return False
+    wanted = any(getattr(arguments, name) is not None for name in NETWORK_OPTIONS)
+    return wanted or spec.n_pixels <= _MOST_PIXELS
+
+
+def smallest_codec(images: ImageSet) -> Codec:
+    """Fit the codecs that can store images exactly, and return the smallest.
+
+    They are compared on some images from all over the set.
+    """
+    n_most = max(1, _SAMPLE_NUMBERS // images.spec.n_numbers)
+    step = -(-len(images) // min(len(images), n_most))
+    X = images[::step].data
+    chunk_size = default_chunk_size(images.spec.n_numbers)
+    sizes = []
+    for codec in _candidates(images.image_shape):
+        codec.set_params(chunk_size=chunk_size)
+        try:
+            size = len(codec.fit(X).encode(X))
+        except (ValueError, ImportError):
+            # The format cannot hold them, or its library is not there.
+            continue
+        sizes.append((size, codec))
+    _, best = min(sizes, key=lambda pair: pair[0])
+    return best
+
+
+def _candidates(shape: tuple[int, ...]) -> Iterator[Codec]:
+    yield GeneralCodec("lzma")
+    for layout in ("files", "mosaic"):
+        yield JpegXLCodec(lossless=True, effort=7, layout=layout, image_shape=shape)
+    for name in ("png", "webp"):
+        yield PillowCodec(name, lossless=True, layout="files", image_shape=shape)
