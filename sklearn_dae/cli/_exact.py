@@ -6,19 +6,23 @@ many pixels.
 
 import argparse
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from sklearn_dae.archive._writer import default_chunk_size
 from sklearn_dae.cli._options import NETWORK_OPTIONS
 from sklearn_dae.codecs import Codec, GeneralCodec, JpegXLCodec, PillowCodec
-from sklearn_dae.images import ImageSet
+from sklearn_dae.images import ImageSet, ImageSpec
 
 #: Most pixels of images that a network learns without being asked to.
 _MOST_PIXELS = 64 * 64
 
+#: Most pixels of images of which a file would be mostly header.
+_FEW_PIXELS = 128 * 128
+
 #: Most numbers of the images that codecs are compared on.
-_SAMPLE_NUMBERS = 2**23
+_SAMPLE_NUMBERS = 2**20
 
 
 def suits_network(images: ImageSet, arguments: argparse.Namespace) -> bool:
@@ -40,7 +44,7 @@ def smallest_codec(images: ImageSet) -> Codec:
     X = images[::step].data
     chunk_size = default_chunk_size(images.spec.n_numbers)
     sizes = []
-    for codec in _candidates(images.image_shape):
+    for codec in _candidates(images.spec):
         codec.set_params(chunk_size=chunk_size)
         try:
             size = len(codec.fit(X).encode(X))
@@ -52,9 +56,12 @@ def smallest_codec(images: ImageSet) -> Codec:
     return best
 
 
-def _candidates(shape: tuple[int, ...]) -> Iterator[Codec]:
+def _candidates(spec: ImageSpec) -> Iterator[Codec]:
+    shape: dict[str, Any] = {"image_shape": spec.shape}
     yield GeneralCodec("lzma")
-    for layout in ("files", "mosaic"):
-        yield JpegXLCodec(lossless=True, effort=7, layout=layout, image_shape=shape)
-    for name in ("png", "webp"):
-        yield PillowCodec(name, lossless=True, layout="files", image_shape=shape)
+    yield PillowCodec("png", layout="files", **shape)
+    yield JpegXLCodec(lossless=True, effort=7, layout="files", **shape)
+    if spec.n_pixels <= _FEW_PIXELS:
+        yield JpegXLCodec(lossless=True, effort=7, **shape)
+    if spec.channels > 1:
+        yield PillowCodec("webp", lossless=True, layout="files", **shape)
