@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_files import palette_bytes
 from numpy.testing import assert_array_equal
+from PIL import Image, ImageOps
 from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
@@ -169,11 +170,29 @@ def test_folders_are_merged_but_links_are_not_followed(here, capsys):
     assert list(Path("elsewhere").iterdir()) == []
 
 
-def test_palettes_are_not_learned_from(here, rng, capsys):
-    Path("palettes").mkdir()
-    for i in range(3):
-        Path(f"palettes/{i}.png").write_bytes(palette_bytes(rng, "PNG"))
-    assert "--grey" in fails(capsys, "compress", "palettes", "-o", "x.dae")
+def test_what_is_shown_before_is_shown_after(here, rng):
+    """Palettes, transparent colours, and how an image is turned."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Path("shown").mkdir()
+    for i, image in enumerate(IMAGES[:4]):
+        Image.fromarray(image).save(f"shown/turned{i}.png", exif=exif)
+    for i, image in enumerate(IMAGES[:4]):
+        Path(f"see-through{i}").mkdir()
+        path = f"see-through{i}/x.png"
+        Image.fromarray(image).save(path, transparency=int(image[0, 0]))
+        Path(f"palette{i}").mkdir()
+        Path(f"palette{i}/x.png").write_bytes(palette_bytes(rng, "PNG"))
+    for folder in ("shown", "see-through0", "palette0"):
+        run("compress", folder, "-o", f"{folder}.dae", "--lossless")
+        run("decompress", f"{folder}.dae", "-o", f"{folder}-out")
+        for path in Path(folder).iterdir():
+            with (
+                Image.open(path) as before,
+                Image.open(Path(f"{folder}-out") / path.name) as after,
+            ):
+                expected = ImageOps.exif_transpose(before).convert("RGBA")
+                assert_array_equal(np.asarray(after.convert("RGBA")), expected)
 
 
 def test_what_is_left_out_is_named_and_told_by_the_exit_status(here, capsys):

@@ -23,13 +23,13 @@ from image_files import (
     tiff_bytes,
 )
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import Account, ImageSet, ImageSpec, read_images
 from sklearn_dae.images._idx import read_idx
 from sklearn_dae.images._image_file import Options, Unreadable
-from sklearn_dae.images._png import Png
+from sklearn_dae.images._png import SIGNATURE, Png, read_head
 from sklearn_dae.images._wrapper import Raw
 from sklearn_dae.images._wrappers import unwrap
 from sklearn_dae.images.readers import open_file
@@ -479,10 +479,68 @@ def test_deep_colours_become_deep_grey(tmp_path, rng):
         ImageSet.from_array(colours.astype(float)).to_grey()
 
 
-def test_images_that_have_palettes_say_so(tmp_path, rng):
-    (tmp_path / "a.png").write_bytes(palette_bytes(rng, "PNG"))
-    assert read_images(tmp_path).has_palettes
-    assert not read_images(tmp_path, grey=True).has_palettes
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_numbers_of_few_bits_become_bytes(tmp_path, rng, depth):
+    pixels = numbers(rng, 5, 7, bits=depth)
+    spec = ImageSpec(5, 7, range=(0, (1 << depth) - 1))
+    path = tmp_path / "a.png"
+    if depth == 1:
+        path.write_bytes(Png.plain(spec).rebuild([pixels]))
+    else:
+        head = Png.plain(spec).before
+        head = SIGNATURE + head
+        few = read_head(head)._replace(depth=depth)
+        path.write_bytes(Png(few.to_chunk(), b"", b"").rebuild([pixels]))
+    images = read_images(tmp_path)
+    assert images.spec == spec
+    assert_array_equal(images[0], pixels)
+    with Image.open(path) as image:
+        expected = np.asarray(image.convert("L"))
+    assert images.as_shown().spec == ImageSpec(5, 7)
+    assert_array_equal(images.as_shown()[0], expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_as_exif_says(tmp_path, pixels, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels[0]).save(tmp_path / "a.png", exif=exif)
+    images = read_images(tmp_path)
+    assert_array_equal(images[0], pixels[0])
+    with Image.open(tmp_path / "a.png") as image:
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    shown = images.as_shown()
+    assert shown.image_shape == expected.shape
+    assert_array_equal(shown[0], expected)
+
+
+@pytest.mark.parametrize("kind", ["1", "L", "RGB", "I;16", "P", "P, transparent"])
+def test_colours_that_are_transparent_become_opacity(tmp_path, rng, kind):
+    if kind.startswith("P"):
+        options = {"transparency": b"\0\x80"} if "transparent" in kind else {}
+        (tmp_path / "a.png").write_bytes(palette_bytes(rng, "PNG", **options))
+    else:
+        shape = (4, 5, 3) if kind == "RGB" else (4, 5)
+        bits = {"1": 1, "I;16": 16}.get(kind, 8)
+        image = numbers(rng, *shape, bits=bits)
+        image = image.astype(bool) if kind == "1" else image
+        colour = tuple(map(int, image[1, 1])) if kind == "RGB" else int(image[1, 1])
+        colour = 255 * colour if kind == "1" else colour
+        Image.fromarray(image).save(tmp_path / "a.png", transparency=colour)
+    images = read_images(tmp_path).as_shown()
+    assert images[0].shape == images.image_shape
+    if kind == "I;16":
+        assert images[0][1, 1, 1] == 0
+        assert_array_equal(images[0][..., 0], image)
+        assert images[0][..., 1].max() == 65535
+        return
+    with Image.open(tmp_path / "a.png") as picture:
+        expected = np.asarray(picture.convert("RGBA"))
+    shown = images[0]
+    rows = shown[..., :1] if images.spec.channels == 2 else shown[..., :3]
+    assert_array_equal(np.broadcast_to(rows, (*shown.shape[:2], 3)), expected[..., :3])
+    if images.spec.channels in (2, 4):
+        assert_array_equal(shown[..., -1], expected[..., 3])
 
 
 # Arrays

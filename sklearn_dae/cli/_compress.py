@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -115,10 +116,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if info.images_apart:
         _tell_of_images_apart(info.images_apart, images)
     if fidelity.widest is not None and not fidelity.is_exact:
+        (name,) = _names(images, [fidelity.widest])
         warn(
-            f"the range of {_name(images, fidelity.widest)} is more than a thousand "
-            "times that of most images, and errors are relative to it: beside it the "
-            "others may have come back as nothing. Leave it out, or compress it alone."
+            f"the range of {name} is more than a thousand times that of most images, "
+            "and errors are relative to it: beside it the others may have come back as "
+            "nothing. Leave it out, or compress it alone."
         )
     return status_of(images.account, arguments)
 
@@ -173,7 +175,7 @@ def _promised_error(codec: Any) -> float:
 
 
 def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:
-    names = [_name(images, i) for i in numbers]
+    names = _names(images, numbers)
     are = "is" if len(names) == 1 else "are"
     warn(
         f"{len(names):,} of {len(images):,} images {are} unlike those that the model "
@@ -183,5 +185,7 @@ def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:
     )
 
 
-def _name(images: ImageSet, i: int) -> str:
-    return printable(images.names[i]) if images.names else f"image {i}"
+def _names(images: ImageSet, numbers: Sequence[int]) -> list[str]:
+    """Return what to call some images."""
+    names = images.names
+    return [printable(names[i]) if names else f"image {i}" for i in numbers]

@@ -1,7 +1,7 @@
 """Images -> the codec that stores them without loss in the fewest bytes.
 
-For images that no network here can predict: colours, palettes, more than 8 bits, or too
-many pixels.
+For images that no network here can predict: colours, more than 8 bits, or too many
+pixels.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _SAMPLE_NUMBERS = 2**20
 def suits_network(images: ImageSet, arguments: argparse.Namespace) -> bool:
     """Whether a network can predict images, and should."""
     spec = images.spec
-    if spec.channels > 1 or spec.dtype != np.uint8 or images.has_palettes:
+    if spec.channels > 1 or spec.dtype != np.uint8:
         return False
     wanted = any(getattr(arguments, name) is not None for name in NETWORK_OPTIONS)
     return wanted or spec.n_pixels <= _MOST_PIXELS

@@ -79,12 +79,6 @@ def fit_codec(
 
 def _check_images(images: ImageSet) -> None:
     """Refuse, before long work, images that a network cannot learn from."""
-    if images.has_palettes:
-        raise ValueError(
-            f"{images.source}: pixels are numbers of a palette, between which there is "
-            "nothing for a network to learn: turn colours to grey (--grey), or convert "
-            "the files to RGB."
-        )
     # Both ends are NaN where any pixel is.
     ends = [float(images.data.min()), float(images.data.max())]
     if not all(map(math.isfinite, ends)):

@@ -48,7 +48,7 @@ def images_of(arguments: argparse.Namespace) -> ImageSet:
             max_pixels=arguments.max_pixels,
         )
         tell_of_left_out(images.account)
-        return images
+        return images.as_shown()
     if arguments.key is not None:
         raise ValueError("--key is for .npz files; standard input is a .npy file.")
     try:

@@ -110,7 +110,7 @@ def load_split(
     elif key is None and _is_split(source):
         return _load_both(source)
     else:
-        images = read_images(source, grey=grey, key=key)
+        images = read_images(source, grey=grey, key=key).as_shown()
     if len(images) < _FEWEST_IMAGES:
         raise ValueError(
             f"{images.source} holds {len(images)} images; at least {_FEWEST_IMAGES} "
@@ -141,10 +141,9 @@ def _load_both(path: str | os.PathLike[str]) -> ImageSplit:
 def _grey_shape(images: ImageSet) -> tuple[int, int]:
     """Return the height and width of grey images of one size."""
     spec = images.spec
-    if spec.channels > 1 or images.has_palettes:
-        colours = "of a palette" if images.has_palettes else str(spec)
+    if spec.channels > 1:
         raise ValueError(
-            f"{images.source}: images are {colours}; expected shades of grey: ask for "
+            f"{images.source}: images are {spec}; expected shades of grey: ask for "
             "colour to be turned to grey (grey=True, --grey)."
         )
     return spec.height, spec.width

@@ -91,6 +91,9 @@ class ImageFile:
         The colours, where pixels are numbers of colours; there is nothing between two
         of them.
 
+    transparent : tuple of int, default=None
+        The colour, a number for each channel, whose pixels are transparent.
+
     orientation : int, default=1
         How images are to be turned when they are shown, as EXIF says it.
 
@@ -110,6 +113,7 @@ class ImageFile:
     read: Callable[[int], np.ndarray]
     wrap: Callable[[], Wrapper]
     palette: np.ndarray | None = None
+    transparent: tuple[int, ...] | None = None
     orientation: int = 1
     is_inverted: bool = False
     array: np.ndarray | None = None

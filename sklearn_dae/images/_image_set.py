@@ -10,8 +10,8 @@ from typing import Any, Self, overload
 import numpy as np
 
 from sklearn_dae.images._account import Account
-from sklearn_dae.images._grey import grey_file
 from sklearn_dae.images._image_file import ImageFile, Options
+from sklearn_dae.images._shown import grey_file, shown_file
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images.readers._arrays import array_file, as_images
 
@@ -228,16 +228,18 @@ class ImageSet(Sequence[np.ndarray]):
         name = self.file_names[bisect_right(self._ends, number)]
         return name if len(file) == 1 else f"{name}[{place}]"
 
-    @property
-    def has_palettes(self) -> bool:
-        """Whether pixels of some files are numbers of colours.
+    def as_shown(self) -> Self:
+        """Return the same images as pixels that are shown without anything else.
 
-        There is nothing between two such numbers, so they can only be stored exactly.
+        Numbers of a palette become its colours, a colour that stands for transparency
+        a channel of opacity, and images are turned upright; all when they are read.
         """
-        return any(file.palette is not None for file in self.files)
+        shown = copy(self)
+        shown.files = [shown_file(file) for file in self.files]
+        return shown
 
     def to_grey(self) -> Self:
-        """Return the same images in shades of grey, converted when they are read.
+        """Return the same images as they are shown, in shades of grey.
 
         Raises
         ------
@@ -245,7 +247,7 @@ class ImageSet(Sequence[np.ndarray]):
             If there are images of real or signed numbers in several channels.
         """
         grey = copy(self)
-        grey.files = [grey_file(file) for file in self.files]
+        grey.files = [grey_file(shown_file(file)) for file in self.files]
         return grey
 
     def file_bytes(self, i: int) -> bytes:

@@ -1,5 +1,6 @@
 """DICOM, through pydicom."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ _PLAIN = {
     "1.2.840.10008.1.2.1": "<",
     "1.2.840.10008.1.2.2": ">",
 }
+
+
+#: Kinds of colours in which pixels share numbers.
+_PACKED = ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 
 
 def open_dicom(path: Path, options: Options) -> ImageFile:
@@ -37,24 +42,19 @@ def open_dicom(path: Path, options: Options) -> ImageFile:
         raise Unreadable(
             "unknown kind of pixels", "DICOM with a palette: export it as PNG"
         )
-    if syntax in _PLAIN and bits in (8, 16, 32) and photometric != "YBR_FULL_422":
-        dtype = np.dtype(f"{'i' if is_signed else 'u'}{bits // 8}")
-        spec = ImageSpec(height, width, channels, dtype, None)
-    else:
-        spec = None
     options.check_size(height * width)
-    order = _PLAIN.get(syntax, "<")
-    if spec is None:
-        return _compressed(path, pydicom, n_frames, options)
-    assert begin is not None
-    stored_as = np.dtype(order + spec.dtype.str[1:]).str
-    layout = Raw(b"", b"", stored_as, planes=planes)
-    size = layout.size(spec)
-    if path.stat().st_size < begin + n_frames * size:
+    if syntax not in _PLAIN or bits not in (8, 16, 32) or photometric in _PACKED:
+        return _compressed(path, pydicom, n_frames)
+    dtype = np.dtype(f"{_PLAIN[syntax]}{'i' if is_signed else 'u'}{bits // 8}")
+    whole = ImageSpec(height, width, channels, dtype)
+    layout = Raw(b"", b"", dtype.str, planes=planes)
+    size = layout.size(whole)
+    n_bytes = path.stat().st_size - begin
+    if n_bytes < n_frames * size:
         raise Unreadable(
             "damaged",
-            f"DICOM: it has {path.stat().st_size - begin} bytes of pixels, but "
-            f"{n_frames} images of {width} x {height} take {n_frames * size}",
+            f"DICOM: it has {n_bytes} bytes of pixels, but those of {n_frames} images "
+            f"of {width} x {height} are {n_frames * size}",
         )
 
     def read(number: int) -> np.ndarray:
@@ -63,31 +63,30 @@ def open_dicom(path: Path, options: Options) -> ImageFile:
             pixels = file.read(size)
         if len(pixels) < size:
             raise Unreadable("damaged", "DICOM: the file became shorter")
-        return layout.cut(pixels, spec, 1)[0]
+        return layout.cut(pixels, whole, 1)[0]
 
     def wrap() -> Wrapper:
         data = path.read_bytes()
         end = begin + n_frames * size
         return Raw(data[:begin], data[end:], layout.dtype, planes=planes)
 
-    low, high = (-(1 << stored - 1), 1 << stored - 1) if is_signed else (0, 1 << stored)
-    limits = low, high - 1
-    narrow = ImageSpec(height, width, channels, spec.dtype, limits)
-    within = all(
-        limits[0] <= read(i).min() and read(i).max() <= limits[1]
-        for i in range(n_frames)
-    )
+    low, high = 0, (1 << stored) - 1
+    if is_signed:
+        low, high = -(1 << stored - 1), (1 << stored - 1) - 1
+    # Bits that are not said to be used may be used all the same.
+    frames = map(read, range(n_frames))
+    is_within = all(low <= x.min() and x.max() <= high for x in frames)
     return ImageFile(
         path,
         "DICOM",
-        [narrow if within else spec] * n_frames,
+        [replace(whole, range=(low, high)) if is_within else whole] * n_frames,
         read,
         wrap,
         is_inverted=photometric == "MONOCHROME1",
     )
 
 
-def _compressed(path: Path, pydicom: Any, n_frames: int, options: Options) -> ImageFile:
+def _compressed(path: Path, pydicom: Any, n_frames: int) -> ImageFile:
     """Open a file whose pixels pydicom has to decode, if it can."""
     try:
         pixels = np.asarray(pydicom.dcmread(path).pixel_array)

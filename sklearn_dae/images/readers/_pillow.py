@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
-from sklearn_dae.images._png import Head, Png, read_head
+from sklearn_dae.images._png import Head, Png, chunks, read_head
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
 
@@ -32,6 +32,7 @@ _ORIENTATION = 0x0112
 #: Formats whose files may hold several frames.
 _ANIMATED = ("GIF", "WEBP")
 
+#: Pillow's limit of pixels is that of all threads.
 _one_at_a_time = threading.RLock()
 
 
@@ -42,6 +43,7 @@ def open_png(path: Path, options: Options) -> ImageFile:
     options.check_size(head.width * head.height)
     with _opened(path, "PNG") as image:
         palette, orientation = _palette(image), _turned(image)
+        transparent = _transparent(image) if palette is None else None
 
     def read(_: int) -> np.ndarray:
         data = path.read_bytes()
@@ -50,9 +52,9 @@ def open_png(path: Path, options: Options) -> ImageFile:
 
     def wrap() -> Wrapper:
         data = path.read_bytes()
-        if b"acTL" in data[:4096]:
-            return Kept(data)
-        return Png.of(data)
+        # Only the first image of an animation was read.
+        is_animated = any(kind == b"acTL" for kind, _, _ in chunks(data))
+        return Kept(data) if is_animated else Png.of(data)
 
     return ImageFile(
         path,
@@ -61,6 +63,7 @@ def open_png(path: Path, options: Options) -> ImageFile:
         read,
         wrap,
         palette=palette,
+        transparent=transparent,
         orientation=orientation,
     )
 
@@ -181,6 +184,16 @@ def _opened(source: Any, format: str) -> Iterator[Any]:  # noqa: A002
 def _turned(image: Any) -> int:
     orientation = image.getexif().get(_ORIENTATION, 1)
     return orientation if orientation in range(1, 9) else 1
+
+
+def _transparent(image: Any) -> tuple[int, ...] | None:
+    """Return the colour that is transparent, in a file without a palette."""
+    colour = image.info.get("transparency")
+    if colour is None:
+        return None
+    # A single bit is 0 or 255 to Pillow.
+    numbers = colour if isinstance(colour, tuple) else (colour,)
+    return tuple(int(n) >> 7 if image.mode == "1" else int(n) for n in numbers)
 
 
 def _palette(image: Any) -> np.ndarray | None:
