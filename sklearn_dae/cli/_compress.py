@@ -118,7 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if fidelity.widest is not None and not fidelity.is_exact:
         (name,) = _names(images, [fidelity.widest])
         warn(
-            f"the range of {name} is more than a thousand times that of most images, "
+            f"{name} makes the range of all images more than a thousand times wider, "
             "and errors are relative to it: beside it the others may have come back as "
             "nothing. Leave it out, or compress it alone."
         )

@@ -18,8 +18,8 @@ from sklearn_dae.images import ImageSet
 #: Bytes of images that LZMA is tried on.
 _SAMPLE_BYTES = 2**22
 
-#: How many times as wide as that of most images the range of all must be, for one of
-#: them to be an outlier beside which the others' errors cannot be seen.
+#: How many times as wide as the range of all other images that of all must be, for one to
+#: be an outlier beside which errors of the others cannot be seen.
 _MUCH_WIDER = 1000
 
 
@@ -39,7 +39,7 @@ class Fidelity:
         The largest difference of two numbers.
 
     widest : int or None
-        The image whose range decides that of all others, if one does.
+        The image that alone decides the range of all, if one does.
     """
 
     is_exact: bool
@@ -60,7 +60,7 @@ def compare(
     # Codecs know the range of pixels: that of the type for 8 bits.
     codec: Any = archive.codec
     span = codec.high_ - codec.low_ or 1.0
-    is_exact, total, largest, spans = True, 0.0, 0.0, []
+    is_exact, total, largest, ends = True, 0.0, 0.0, []
     blocks = images.blocks(archive.info().chunk_size)
     for (start, restored), block in zip(archive.chunks(), blocks, strict=True):
         rows = block.data
@@ -71,23 +71,26 @@ def compare(
         # Squares of very large or small numbers would not be finite, or zero.
         error /= span
         total += float(np.square(error, out=error).sum())
-        highest, lowest = rows.max(axis=1), rows.min(axis=1)
-        spans.append(np.subtract(highest, lowest, dtype=np.float64))
+        ends.append(np.stack([rows.min(axis=1), rows.max(axis=1)]).astype(np.float64))
         if progress is not None:
             progress(start + len(rows))
     mse = total / math.prod(archive.shape)
     psnr = math.inf if mse == 0 else -10 * math.log10(mse)
-    return Fidelity(is_exact, psnr, largest, _widest(np.concatenate(spans), span))
+    return Fidelity(is_exact, psnr, largest, _widest(*np.concatenate(ends, axis=1)))
 
 
-def _widest(spans: np.ndarray, span: float) -> int | None:
-    """Return the image with the widest range, if most of all others' is nothing to it.
+def _widest(lows: np.ndarray, highs: np.ndarray) -> int | None:
+    """Return an image without which the range of all would be nothing to what it is.
 
-    ``spans`` has the width of each image's range, ``span`` is that of all together.
+    ``lows`` and ``highs`` are the smallest and the largest number of each image.
     """
-    widest, usual = int(spans.argmax()), float(np.median(spans))
-    decides = spans[widest] > span / 2 and 0 < usual < span / _MUCH_WIDER
-    return widest if decides else None
+    for image in (int(lows.argmin()), int(highs.argmax())):
+        others = np.delete(highs, image).max(initial=-np.inf) - np.delete(
+            lows, image
+        ).min(initial=np.inf)
+        if 0 < _MUCH_WIDER * others < highs.max() - lows.min():
+            return image
+    return None
 
 
 def lzma_bytes(images: ImageSet) -> float:
