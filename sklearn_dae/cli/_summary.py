@@ -18,8 +18,8 @@ from sklearn_dae.images import ImageSet
 #: Bytes of images that LZMA is tried on.
 _SAMPLE_BYTES = 2**22
 
-#: How many times as wide as the range of all other images that of all must be, for one to
-#: be an outlier beside which errors of the others cannot be seen.
+#: How many times as wide as the range of all other images that of all must be for one
+#: to be an outlier, beside which errors of the others cannot be seen.
 _MUCH_WIDER = 1000
 
 
