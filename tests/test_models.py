@@ -36,6 +36,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 DOCS = Path(__file__).parents[1] / "docs" / "models.md"
 
+# How models are stored does not depend on what they were fitted on.
+pytestmark = pytest.mark.filterwarnings("ignore:X has values from")
+
 
 def outputs(model, X):
     """All that a model computes."""

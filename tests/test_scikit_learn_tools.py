@@ -152,6 +152,8 @@ def test_read_only_memory_map(digits, fitted, tmp_path):
     assert_array_equal(dae.network_.theta, fitted.network_.theta)
     assert_array_equal(dae.transform(mapped), fitted.transform(digits))
     assert dae.score(mapped) == fitted.score(digits)
+    np.save(tmp_path / "binary.npy", digits > 8)
+    mapped = np.load(tmp_path / "binary.npy", mmap_mode="r")
     partly = BernoulliRBM(4, n_iter=1, random_state=0).fit(mapped)
     assert np.isfinite(partly.components_).all()
 
