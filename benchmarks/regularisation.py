@@ -36,7 +36,7 @@ from benchmarks.rbms import LOGISTIC
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.compressor._pretraining import default_rbm
 from sklearn_dae.datasets import jitter, load_mnist
-from sklearn_dae.datasets._image_set import shape_of_row
+from sklearn_dae.evaluation._shape import shape_of_rows
 from sklearn_dae.network import Network
 from sklearn_dae.network._losses import LOSSES
 from sklearn_dae.network._objective import add_l2_penalty
@@ -143,7 +143,7 @@ def fit(
     """Fit a compressor, with the guess unless told otherwise, and extras it lacks."""
     dae = DeepAutoencoderCompressor(**settings)
     if n_copies:
-        shape = shape_of_row(X.shape[1])
+        shape = shape_of_rows(None, X.shape[1])
         copies = (jitter(X, shape, random_state=number) for number in range(n_copies))
         dae.set_params(
             max_iter=dae.max_iter // (1 + n_copies),
