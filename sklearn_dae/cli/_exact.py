@@ -18,8 +18,8 @@ from sklearn_dae.images import ImageSet, ImageSpec
 #: Most pixels of images that a network learns without being asked to.
 _MOST_PIXELS = 64 * 64
 
-#: Most pixels of images of which a file would be mostly header.
-_FEW_PIXELS = 128 * 128
+#: Most pixels of images that may be better off side by side.
+_FEW_PIXELS = 2**18
 
 #: Most numbers of the images that codecs are compared on.
 _SAMPLE_NUMBERS = 2**20
