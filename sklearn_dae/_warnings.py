@@ -1,5 +1,6 @@
 """Warnings that point at the code of the user."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import sklearn
 
 #: Folders of files that are no user's: this package's, and those of scikit-learn.
-_NOT_USERS = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
+_NOT_USERS = tuple(
+    f"{Path(file).parent}{os.sep}" for file in (__file__, sklearn.__file__)
+)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

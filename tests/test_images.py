@@ -514,6 +514,14 @@ def test_images_are_turned_as_exif_says(tmp_path, pixels, orientation):
     assert_array_equal(shown[0], expected)
 
 
+@pytest.mark.parametrize("value", [0, 3, 99])
+def test_tiff_files_are_turned_where_they_say_how(tmp_path, pixels, value):
+    data = tiff_bytes(pixels[0], extratags=[(0x0112, "H", 1, value, True)])
+    (tmp_path / "a.tif").write_bytes(data)
+    expected = pixels[0][::-1, ::-1] if value == 3 else pixels[0]
+    assert_array_equal(read_images(tmp_path).as_shown()[0], expected)
+
+
 @pytest.mark.parametrize("kind", ["1", "L", "RGB", "I;16", "P", "P, transparent"])
 def test_colours_that_are_transparent_become_opacity(tmp_path, rng, kind):
     if kind.startswith("P"):

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from sklearn_dae.archive import open_archive, write_archive
-from sklearn_dae.cli._exact import smallest_codec, suits_network
 from sklearn_dae.cli._fitting import fit_codec, parameters_beside
 from sklearn_dae.cli._input import (
     images_of,
     read_codec,
     status_of,
 )
+from sklearn_dae.cli._lossless import smallest_codec, suits_network
 from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.cli._options import (
     UsageError,

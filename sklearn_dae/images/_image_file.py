@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,15 @@ class Unreadable(ValueError):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason, self.detail = reason, detail
+
+
+#: The tag by which EXIF and TIFF say how an image is turned.
+ORIENTATION_TAG = 0x0112
+
+
+def orientation_of(value: Any) -> int:
+    """Return how an image is turned, 1 to 8: 1, upright, if nothing is known."""
+    return int(value) if value in range(1, 9) else 1
 
 
 @dataclass(frozen=True)
@@ -97,9 +107,6 @@ class ImageFile:
     orientation : int, default=1
         How images are to be turned when they are shown, as EXIF says it.
 
-    is_inverted : bool, default=False
-        Whether larger numbers are darker.
-
     array : ndarray of shape (n, height, width[, channels]), default=None
         All images at once, where a file holds them so; it may be memory-mapped.
 
@@ -115,7 +122,6 @@ class ImageFile:
     palette: np.ndarray | None = None
     transparent: tuple[int, ...] | None = None
     orientation: int = 1
-    is_inverted: bool = False
     array: np.ndarray | None = None
     names: Sequence[str] = ()
 

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from sklearn_dae.images._image_file import ORIENTATION_TAG
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images._wrapper import Wrapper
 
@@ -27,9 +28,6 @@ _PALETTE = 3
 
 #: How hard zlib tries.
 _LEVEL = 6
-
-#: Where EXIF says how an image is turned, and how this is written.
-_ORIENTATION = 0x0112
 
 
 class Head(NamedTuple):
@@ -180,7 +178,7 @@ class Png(Wrapper):
         before = head.to_chunk()
         if orientation != 1:
             # One entry of one short number, in the order of bytes of Motorola's.
-            entry = struct.pack(">HHIHHI", _ORIENTATION, 3, 1, orientation, 0, 0)
+            entry = struct.pack(">HHIHHI", ORIENTATION_TAG, 3, 1, orientation, 0, 0)
             exif = b"MM\0*" + struct.pack(">IH", 8, 1) + entry
             before += chunk(b"eXIf", exif)
         return cls(before, b"", b"")

@@ -72,21 +72,16 @@ def read_images(
 
 def _read(path: Path, options: Options) -> ImageSet:
     source, key = str(path), options.key
-    if path.is_dir():
-        if key is not None:
-            raise ValueError(f"{source} is no .npz file, so it has no array {key!r}.")
-        return _read_folder(path, source, options)
-    try:
-        file = open_file(path, options)
-    except Unreadable as error:
-        raise ValueError(f"{source} cannot be read as images: {error}.") from error
-    if key is not None and not file.format.startswith("NPZ"):
-        raise ValueError(f"{source} is no .npz file, so it has no array {key!r}.")
-    if file.array is None:
+    file = None
+    if not path.is_dir():
         try:
-            _read_through(file)
+            file = _open_checked(path, options)
         except Unreadable as error:
             raise ValueError(f"{source} cannot be read as images: {error}.") from error
+    if key is not None and not (file and file.format.startswith("NPZ")):
+        raise ValueError(f"{source} is no .npz file, so it has no array {key!r}.")
+    if file is None:
+        return _read_folder(path, source, options)
     account = Account(1, len(file), path.stat().st_size)
     names = () if file.array is not None else (path.name,)
     return ImageSet([file], source, names, account)
@@ -99,8 +94,7 @@ def _read_folder(folder: Path, source: str, options: Options) -> ImageSet:
         reason, detail = found.reason, ""
         if not reason:
             try:
-                file = open_file(found.path, options)
-                _read_through(file)
+                file = _open_checked(found.path, options)
             except Unreadable as error:
                 reason, detail = error.reason, error.detail
             except PermissionError:
@@ -126,8 +120,10 @@ def _read_folder(folder: Path, source: str, options: Options) -> ImageSet:
     return ImageSet(files, source, names, account)
 
 
-def _read_through(file: ImageFile) -> None:
-    """Read all pixels of a file once, so that damage is known before any work."""
+def _open_checked(path: Path, options: Options) -> ImageFile:
+    """Open a file, and read all its pixels once: damage is known before any work."""
+    file = open_file(path, options)
     if file.array is None:
         for number in range(len(file)):
             file.read(number)
+    return file

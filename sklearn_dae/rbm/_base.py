@@ -244,8 +244,10 @@ class BaseRBM(
 
     def _warn_of_range(self, X: Any) -> None:
         """Warn of numbers that visible units between 0 and 1 cannot learn."""
+        if self._units[0] != "bernoulli":
+            return
         low, high = float(X.min()), float(X.max())
-        if self._units[0] == "bernoulli" and (low < 0 or high > 1):
+        if low < 0 or high > 1:
             warn(
                 f"X has values from {low:g} to {high:g}, but the visible units of this "
                 f"{type(self).__name__} are between 0 and 1, so it will learn nothing "

@@ -82,7 +82,6 @@ def open_dicom(path: Path, options: Options) -> ImageFile:
         [replace(whole, range=(low, high)) if is_within else whole] * n_frames,
         read,
         wrap,
-        is_inverted=photometric == "MONOCHROME1",
     )
 
 

@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
+from sklearn_dae.images._image_file import (
+    ORIENTATION_TAG,
+    ImageFile,
+    Options,
+    Unreadable,
+    orientation_of,
+)
 from sklearn_dae.images._png import Head, Png, chunks, read_head
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
@@ -26,9 +32,6 @@ _MODES: dict[str, tuple[int, Any, tuple[int, int]]] = {
     "CMYK": (4, np.uint8, (0, 255)),
 }
 
-#: Where EXIF says how an image is turned.
-_ORIENTATION = 0x0112
-
 #: Formats whose files may hold several frames.
 _ANIMATED = ("GIF", "WEBP")
 
@@ -42,7 +45,10 @@ def open_png(path: Path, options: Options) -> ImageFile:
         head = read_head(file.read(64))
     options.check_size(head.width * head.height)
     with _opened(path, "PNG") as image:
-        palette, orientation = _palette(image), _turned(image)
+        palette, orientation = (
+            _palette(image),
+            _turned(image),
+        )
         transparent = _transparent(image) if palette is None else None
 
     def read(_: int) -> np.ndarray:
@@ -182,8 +188,7 @@ def _opened(source: Any, format: str) -> Iterator[Any]:  # noqa: A002
 
 
 def _turned(image: Any) -> int:
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    return orientation if orientation in range(1, 9) else 1
+    return orientation_of(image.getexif().get(ORIENTATION_TAG))
 
 
 def _transparent(image: Any) -> tuple[int, ...] | None:

@@ -6,12 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
+from sklearn_dae.images._image_file import (
+    ORIENTATION_TAG,
+    ImageFile,
+    Options,
+    Unreadable,
+    orientation_of,
+)
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
 
-#: What a page may say of its colours: grey or RGB, where 0 is black or white.
-_WHITE_IS_ZERO, _PALETTE = 0, 3
+#: What a page says whose pixels are numbers of a palette.
+_PALETTE = 3
 
 #: TIFF's code for pixels that are stored as they are.
 _PLAIN = 1
@@ -29,7 +35,7 @@ def open_tiff(path: Path, options: Options) -> ImageFile:
         if len(pages) == 1 and _stands_plain(first):
             place = first.dataoffsets[0], sum(first.databytecounts)
         order = ">" if file.byteorder == ">" else "<"
-        orientation = int(first.tags.valueof(274, 1))
+        orientation = orientation_of(first.tags.valueof(ORIENTATION_TAG))
         photometric = int(first.photometric)
         palette = None
         if photometric == _PALETTE:
@@ -64,7 +70,6 @@ def open_tiff(path: Path, options: Options) -> ImageFile:
         wrap,
         palette=palette,
         orientation=orientation,
-        is_inverted=photometric == _WHITE_IS_ZERO,
     )
 
 
