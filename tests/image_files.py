@@ -1,11 +1,14 @@
 """Files of images as tests need them: of all formats, sound or damaged."""
 
+import gzip
 import io
 import struct
 import zlib
 
 import numpy as np
 from PIL import Image
+
+from sklearn_dae.images.readers import open_file
 
 IDX_CODES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
 
@@ -64,11 +67,13 @@ def tiff_bytes(pixels, **options):
     return file.getvalue()
 
 
-def dicom_bytes(pixels, *, bits=None, photometric="MONOCHROME2", big_endian=False):
+def dicom_bytes(
+    pixels, *, bits=None, photometric="MONOCHROME2", big_endian=False, packed=False
+):
     """Write a DICOM file of one image, or of frames."""
     import pydicom
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
     meta = FileMetaDataset()
     syntax = ExplicitVRBigEndian if big_endian else ExplicitVRLittleEndian
@@ -90,15 +95,89 @@ def dicom_bytes(pixels, *, bits=None, photometric="MONOCHROME2", big_endian=Fals
     stored = pixels.astype(pixels.dtype.newbyteorder(">" if big_endian else "<"))
     data_set.PixelData = stored.tobytes()
     data_set["PixelData"].VR = "OW" if size == 16 else "OB"
+    if packed:
+        data_set.compress(RLELossless)
     file = io.BytesIO()
     pydicom.dcmwrite(file, data_set, enforce_file_format=True)
     return file.getvalue()
+
+
+def npz_bytes(arrays, deflated=True):
+    file = io.BytesIO()
+    (np.savez_compressed if deflated else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+def text_bytes(pixels, highest):
+    """Write PGM or PPM as text; or PBM, where 1 is black."""
+    kind = "P1" if highest == 1 else "P3" if pixels.ndim == 3 else "P2"
+    height, width = pixels.shape[:2]
+    head = f"{kind} {width} {height}" + (f" {highest}" if highest > 1 else "")
+    written = 1 - pixels if highest == 1 else pixels
+    return f"{head}\n{' '.join(map(str, written.ravel()))}\n".encode()
+
+
+def save(path, pixels, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def read_all(path):
+    file = open_file(path)
+    return [file.read(i) for i in range(len(file))]
+
+
+def joined(file):
+    """Make a file again from its pixels."""
+    return b"".join(file.wrap().rebuild(file.images()))
 
 
 def npy_bytes(array):
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
+
+
+def tiff_files(rng):
+    """Return TIFF files in which pixels are stored in one way and another."""
+    grey, frames = numbers(rng, 40, 33), numbers(rng, 3, 40, 33)
+    bits, twelve = numbers(rng, 40, 33, bits=1), numbers(rng, 40, 33, bits=12)
+    colour, opaque = numbers(rng, 40, 33, 3), numbers(rng, 40, 33, 4, bits=16)
+    planes = np.moveaxis(colour, 2, 0)
+    signed = rng.integers(-99, 99, (40, 33), dtype=np.int16)
+    real = rng.random((40, 33), dtype=np.float32)
+    indices = numbers(rng, 40, 33)
+    colours = numbers(rng, 3, 256, bits=16)
+    separate = {"photometric": "rgb", "planarconfig": "separate"}
+    rgb = {"photometric": "rgb"}
+    made = {
+        "strips": (grey, grey, {"rowsperstrip": 7}),
+        "bits": (bits.astype(bool), bits, {}),
+        "twelve": (twelve, twelve, {"bitspersample": 12}),
+        "planes": (planes, colour, separate),
+        "big": (frames, frames, {"bigtiff": True}),
+        "tiles": (grey, grey, {"tile": (16, 32)}),
+        "tiled-planes": (planes, colour, {"tile": (16, 16), **separate}),
+        "lzw": (colour, colour, {"compression": "lzw", "predictor": True, **rgb}),
+        "packbits": (grey, grey, {"compression": "packbits", "rowsperstrip": 5}),
+        "zstd": (opaque, opaque, {"compression": "zstd", **rgb}),
+        "deflated-planes": (planes, colour, {"compression": "zlib", **separate}),
+        "deflated-bits": (bits.astype(bool), bits, {"compression": "zlib"}),
+        "deflated-signed": (signed, signed, {"compression": "zlib", "byteorder": ">"}),
+        "deflated-real": (real, real, {"compression": "zlib", "predictor": True}),
+        "palette": (indices, None, {"compression": "lzw", "colormap": colours}),
+        "deflated-stack": (frames, frames, {"compression": "zlib", "tile": (16, 16)}),
+    }
+    for _, _, options in made.values():
+        kind = "palette" if "colormap" in options else "minisblack"
+        options.setdefault("photometric", kind)
+    return {
+        f"{name}.tif": (
+            tiff_bytes(pixels, **options),
+            None if "palette" in name else read,
+        )
+        for name, (pixels, read, options) in made.items()
+    }
 
 
 def files_of_all_formats(rng):
@@ -130,6 +209,10 @@ def files_of_all_formats(rng):
         "grey.pgm": (pnm_bytes(grey, 255), grey),
         "twelve.pgm": (pnm_bytes(twelve, 4095), twelve),
         "colour.ppm": (pnm_bytes(colour, 255), colour),
+        "grey-text.pgm": (text_bytes(grey, 255), grey),
+        "colour-text.ppm": (text_bytes(colour, 255), colour),
+        "bits-text.pbm": (text_bytes(bits, 1), bits),
+        "palette.bmp": (palette_bytes(rng, "BMP"), None),
         "bits.pbm": (pillow_bytes(bits.astype(bool), "PPM"), bits),
         "grey.tif": (tiff_bytes(grey), grey),
         "deep.tif": (tiff_bytes(deep, byteorder=">"), deep),
@@ -137,12 +220,19 @@ def files_of_all_formats(rng):
         "real.tif": (tiff_bytes(real), real),
         "packed.tif": (tiff_bytes(deep, compression="zlib"), deep),
         "stack.tif": (tiff_bytes(frames, photometric="minisblack"), frames),
+        **tiff_files(rng),
         "twelve.dcm": (dicom_bytes(twelve, bits=12), twelve),
         "signed.dcm": (dicom_bytes(signed), signed),
         "frames.dcm": (dicom_bytes(frames), frames),
         "big-endian.dcm": (dicom_bytes(deep, big_endian=True), deep),
+        "packed.dcm": (dicom_bytes(deep, packed=True), deep),
+        "packed-frames.dcm": (dicom_bytes(frames, packed=True), frames),
         "stack.npy": (npy_bytes(frames), frames),
         "columns.npy": (npy_bytes(np.asfortranarray(frames)), frames),
         "colours.npy": (npy_bytes(numbers(rng, 2, 7, 9, 3)), None),
+        "stack.npz": (npz_bytes({"images": frames}), frames),
+        "stored.npz": (npz_bytes({"images": frames}, deflated=False), frames),
+        "named.npz": (npz_bytes({"images": frames, "names": [*"abc"]}), frames),
         "stack-idx3-ubyte": (idx_bytes(frames), frames),
+        "stack-idx3-ubyte.gz": (gzip.compress(idx_bytes(frames)), frames),
     }

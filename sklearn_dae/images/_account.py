@@ -35,6 +35,18 @@ class Account:
         """Number of files that were left out."""
         return sum(map(len, self.left_out.values()))
 
+    def __add__(self, other: Self) -> Self:
+        """Return what was taken in, and left out, at two times."""
+        left_out = {reason: dict(named) for reason, named in self.left_out.items()}
+        for reason, named in other.left_out.items():
+            left_out.setdefault(reason, {}).update(named)
+        return type(self)(
+            self.n_files + other.n_files,
+            self.n_images + other.n_images,
+            self.n_bytes + other.n_bytes,
+            left_out,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers and names, ready for JSON."""
         return {

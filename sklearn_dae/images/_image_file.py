@@ -1,14 +1,20 @@
 """A file that was opened: what is in it, read when asked for."""
 
-from collections.abc import Callable, Sequence
+import errno
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sklearn_dae.images._spec import ImageSpec
-from sklearn_dae.images._wrapper import Wrapper
+from sklearn_dae.images._wrapper import MOST_BYTES, Wrapper, are_same
 
 #: Most pixels of an image by default. A small file may claim any number of them.
 MAX_PIXELS = 2**28
@@ -24,11 +30,46 @@ class Unreadable(ValueError):
 
     detail : str, default=""
         What is wrong with this one.
+
+    path : str, default=""
+        Which file it is, where nobody else says it.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
+    def __init__(self, reason: str, detail: str = "", path: str = "") -> None:
         self.reason, self.detail = reason, detail
+        super().__init__(f"{path}: {self.what}" if path else self.what)
+
+    @property
+    def what(self) -> str:
+        """The reason and the detail, without the path."""
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+@contextmanager
+def naming_damage() -> Iterator[None]:
+    """Raise `Unreadable` for damage, whatever a library raises.
+
+    Raises
+    ------
+    Unreadable
+        For whatever is wrong with a file.
+
+    OSError
+        If the system cannot read it.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Libraries warn of files that they read only in part.
+            warnings.simplefilter("error")
+            yield
+    except (Unreadable, MemoryError):
+        raise
+    except Exception as error:
+        # Those of the system have numbers: that is no damage, unless a damaged file led
+        # to a place that there cannot be.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise Unreadable("damaged", str(error) or type(error).__name__) from error
 
 
 #: The tag by which EXIF and TIFF say how an image is turned.
@@ -76,14 +117,62 @@ class Options:
             )
 
 
-@dataclass(frozen=True, eq=False)
+@lru_cache(maxsize=4096)
+def _shared(spec: ImageSpec) -> tuple[ImageSpec]:
+    return (spec,)
+
+
+def same_specs(spec: ImageSpec, n_images: int = 1) -> tuple[ImageSpec, ...]:
+    """Return the spec of each of some images that are alike.
+
+    Specs that are equal are one object, as a folder may hold 100,000 files of one kind.
+    """
+    one = _shared(spec)
+    return one if n_images == 1 else one * n_images
+
+
+def are_equal(specs: Sequence[ImageSpec]) -> bool:
+    """Whether all are of one kind, which is quick where they are one object."""
+    return len(specs) > 0 and specs.count(specs[0]) == len(specs)
+
+
+class Reader(ABC):
+    """Reads the images of a file of one format, again and again.
+
+    A subclass holds what it has to know of one file, or nothing; it keeps no file open.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def read(self, file: "ImageFile", number: int) -> np.ndarray:
+        """Return the pixels of an image."""
+
+    def images(self, file: "ImageFile") -> Iterator[np.ndarray]:
+        """Yield the pixels of all images."""
+        return (self.read(file, number) for number in range(len(file)))
+
+    def wrappers(self, file: "ImageFile") -> Iterable[Wrapper | None]:
+        """Return ways in which the file may be made again, the best one first.
+
+        `ImageFile.wrap` compares what exact ones make with the file; others must have
+        been tried. None, and nothing, mean that pixels alone do not restore it.
+        """
+        return ()
+
+    def array(self, file: "ImageFile") -> np.ndarray | None:
+        """Return all images as one array, where the file holds them so."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ImageFile:
     """A file with images in it.
 
     Parameters
     ----------
-    path : Path
-        Where it is.
+    location : str
+        Path of the file; empty for an array that is in none.
 
     format : str
         What it is, such as "PNG".
@@ -91,11 +180,11 @@ class ImageFile:
     specs : sequence of ImageSpec
         Each of its images.
 
-    read : callable
-        ``read(i)`` returns the pixels of an image.
+    reader : Reader
+        What reads its format.
 
-    wrap : callable
-        ``wrap()`` returns how the file is made again from its pixels.
+    size : int, default=0
+        Its bytes, when it was opened.
 
     palette : ndarray of uint8 of shape (n_colours, 3 or 4), default=None
         The colours, where pixels are numbers of colours; there is nothing between two
@@ -107,23 +196,115 @@ class ImageFile:
     orientation : int, default=1
         How images are to be turned when they are shown, as EXIF says it.
 
-    array : ndarray of shape (n, height, width[, channels]), default=None
-        All images at once, where a file holds them so; it may be memory-mapped.
-
     names : sequence of str, default=()
         A name for each image, if the file has them.
     """
 
-    path: Path
+    location: str
     format: str
     specs: Sequence[ImageSpec]
-    read: Callable[[int], np.ndarray]
-    wrap: Callable[[], Wrapper]
+    reader: Reader
+    size: int = 0
     palette: np.ndarray | None = None
     transparent: tuple[int, ...] | None = None
     orientation: int = 1
-    array: np.ndarray | None = None
     names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.specs)
+
+    @property
+    def path(self) -> Path:
+        """Where it is; ``Path()`` for an array that is in no file."""
+        return Path(self.location)
+
+    @property
+    def array(self) -> np.ndarray | None:
+        """All images as one array, where the file holds them so, or None.
+
+        It has the shape (n, height, width[, channels]), and may be memory-mapped.
+        """
+        with self._naming_itself():
+            return self.reader.array(self)
+
+    def read(self, number: int) -> np.ndarray:
+        """Return the pixels of an image.
+
+        Raises
+        ------
+        Unreadable
+            If the file is damaged, or is not what it was when it was opened.
+
+        OSError
+            If it cannot be read.
+        """
+        with self._naming_itself():
+            return self._checked(self.reader.read(self, number), number)
+
+    def images(self) -> Iterator[np.ndarray]:
+        """Yield the pixels of all images in order; raises what `read` does."""
+        with self._naming_itself():
+            images = self.reader.images(self)
+        for number in range(len(self)):
+            with self._naming_itself():
+                image = self._checked(next(images), number)
+            yield image
+
+    def wrap(self) -> Wrapper | None:
+        """Return how the file is made again from its pixels.
+
+        Returns
+        -------
+        Wrapper or None
+            None where pixels alone do not restore the file, or take more around them
+            than they save: who stores it keeps its bytes. One that is exact has been
+            compared with the file.
+
+        Raises
+        ------
+        Unreadable, OSError
+            As `read` does.
+        """
+        with self._naming_itself():
+            for wrapper in self.reader.wrappers(self):
+                if wrapper is not None and self._is_made_by(wrapper):
+                    return wrapper
+        return None
+
+    def _is_made_by(self, wrapper: Wrapper) -> bool:
+        if len(wrapper.to_bytes()) > MOST_BYTES:
+            return False
+        if not wrapper.is_exact:
+            return True
+        with open(self.location, "rb") as file:
+            return are_same(wrapper.rebuild(self.images()), file)
+
+    def _checked(self, pixels: np.ndarray, number: int) -> np.ndarray:
+        spec = self.specs[number]
+        if pixels.shape != spec.shape or pixels.dtype != spec.dtype:
+            raise Unreadable(
+                "changed",
+                f"it held an image of {spec} when it was opened, and now holds "
+                f"{pixels.dtype} of shape {pixels.shape}",
+            )
+        return pixels
+
+    @contextmanager
+    def _naming_itself(self) -> Iterator[None]:
+        """Name the file, and what happened to it, in what is raised for damage."""
+        if not self.location:
+            yield
+            return
+        try:
+            with naming_damage():
+                yield
+        except Unreadable as error:
+            reason, detail = error.reason, error.detail
+            size = os.stat(self.location).st_size
+            if size != self.size and reason != "changed":
+                reason = "changed"
+                detail = (
+                    f"it had {self.size:,} bytes when it was opened, and has {size:,} "
+                    f"now ({error.what})"
+                )
+            raise Unreadable(reason, detail, self.location) from error

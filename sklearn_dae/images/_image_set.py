@@ -1,16 +1,15 @@
 """Images with their names, read when they are asked for."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from copy import copy
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self, overload
 
 import numpy as np
 
 from sklearn_dae.images._account import Account
-from sklearn_dae.images._image_file import ImageFile, Options
+from sklearn_dae.images._held import Held, Names
+from sklearn_dae.images._image_file import ImageFile
 from sklearn_dae.images._shown import grey_file, shown_file
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images.readers._arrays import array_file, as_images
@@ -37,6 +36,9 @@ class ImageSet(Sequence[np.ndarray]):
     account : Account, default=None
         What was taken in, and what was not.
 
+    others : sequence of (str, Path), default=()
+        The files that were left out but can be read: their names, and where they are.
+
     Examples
     --------
     >>> from sklearn_dae.datasets import load_digits
@@ -55,14 +57,39 @@ class ImageSet(Sequence[np.ndarray]):
         source: str,
         names: Sequence[str] = (),
         account: Account | None = None,
+        others: Sequence[tuple[str, Path]] = (),
     ) -> None:
-        self.files = files
         self.source = source
         self.account = Account() if account is None else account
-        self.file_names = names
-        self._ends = list(accumulate(len(file) for file in files))
-        n_images = self._ends[-1] if self._ends else 0
-        self._numbers: Sequence[int] | np.ndarray = range(n_images)
+        self.others = tuple(others)
+        self._held = Held(files, names)
+        self._numbers: Sequence[int] | np.ndarray = range(self._held.n_images)
+
+    @property
+    def files(self) -> Sequence[ImageFile]:
+        """What holds the images, and perhaps others that are not in this set."""
+        return self._held.files
+
+    @property
+    def file_names(self) -> Sequence[str]:
+        """A name for each file; empty if they have none."""
+        return self._held.names
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the set has all images of its files, in order, and files it has.
+
+        The files can be made again from such a set.
+        """
+        are_all = np.array_equal(self._number_array, np.arange(self._held.n_images))
+        return are_all and all(file.location for file in self.files)
+
+    @property
+    def _number_array(self) -> np.ndarray:
+        numbers = self._numbers
+        if isinstance(numbers, range):
+            return np.arange(numbers.start, numbers.stop, numbers.step)
+        return np.asarray(numbers, np.intp)
 
     @classmethod
     def from_array(
@@ -103,8 +130,7 @@ class ImageSet(Sequence[np.ndarray]):
             raise ValueError(
                 f"{source} has {len(images)} images, but {len(names)} names."
             )
-        file = array_file(Path(), "array", images, Options(), names=names)
-        return cls([file], source)
+        return cls([array_file(images, names)], source)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -117,36 +143,31 @@ class ImageSet(Sequence[np.ndarray]):
 
     def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, slice | np.ndarray | list):
-            file, number = self._place(self._numbers[key])
+            file, number = self._held.place(self._numbers[key])
             return file.read(number)
         chosen = copy(self)
         if isinstance(key, slice):
             chosen._numbers = self._numbers[key]
         else:
-            chosen._numbers = np.asarray(self._numbers)[key]
+            chosen._numbers = self._number_array[key]
         return chosen
 
     def __repr__(self) -> str:
         return f"<ImageSet of {len(self)} images: {self.source}>"
 
-    def _place(self, number: int) -> tuple[ImageFile, int]:
-        """Return the file that an image is in, and which of its images it is."""
-        at = bisect_right(self._ends, number)
-        return self.files[at], int(number) - (self._ends[at - 1] if at else 0)
-
     def spec_of(self, i: int) -> ImageSpec:
         """Describe an image, without reading its pixels."""
-        file, number = self._place(self._numbers[i])
+        file, number = self._held.place(self._numbers[i])
         return file.specs[number]
 
     def groups(self) -> dict[ImageSpec, np.ndarray]:
         """Return, for each kind of images, the positions of those of the kind."""
-        if len(self.files) == 1 and self.files[0].array is not None and len(self):
-            return {self.files[0].specs[0]: np.arange(len(self))}
-        groups: dict[ImageSpec, list[int]] = {}
-        for i in range(len(self)):
-            groups.setdefault(self.spec_of(i), []).append(i)
-        return {spec: np.array(places) for spec, places in groups.items()}
+        specs, kinds = self._held.kinds
+        found, first, kind = np.unique(
+            kinds[self._number_array], return_index=True, return_inverse=True
+        )
+        order = np.argsort(first)
+        return {specs[found[i]]: np.flatnonzero(kind == i) for i in order}
 
     @property
     def spec(self) -> ImageSpec:
@@ -157,7 +178,8 @@ class ImageSet(Sequence[np.ndarray]):
         ValueError
             If there are several kinds of images, or none.
         """
-        kinds = list(self.groups())
+        specs, numbers = self._held.kinds
+        kinds = [specs[i] for i in np.unique(numbers[self._number_array])]
         if len(kinds) == 1:
             return kinds[0]
         if not kinds:
@@ -185,8 +207,9 @@ class ImageSet(Sequence[np.ndarray]):
             A view of the array that the images are in, where there is one.
         """
         spec = self.spec
-        if len(self.files) == 1 and self.files[0].array is not None:
-            array, numbers = self.files[0].array, self._numbers
+        array = self.files[0].array if len(self.files) == 1 else None
+        if array is not None:
+            numbers = self._numbers
             if isinstance(numbers, range) and numbers.step == 1:
                 array = array[numbers.start : numbers.stop]
             else:
@@ -219,14 +242,7 @@ class ImageSet(Sequence[np.ndarray]):
         """
         if not self.file_names and not (self.files and len(self.files[0].names)):
             return ()
-        return [self._name(number) for number in self._numbers]
-
-    def _name(self, number: int) -> str:
-        file, place = self._place(number)
-        if len(file.names):
-            return str(file.names[place])
-        name = self.file_names[bisect_right(self._ends, number)]
-        return name if len(file) == 1 else f"{name}[{place}]"
+        return Names(self._held, self._numbers)
 
     def as_shown(self) -> Self:
         """Return the same images as pixels that are shown without anything else.
@@ -234,9 +250,7 @@ class ImageSet(Sequence[np.ndarray]):
         Numbers of a palette become its colours, a colour that stands for transparency
         a channel of opacity, and images are turned upright; all when they are read.
         """
-        shown = copy(self)
-        shown.files = [shown_file(file) for file in self.files]
-        return shown
+        return self._with_files([shown_file(file) for file in self.files])
 
     def to_grey(self) -> Self:
         """Return the same images as they are shown, in shades of grey.
@@ -246,9 +260,12 @@ class ImageSet(Sequence[np.ndarray]):
         ValueError
             If there are images of real or signed numbers in several channels.
         """
-        grey = copy(self)
-        grey.files = [grey_file(shown_file(file)) for file in self.files]
-        return grey
+        return self._with_files([grey_file(shown_file(file)) for file in self.files])
+
+    def _with_files(self, files: Sequence[ImageFile]) -> Self:
+        changed = copy(self)
+        changed._held = Held(files, self.file_names)
+        return changed
 
     def file_bytes(self, i: int) -> bytes:
         """Return the file that an image is in, as it is.
@@ -261,7 +278,7 @@ class ImageSet(Sequence[np.ndarray]):
         OSError
             If the file cannot be read.
         """
-        file, _ = self._place(self._numbers[i])
-        if file.path == Path():
+        file, _ = self._held.place(self._numbers[i])
+        if not file.location:
             raise ValueError(f"Image {i} of {self.source} is in no file.")
         return file.path.read_bytes()

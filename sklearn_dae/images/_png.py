@@ -7,12 +7,13 @@ them, and is kept as it is.
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from sklearn_dae.images._bits import pack_rows
 from sklearn_dae.images._image_file import ORIENTATION_TAG
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images._wrapper import Wrapper
@@ -183,20 +184,13 @@ class Png(Wrapper):
             before += chunk(b"eXIf", exif)
         return cls(before, b"", b"")
 
-    def rebuild(self, images: Sequence[np.ndarray]) -> bytes:
-        """Return a file with the same pixels."""
+    def rebuild(self, images: Iterable[np.ndarray]) -> Iterator[bytes]:
+        """Yield a file with the same pixels."""
         (image,) = images
         head = read_head(SIGNATURE + self.before)
-        return b"".join(
-            [
-                SIGNATURE,
-                self.before,
-                chunk(b"IDAT", zlib.compress(_filtered(image, head), _LEVEL)),
-                self.after,
-                chunk(b"IEND", b""),
-                self.end,
-            ]
-        )
+        yield SIGNATURE + self.before
+        yield chunk(b"IDAT", zlib.compress(_filtered(image, head), _LEVEL))
+        yield self.after + chunk(b"IEND", b"") + self.end
 
     def to_parts(self) -> list[bytes]:
         """Return what makes up this record."""
@@ -217,10 +211,7 @@ def _filtered(image: np.ndarray, head: Head) -> bytes:
     """Return the rows of an image, each with the filter that leaves the least."""
     pixels = image.reshape(len(image), -1)
     if head.depth < 8:
-        per_byte = 8 // head.depth
-        padded = np.pad(pixels, ((0, 0), (0, -pixels.shape[1] % per_byte)))
-        bits = np.unpackbits(padded.astype(np.uint8)[..., np.newaxis], axis=2)
-        rows = np.packbits(bits[..., -head.depth :].reshape(len(image), -1), axis=1)
+        rows = pack_rows(pixels, head.depth)
         return np.pad(rows, ((0, 0), (1, 0))).tobytes()
     rows = np.ascontiguousarray(pixels.astype(f">u{head.depth // 8}")).view(np.uint8)
     if head.has_palette:

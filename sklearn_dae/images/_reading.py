@@ -6,7 +6,7 @@ from pathlib import Path
 from sklearn_dae.images._account import Account
 from sklearn_dae.images._image_file import MAX_PIXELS, ImageFile, Options, Unreadable
 from sklearn_dae.images._image_set import ImageSet
-from sklearn_dae.images._walk import walk
+from sklearn_dae.images._walk import Found, walk
 from sklearn_dae.images.readers import open_file
 
 
@@ -77,38 +77,32 @@ def _read(path: Path, options: Options) -> ImageSet:
         try:
             file = _open_checked(path, options)
         except Unreadable as error:
-            raise ValueError(f"{source} cannot be read as images: {error}.") from error
+            raise ValueError(
+                f"{source} cannot be read as images: {error.what}."
+            ) from error
     if key is not None and not (file and file.format.startswith("NPZ")):
         raise ValueError(f"{source} is no .npz file, so it has no array {key!r}.")
     if file is None:
         return _read_folder(path, source, options)
-    account = Account(1, len(file), path.stat().st_size)
+    account = Account(1, len(file), file.size)
     names = () if file.array is not None else (path.name,)
     return ImageSet([file], source, names, account)
 
 
 def _read_folder(folder: Path, source: str, options: Options) -> ImageSet:
-    files, names, n_bytes = [], [], 0
+    files, names, others = [], [], []
     left_out: dict[str, dict[str, str]] = {}
     for found in walk(folder):
-        reason, detail = found.reason, ""
-        if not reason:
-            try:
-                file = _open_checked(found.path, options)
-            except Unreadable as error:
-                reason, detail = error.reason, error.detail
-            except PermissionError:
-                reason = "no permission"
-            except OSError as error:
-                reason, detail = "unreadable", error.strerror or str(error)
-            except MemoryError:
-                reason, detail = "too large", "there is not enough memory for it"
-            else:
-                files.append(file)
-                names.append(found.name)
-                n_bytes += found.size
-        if reason:
-            left_out.setdefault(reason, {})[found.name] = detail
+        opened = _opened(found, options)
+        if isinstance(opened, ImageFile):
+            files.append(opened)
+            names.append(found.name)
+            continue
+        reason, detail = opened
+        left_out.setdefault(reason, {})[found.told_as or found.name] = detail
+        if found.is_file and os.access(found.path, os.R_OK):
+            others.append((found.name, found.path))
+    n_bytes = sum(file.size for file in files)
     account = Account(len(files), sum(map(len, files)), n_bytes, left_out)
     if not files:
         first = next((d for named in left_out.values() for d in named.values()), "")
@@ -117,13 +111,29 @@ def _read_folder(folder: Path, source: str, options: Options) -> ImageSet:
             f"{f': {first}' if first else ''}); expected PNG, "
             "JPEG, WebP, GIF, BMP, PGM, PPM, TIFF or DICOM files, or arrays of images."
         )
-    return ImageSet(files, source, names, account)
+    return ImageSet(files, source, names, account, others)
+
+
+def _opened(found: Found, options: Options) -> ImageFile | tuple[str, str]:
+    """Open a file, or say why not: the reason, and a detail."""
+    if found.reason:
+        return found.reason, ""
+    try:
+        return _open_checked(found.path, options)
+    except Unreadable as error:
+        return error.reason, error.detail
+    except PermissionError:
+        return "no permission", ""
+    except OSError as error:
+        return "unreadable", error.strerror or str(error)
+    except MemoryError:
+        return "too large", "there is not enough memory for it"
 
 
 def _open_checked(path: Path, options: Options) -> ImageFile:
     """Open a file, and read all its pixels once: damage is known before any work."""
     file = open_file(path, options)
     if file.array is None:
-        for number in range(len(file)):
-            file.read(number)
+        for _ in file.images():
+            pass
     return file

@@ -1,10 +1,11 @@
 """Images as they are shown: colours instead of their numbers, upright, or in grey."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from sklearn_dae.images._image_file import ImageFile
+from sklearn_dae.images._image_file import ImageFile, Reader, are_equal, same_specs
 from sklearn_dae.images._spec import ImageSpec
 
 #: Weights of red, green and blue in units of 2**-16, of ITU-R BT.601, as Pillow has
@@ -35,12 +36,38 @@ def shown_file(file: ImageFile) -> ImageFile:
     becomes a channel of opacity, numbers of 1, 2 and 4 bits bytes, and images are
     turned upright; all when they are read. Nothing that can be seen is lost by it.
     """
-    specs = [_shown_spec(file, spec) for spec in file.specs]
-    if specs == list(file.specs) and file.orientation == 1:
+    specs = _changed(file.specs, lambda spec: _shown_spec(file, spec))
+    if specs == tuple(file.specs) and file.orientation == 1:
         return file
 
-    def read(number: int) -> np.ndarray:
-        pixels, spec = file.read(number), file.specs[number]
+    return replace(
+        file,
+        specs=specs,
+        reader=ShownReader(file),
+        palette=None,
+        transparent=None,
+        orientation=1,
+    )
+
+
+class ShownReader(Reader):
+    """Reads the images of a file as they are shown."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, file: ImageFile) -> None:
+        self._file = file
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return an image."""
+        return self._shown(self._file.read(number), self._file.specs[number])
+
+    def images(self, file: ImageFile) -> Iterator[np.ndarray]:
+        """Yield all images."""
+        return map(self._shown, self._file.images(), self._file.specs)
+
+    def _shown(self, pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
+        file = self._file
         if file.palette is not None:
             pixels = file.palette[np.minimum(pixels, len(file.palette) - 1)]
         else:
@@ -51,15 +78,22 @@ def shown_file(file: ImageFile) -> ImageFile:
         pixels = pixels.swapaxes(0, 1) if exchanged else pixels
         return np.ascontiguousarray(pixels[::rows, ::columns])
 
-    return replace(
-        file,
-        specs=specs,
-        read=read,
-        palette=None,
-        transparent=None,
-        orientation=1,
-        array=None,
-    )
+
+class GreyReader(Reader):
+    """Reads the images of a file in grey."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, file: ImageFile) -> None:
+        self._file = file
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return an image."""
+        return to_grey(self._file.read(number))
+
+    def images(self, file: ImageFile) -> Iterator[np.ndarray]:
+        """Yield all images."""
+        return map(to_grey, self._file.images())
 
 
 def _with_opacity(
@@ -96,11 +130,18 @@ def grey_file(file: ImageFile) -> ImageFile:
     if all(spec.channels == 1 for spec in file.specs):
         return file
 
-    def read(number: int) -> np.ndarray:
-        return to_grey(file.read(number))
+    specs = _changed(file.specs, _grey_spec)
+    return replace(file, specs=specs, reader=GreyReader(file))
 
-    specs = list(map(_grey_spec, file.specs))
-    return replace(file, specs=specs, read=read, array=None)
+
+def _changed(
+    specs: Sequence[ImageSpec], change: Callable[[ImageSpec], ImageSpec]
+) -> tuple[ImageSpec, ...]:
+    """Change each spec, those that are equal only once."""
+    if are_equal(specs):
+        return same_specs(change(specs[0]), len(specs))
+    changed = {spec: same_specs(change(spec))[0] for spec in set(specs)}
+    return tuple(changed[spec] for spec in specs)
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:

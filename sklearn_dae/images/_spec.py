@@ -18,7 +18,7 @@ _COLOURS = {1: "grey", 2: "grey and opacity", 3: "RGB", 4: "RGB and opacity"}
 _BYTES = np.dtype(np.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageSpec:
     """The size of an image, its channels, and the kind and range of its numbers.
 

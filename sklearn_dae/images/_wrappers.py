@@ -3,10 +3,15 @@
 from sklearn_dae._bytes import ByteReader
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images._png import Png
-from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
+from sklearn_dae.images._raw import Raw
+from sklearn_dae.images._tiff import Tiff
+from sklearn_dae.images._wrapper import Wrapper
+from sklearn_dae.images._zipped import Gzipped, Zipped
 
 #: By what they are called in bytes.
-WRAPPERS: dict[bytes, type[Wrapper]] = {kind.tag: kind for kind in (Kept, Raw, Png)}
+WRAPPERS: dict[bytes, type[Wrapper]] = {
+    kind.tag: kind for kind in (Raw, Png, Gzipped, Zipped, Tiff)
+}
 
 #: Most parts that a record has.
 _MOST_PARTS = 16

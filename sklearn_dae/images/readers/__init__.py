@@ -5,32 +5,35 @@ file is made again from them. What a file is, its first bytes say, never its nam
 more format is a function that opens it, and a line in `_READERS`.
 """
 
+import os
 import re
-import warnings
+import stat
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
-from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
+from sklearn_dae.images._image_file import (
+    ImageFile,
+    Options,
+    Unreadable,
+    naming_damage,
+)
 from sklearn_dae.images._png import SIGNATURE
-from sklearn_dae.images.readers._arrays import open_idx, open_npy, open_npz
+from sklearn_dae.images.readers._arrays import open_idx, open_npy
 from sklearn_dae.images.readers._dicom import open_dicom
-from sklearn_dae.images.readers._pillow import open_bmp, open_kept, open_png
+from sklearn_dae.images.readers._npz import open_npz
+from sklearn_dae.images.readers._pillow import open_pillow, open_png
 from sklearn_dae.images.readers._pnm import open_pnm
 from sklearn_dae.images.readers._tiff import open_tiff
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 #: What a file begins with, and what opens it.
 _READERS: tuple[tuple[bytes, Callable[[Path, Options], ImageFile]], ...] = (
     (re.escape(SIGNATURE), open_png),
-    (rb"\xff\xd8\xff", partial(open_kept, format="JPEG")),
-    (rb"RIFF....WEBP", partial(open_kept, format="WEBP")),
-    (rb"GIF8[79]a", partial(open_kept, format="GIF")),
-    (rb"BM....\0\0\0\0", open_bmp),
+    (rb"\xff\xd8\xff", partial(open_pillow, format="JPEG")),
+    (rb"RIFF....WEBP", partial(open_pillow, format="WEBP")),
+    (rb"GIF8[79]a", partial(open_pillow, format="GIF")),
+    (rb"BM....\0\0\0\0", partial(open_pillow, format="BMP")),
     (rb"P[1-6][\s#]", open_pnm),
     (rb"II\*\0|MM\0\*|II\+\0|MM\0\+", open_tiff),
     (rb".{128}DICM", open_dicom),
@@ -54,36 +57,21 @@ def open_file(path: Path, options: Options | None = None) -> ImageFile:
     OSError
         If it cannot be opened.
     """
-    with path.open("rb") as file:
+    with open(path, "rb", opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable("no regular file", "it cannot be read more than once")
         head = file.read(_HEAD_SIZE)
     if not head:
         raise Unreadable("empty")
     for begin, open_as in _READERS:
         if re.match(begin, head, re.DOTALL):
-            opened = _naming_damage(open_as)(path, options or Options())
-            read, wrap = _naming_damage(opened.read), _naming_damage(opened.wrap)
-            return replace(opened, read=read, wrap=wrap)
+            with naming_damage():
+                opened = open_as(path, options or Options())
+            return replace(opened, size=status.st_size)
     raise Unreadable("unknown format", f"it begins with {head[:8].hex(' ')}")
 
 
-def _naming_damage(
-    function: Callable[Arguments, Result],
-) -> Callable[Arguments, Result]:
-    """Let a function raise `Unreadable` for damage, whatever its library raises."""
-
-    @wraps(function)
-    def called(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        try:
-            with warnings.catch_warnings():
-                # Libraries warn of files that they read only in part.
-                warnings.simplefilter("error")
-                return function(*args, **kwargs)
-        except (Unreadable, MemoryError):
-            raise
-        except Exception as error:
-            # Those of the system have numbers: that is no damage.
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise Unreadable("damaged", str(error) or type(error).__name__) from error
-
-    return called
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a FIFO is opened without waiting for somebody to write to it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,32 +1,48 @@
-"""Arrays of images: .npy, .npz, IDX."""
+"""Arrays of images: .npy and IDX."""
 
+import gzip
 import math
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from sklearn_dae.images._idx import read_idx
-from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
+from sklearn_dae.images._idx import GZIP, LONGEST_HEADER, idx_layout, read_idx
+from sklearn_dae.images._image_file import (
+    ImageFile,
+    Options,
+    Reader,
+    Unreadable,
+    same_specs,
+)
+from sklearn_dae.images._raw import Layout, Raw
 from sklearn_dae.images._spec import ImageSpec
-from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
+from sklearn_dae.images._wrapper import are_same
+from sklearn_dae.images._zipped import Gzipped
+
+#: Axes of an array of images that has one for each of their sides.
+LEAST_AXES = 3
 
 #: Most channels of an image in an array.
 _MOST_CHANNELS = 4
 
 
-def as_images(
-    array: np.ndarray, image_shape: tuple[int, ...] | None = None
-) -> np.ndarray:
-    """View an array as images: of shape (n, height, width) or (n, height, width, c).
+def shape_of_images(
+    shape: tuple[int, ...], dtype: np.dtype, image_shape: tuple[int, ...] | None = None
+) -> tuple[int, ...]:
+    """Say how an array is viewed as images: (n, height, width[, channels]).
 
     Parameters
     ----------
-    array : ndarray
-        Images, or rows of their numbers.
+    shape : tuple of int
+        Of an array of images, or of rows of their numbers.
+
+    dtype : dtype
+        Kind of its numbers.
 
     image_shape : tuple of (height, width[, channels]), default=None
         What a row is. None takes rows of a square number of values as square images.
@@ -36,118 +52,204 @@ def as_images(
     ValueError
         If the array is neither, or rows may be anything.
     """
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise ValueError(
-            f"an array of {array.dtype}; expected integers or real numbers of at most "
+            f"an array of {dtype}; expected integers or real numbers of at most "
             "64 bits: convert it, such as by array.astype(np.float64)"
         )
-    if 0 in array.shape[1:] or array.ndim == 0:
-        raise ValueError(f"an array of shape {array.shape} has no pixels")
+    if not shape or 0 in shape[1:]:
+        raise ValueError(f"an array of shape {shape} has no pixels")
     if image_shape is not None:
-        if math.prod(array.shape[1:]) != math.prod(image_shape):
+        if math.prod(shape[1:]) != math.prod(image_shape):
             raise ValueError(
-                f"an array of shape {array.shape}, but image_shape is {image_shape}"
+                f"an array of shape {shape}, but image_shape is {image_shape}"
             )
-        return array.reshape(len(array), *image_shape)
-    if array.ndim == 2:
-        side = math.isqrt(array.shape[1])
-        if side * side != array.shape[1]:
+        return (shape[0], *image_shape)
+    if len(shape) == 2:
+        side = math.isqrt(shape[1])
+        if side * side != shape[1]:
             raise ValueError(
-                f"an array of shape {array.shape}, whose rows may be lines of one "
+                f"an array of shape {shape}, whose rows may be lines of one "
                 "picture, or pictures: give their size, image_shape=(height, width), "
                 "or save an array of shape (n_images, height, width)"
             )
-        return array.reshape(-1, side, side)
-    if array.ndim == 3 or (array.ndim == 4 and array.shape[3] <= _MOST_CHANNELS):
-        return array
+        return shape[0], side, side
+    if len(shape) == 3 or (len(shape) == 4 and shape[3] <= _MOST_CHANNELS):
+        return shape
     raise ValueError(
-        f"an array of shape {array.shape}; expected (n_images, height, width), "
+        f"an array of shape {shape}; expected (n_images, height, width), "
         "(n_images, height, width, channels) with up to four channels, or (n_images, "
         "n_values)"
     )
 
 
-def array_file(
+def as_images(
+    array: np.ndarray, image_shape: tuple[int, ...] | None = None
+) -> np.ndarray:
+    """View an array as images: see `shape_of_images`."""
+    return array.reshape(shape_of_images(array.shape, array.dtype, image_shape))
+
+
+class HeldReader(Reader):
+    """Reads the images of an array that is in memory."""
+
+    __slots__ = ("_images",)
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._images = images
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return an image."""
+        return self._images[number].astype(file.specs[number].dtype, copy=False)
+
+    def array(self, file: ImageFile) -> np.ndarray:
+        """Return all images."""
+        return self._images
+
+
+class GzippedReader(HeldReader):
+    """Holds the images of a gzipped IDX file."""
+
+    __slots__ = ()
+
+    def wrappers(self, file: ImageFile) -> Iterator[Gzipped]:
+        """Take what stands before the pixels."""
+        with gzip.open(file.location) as content:
+            n_axes = content.read(4)[3]
+            content.seek(0)
+            raw = Raw(Layout(self._images.dtype.str), content.read(4 + 4 * n_axes))
+            content.seek(0)
+            is_same = are_same(raw.rebuild(file.images()), content)
+        if is_same:
+            yield Gzipped(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedReader(Reader):
+    """Reads the images of an array that stands in a file as it is.
+
+    Parameters
+    ----------
+    begin : int
+        Where it begins, in bytes.
+
+    shape : tuple of int
+        Its shape in the file.
+
+    images_shape : tuple of int
+        Its shape as images: (n, height, width[, channels]).
+
+    layout : Layout
+        How its numbers are stored.
+    """
+
+    begin: int
+    shape: tuple[int, ...]
+    images_shape: tuple[int, ...]
+    layout: Layout
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return an image; the file is not mapped, so that it may become shorter."""
+        spec = file.specs[number]
+        if self.layout.by_columns:
+            return np.array(self.array(file)[number], spec.dtype)
+        size = self.layout.size(spec)
+        return self.layout.cut(
+            read_bytes(file.location, self.begin + number * size, size), spec
+        )
+
+    def array(self, file: ImageFile) -> np.ndarray:
+        """Map all images to memory."""
+        if 0 in self.shape:
+            return np.empty(self.images_shape, self.layout.dtype)
+        order: Literal["C", "F"] = "F" if self.layout.by_columns else "C"
+        array: np.ndarray = np.memmap(
+            file.location, self.layout.dtype, "r", self.begin, self.shape, order
+        )
+        return array.reshape(self.images_shape)
+
+    def wrappers(self, file: ImageFile) -> Iterator[Raw | None]:
+        """Take what stands before the pixels."""
+        # Rows that are viewed as images lie in order only if they do as rows.
+        if not self.layout.by_columns or len(self.shape) >= LEAST_AXES:
+            size = math.prod(self.shape) * np.dtype(self.layout.dtype).itemsize
+            yield Raw.around(file.location, self.layout, [(self.begin, size)])
+
+
+def read_bytes(path: str, begin: int, size: int) -> bytes:
+    """Read some bytes of a file.
+
+    Raises
+    ------
+    Unreadable
+        If it is too short.
+    """
+    with open(path, "rb") as file:
+        file.seek(begin)
+        data = file.read(size)
+    if len(data) < size:
+        raise Unreadable(
+            "damaged", f"{size} bytes of pixels expected, {len(data)} are left"
+        )
+    return data
+
+
+def described(
     path: Path,
     format: str,  # noqa: A002
-    array: np.ndarray,
-    options: Options,
-    wrapper: Wrapper | None = None,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    reader: Reader,
     names: Sequence[str] = (),
 ) -> ImageFile:
-    """Describe a file that holds an array of images."""
+    """Describe a file of images that have such a shape as one array."""
+    specs = same_specs(ImageSpec.of_shape(shape[1:], dtype), shape[0])
+    return ImageFile(os.fspath(path), format, specs, reader, names=names)
+
+
+def array_file(images: np.ndarray, names: Sequence[str] = ()) -> ImageFile:
+    """Describe images in memory as if they were a file."""
+    specs = same_specs(ImageSpec.of_shape(images.shape[1:], images.dtype), len(images))
+    return ImageFile("", "array", specs, HeldReader(images), names=names)
+
+
+def checked_shape(
+    shape: tuple[int, ...], dtype: np.dtype, options: Options
+) -> tuple[int, ...]:
+    """Say how an array is viewed as images; raises `Unreadable` if it has none."""
     try:
-        images = as_images(array, options.image_shape)
+        return shape_of_images(shape, dtype, options.image_shape)
     except ValueError as error:
         raise Unreadable("not images", str(error)) from error
-    spec = ImageSpec.of_shape(images.shape[1:], images.dtype)
-
-    def read(number: int) -> np.ndarray:
-        return images[number].astype(spec.dtype, copy=False)
-
-    def wrap() -> Wrapper:
-        return Kept(path.read_bytes()) if wrapper is None else wrapper
-
-    specs = [spec] * len(images)
-    return ImageFile(path, format, specs, read, wrap, array=images, names=names)
 
 
 def open_npy(path: Path, options: Options) -> ImageFile:
     """Open a .npy file; it is mapped to memory, not read."""
-    with path.open("rb") as file:
-        try:
-            # A file that holds objects could run code.
-            array: Any = np.lib.format.open_memmap(path, mode="r")
-        except ValueError as error:
-            raise _unreadable(error) from error
-        size, end = file.seek(0, os.SEEK_END), array.offset + array.nbytes
-        if end < size:
-            raise Unreadable(
-                "goes on after its array",
-                f"{size - end} bytes follow the first array of the file: save each to "
-                "a file of its own, or all to one .npz file",
-            )
-        file.seek(0)
-        before = file.read(array.offset)
-    by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
-    raw = Raw(before, b"", array.dtype.str, by_columns=by_columns)
-    # Rows that are viewed as images lie in order only if they do as rows.
-    wrapper = raw if not by_columns or array.ndim > 2 else None
-    return array_file(path, "NPY", array, options, wrapper)
-
-
-def open_npz(path: Path, options: Options) -> ImageFile:
-    """Open a .npz file: its only array, that of a given key, or ``images``."""
-    with path.open("rb") as file, _loaded(file) as arrays:
-        keys, key = list(arrays.files), options.key
-        if key is None and len(keys) == 1:
-            (key,) = keys
-        if key is None and set(keys) == {"images", "names"}:
-            key = "images"
-        if key not in keys:
-            raise Unreadable(
-                "several arrays",
-                f"it holds the arrays {', '.join(keys) or 'none'}; name one of them, "
-                f"got key={options.key!r}",
-            )
-        try:
-            array = arrays[key]
-        except ValueError as error:
-            raise _unreadable(error) from error
-        has_names = key == "images" and "names" in keys
-        names = arrays["names"].tolist() if has_names else ()
-    if has_names and len(names) != len(array):
+    try:
+        # A file that holds objects could run code.
+        array: Any = np.lib.format.open_memmap(path, mode="r")
+    except ValueError as error:
+        raise as_unreadable(error) from error
+    begin, size = array.offset, path.stat().st_size
+    if begin + array.nbytes < size:
         raise Unreadable(
-            "damaged", f"it has {len(array)} images, but {len(names)} names"
+            "goes on after its array",
+            f"{size - begin - array.nbytes} bytes follow the first array of the file: "
+            "save each to a file of its own, or all to one .npz file",
         )
-    return array_file(path, f"NPZ[{key}]", array, options, names=names)
+    by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
+    layout = Layout(array.dtype.str, by_columns=by_columns)
+    shape = checked_shape(array.shape, array.dtype, options)
+    reader = MappedReader(begin, array.shape, shape, layout)
+    return described(path, "NPY", shape, array.dtype, reader)
 
 
-def _loaded(file: BinaryIO) -> Any:
+def loaded(file: BinaryIO) -> Any:
+    """Open a .npz file, but no objects in it: they could run code."""
     return np.load(file, allow_pickle=False)
 
 
-def _unreadable(error: Exception) -> Unreadable:
+def as_unreadable(error: Exception) -> Unreadable:
     """Say whether a file is damaged, or holds what it should not."""
     is_sound = "object" in str(error).lower()
     return Unreadable("not images" if is_sound else "damaged", str(error))
@@ -159,10 +261,20 @@ def array_names(path: str | os.PathLike[str]) -> list[str]:
         if not zipfile.is_zipfile(file):
             return []
         file.seek(0)
-        with _loaded(file) as arrays:
+        with loaded(file) as arrays:
             return list(arrays.files)
 
 
 def open_idx(path: Path, options: Options) -> ImageFile:
-    """Open an IDX file, gzipped or not."""
-    return array_file(path, "IDX", read_idx(path), options)
+    """Open an IDX file, gzipped or not; one that is not is mapped to memory."""
+    with path.open("rb") as file:
+        head, size = file.read(LONGEST_HEADER), os.fstat(file.fileno()).st_size
+    if head.startswith(GZIP):
+        array = read_idx(path)
+        shape = checked_shape(array.shape, array.dtype, options)
+        reader: Reader = GzippedReader(array.reshape(shape))
+        return described(path, "IDX", shape, array.dtype, reader)
+    dtype, stored, begin = idx_layout(head, size, path)
+    shape = checked_shape(stored, dtype, options)
+    reader = MappedReader(begin, stored, shape, Layout(dtype.str))
+    return described(path, "IDX", shape, dtype, reader)

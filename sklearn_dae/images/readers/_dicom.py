@@ -1,14 +1,23 @@
 """DICOM, through pydicom."""
 
-from dataclasses import replace
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
+from sklearn_dae.images._image_file import (
+    ImageFile,
+    Options,
+    Reader,
+    Unreadable,
+    same_specs,
+)
+from sklearn_dae.images._raw import Layout, Raw
 from sklearn_dae.images._spec import ImageSpec
-from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
+from sklearn_dae.images.readers._arrays import read_bytes
 
 #: Transfer syntaxes whose pixels stand in the file as they are, and their order of
 #: bytes.
@@ -44,10 +53,10 @@ def open_dicom(path: Path, options: Options) -> ImageFile:
         )
     options.check_size(height * width)
     if syntax not in _PLAIN or bits not in (8, 16, 32) or photometric in _PACKED:
-        return _compressed(path, pydicom, n_frames)
+        return _compressed(path, n_frames)
     dtype = np.dtype(f"{_PLAIN[syntax]}{'i' if is_signed else 'u'}{bits // 8}")
     whole = ImageSpec(height, width, channels, dtype)
-    layout = Raw(b"", b"", dtype.str, planes=planes)
+    layout = Layout(dtype.str, planes=planes)
     size = layout.size(whole)
     n_bytes = path.stat().st_size - begin
     if n_bytes < n_frames * size:
@@ -57,53 +66,77 @@ def open_dicom(path: Path, options: Options) -> ImageFile:
             f"of {width} x {height} are {n_frames * size}",
         )
 
-    def read(number: int) -> np.ndarray:
-        with path.open("rb") as file:
-            file.seek(begin + number * size)
-            pixels = file.read(size)
-        if len(pixels) < size:
-            raise Unreadable("damaged", "DICOM: the file became shorter")
-        return layout.cut(pixels, whole, 1)[0]
-
-    def wrap() -> Wrapper:
-        data = path.read_bytes()
-        end = begin + n_frames * size
-        return Raw(data[:begin], data[end:], layout.dtype, planes=planes)
-
     low, high = 0, (1 << stored) - 1
     if is_signed:
         low, high = -(1 << stored - 1), (1 << stored - 1) - 1
+    reader = PlainReader(begin, layout)
+    specs = same_specs(whole, n_frames)
+    file = ImageFile(os.fspath(path), "DICOM", specs, reader)
     # Bits that are not said to be used may be used all the same.
-    frames = map(read, range(n_frames))
-    is_within = all(low <= x.min() and x.max() <= high for x in frames)
-    return ImageFile(
-        path,
-        "DICOM",
-        [replace(whole, range=(low, high)) if is_within else whole] * n_frames,
-        read,
-        wrap,
-    )
+    if not all(low <= x.min() and x.max() <= high for x in reader.images(file)):
+        return file
+    return replace(file, specs=same_specs(replace(whole, range=(low, high)), n_frames))
 
 
-def _compressed(path: Path, pydicom: Any, n_frames: int) -> ImageFile:
+@dataclass(frozen=True, slots=True)
+class PlainReader(Reader):
+    """Reads images that stand in a file as they are, one after another.
+
+    Parameters
+    ----------
+    begin : int
+        Where the first one begins, in bytes.
+
+    layout : Layout
+        How pixels are stored.
+    """
+
+    begin: int
+    layout: Layout
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return an image."""
+        spec = file.specs[number]
+        size = self.layout.size(spec)
+        data = read_bytes(file.location, self.begin + number * size, size)
+        return self.layout.cut(data, spec)
+
+    def wrappers(self, file: ImageFile) -> Iterator[Raw | None]:
+        """Take what stands around the pixels."""
+        size = sum(map(self.layout.size, file.specs))
+        yield Raw.around(file.location, self.layout, [(self.begin, size)])
+
+
+class CompressedReader(Reader):
+    """Reads images that pydicom has to decode, all at once."""
+
+    __slots__ = ()
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return an image."""
+        return _decoded(file.location, len(file))[number]
+
+    def images(self, file: ImageFile) -> Iterator[np.ndarray]:
+        """Yield all images."""
+        return iter(_decoded(file.location, len(file)))
+
+
+def _decoded(path: str, n_frames: int) -> np.ndarray:
+    pixels = np.asarray(_pydicom().dcmread(path).pixel_array)
+    return pixels if n_frames > 1 else pixels[np.newaxis]
+
+
+def _compressed(path: Path, n_frames: int) -> ImageFile:
     """Open a file whose pixels pydicom has to decode, if it can."""
     try:
-        pixels = np.asarray(pydicom.dcmread(path).pixel_array)
+        images = _decoded(os.fspath(path), n_frames)
     except Exception as error:
         raise Unreadable(
             "unknown kind of pixels", f"compressed DICOM: {error}"
         ) from error
-    images = pixels if n_frames > 1 else pixels[np.newaxis]
     spec = ImageSpec.of_shape(images.shape[1:], images.dtype)
-
-    def read(number: int) -> np.ndarray:
-        decoded = np.asarray(pydicom.dcmread(path).pixel_array)
-        return (decoded if n_frames > 1 else decoded[np.newaxis])[number]
-
-    def wrap() -> Wrapper:
-        return Kept(path.read_bytes())
-
-    return ImageFile(path, "DICOM", [spec] * len(images), read, wrap)
+    specs = same_specs(spec, len(images))
+    return ImageFile(os.fspath(path), "DICOM", specs, CompressedReader())
 
 
 def _pydicom() -> Any:

@@ -1,10 +1,11 @@
 """Formats that Pillow reads: PNG, JPEG, WebP, GIF, BMP."""
 
 import io
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from sklearn_dae.images._image_file import (
     ORIENTATION_TAG,
     ImageFile,
     Options,
+    Reader,
     Unreadable,
     orientation_of,
+    same_specs,
 )
 from sklearn_dae.images._png import Head, Png, chunks, read_head
+from sklearn_dae.images._raw import Layout, Raw
 from sklearn_dae.images._spec import ImageSpec
-from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
 
 #: What pixels are by Pillow's mode: channels, kind, range.
 _MODES: dict[str, tuple[int, Any, tuple[int, int]]] = {
@@ -45,33 +48,37 @@ def open_png(path: Path, options: Options) -> ImageFile:
         head = read_head(file.read(64))
     options.check_size(head.width * head.height)
     with _opened(path, "PNG") as image:
-        palette, orientation = (
-            _palette(image),
-            _turned(image),
-        )
+        palette, orientation = _palette(image), _turned(image)
         transparent = _transparent(image) if palette is None else None
 
-    def read(_: int) -> np.ndarray:
-        data = path.read_bytes()
-        Png.of(data)  # This checks all of it.
-        return _decode_png(data, head)
-
-    def wrap() -> Wrapper:
-        data = path.read_bytes()
-        # Only the first image of an animation was read.
-        is_animated = any(kind == b"acTL" for kind, _, _ in chunks(data))
-        return Kept(data) if is_animated else Png.of(data)
-
     return ImageFile(
-        path,
+        os.fspath(path),
         "PNG",
-        [head.spec],
-        read,
-        wrap,
+        same_specs(head.spec),
+        PngReader(),
         palette=palette,
         transparent=transparent,
         orientation=orientation,
     )
+
+
+class PngReader(Reader):
+    """Reads the image of a PNG file."""
+
+    __slots__ = ()
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return the image."""
+        data = file.path.read_bytes()
+        Png.of(data)  # This checks all of it.
+        return _decode_png(data, read_head(data))
+
+    def wrappers(self, file: ImageFile) -> Iterator[Png]:
+        """Take what stands around the pixels."""
+        data = file.path.read_bytes()
+        # Only the first image of an animation was read.
+        if not any(kind == b"acTL" for kind, _, _ in chunks(data)):
+            yield Png.of(data)
 
 
 def _decode_png(data: bytes, head: Head) -> np.ndarray:
@@ -93,8 +100,8 @@ def _decode_png(data: bytes, head: Head) -> np.ndarray:
     return pixels.astype(spec.dtype).reshape(spec.shape)
 
 
-def open_kept(path: Path, options: Options, format: str) -> ImageFile:  # noqa: A002
-    """Open a file of a format that pixels alone do not restore."""
+def open_pillow(path: Path, options: Options, format: str) -> ImageFile:  # noqa: A002
+    """Open a file of a format that only Pillow knows to read."""
     with _opened(path, format) as image:
         # What other formats hold beside their first image is not shown.
         n_frames = image.n_frames if format in _ANIMATED else 1
@@ -111,54 +118,72 @@ def open_kept(path: Path, options: Options, format: str) -> ImageFile:  # noqa: 
         orientation = _turned(image)
         palette = _palette(image) if n_frames == 1 else None
 
-    def read(number: int) -> np.ndarray:
-        with _opened(path, format) as image:
-            if number:
-                image.seek(number)
-            pixels = image if image.mode == mode else image.convert(mode)
-            return np.asarray(pixels, spec.dtype).reshape(spec.shape)
-
-    def wrap() -> Wrapper:
-        return Kept(path.read_bytes())
-
     return ImageFile(
-        path,
+        os.fspath(path),
         format,
-        [spec] * n_frames,
-        read,
-        wrap,
+        same_specs(spec, n_frames),
+        _READERS[format, mode],
         palette=palette,
         orientation=orientation,
     )
 
 
-def open_bmp(path: Path, options: Options) -> ImageFile:
-    """Open a BMP file."""
-    opened = open_kept(path, options, "BMP")
+@dataclass(frozen=True, slots=True)
+class PillowReader(Reader):
+    """Reads what Pillow reads.
 
-    def wrap() -> Wrapper:
-        data = path.read_bytes()
-        return _raw_bmp(data, opened.specs[0], opened.read(0)) or Kept(data)
+    Parameters
+    ----------
+    format : str
+        What the file is.
 
-    return replace(opened, wrap=wrap)
+    mode : str
+        As what Pillow is to give pixels.
+    """
+
+    format: str
+    mode: str
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return an image, or a frame."""
+        spec = file.specs[number]
+        with _opened(file.location, self.format) as image:
+            if number:
+                image.seek(number)
+            pixels = image if image.mode == self.mode else image.convert(self.mode)
+            return np.asarray(pixels, spec.dtype).reshape(spec.shape)
 
 
-def _raw_bmp(data: bytes, spec: ImageSpec, pixels: np.ndarray) -> Raw | None:
-    """Find the pixels of a BMP file, if they stand in it as they are."""
-    if spec.depth != 8:
-        return None
-    begin = int.from_bytes(data[10:14], "little")
-    raw = Raw(
-        data[:begin],
-        b"",
-        "|u1",
-        # A negative height means that the first row comes first.
-        upwards=int.from_bytes(data[22:26], "little", signed=True) > 0,
-        reversed_colours=spec.channels > 2,
-        multiple=4,
-    )
-    raw = replace(raw, after=data[begin + raw.size(spec) :])
-    return raw if raw.rebuild([pixels]) == data else None
+class BmpReader(PillowReader):
+    """Reads BMP files, whose pixels mostly stand in them as they are."""
+
+    __slots__ = ()
+
+    def wrappers(self, file: ImageFile) -> Iterator[Raw | None]:
+        """Take what stands around the pixels; a different kind is found out later."""
+        with open(file.location, "rb") as opened:
+            head = opened.read(30)
+        begin = int.from_bytes(head[10:14], "little")
+        bits, spec = int.from_bytes(head[28:30], "little"), file.specs[0]
+        if bits not in (1, 4, 8 * spec.channels):
+            return
+        layout = Layout(
+            "|u1",
+            # A negative height means that the first row comes first.
+            upwards=int.from_bytes(head[22:26], "little", signed=True) > 0,
+            reversed_colours=spec.channels > 2,
+            multiple=4,
+            bits=bits if bits < 8 else 0,
+        )
+        yield Raw.around(file.location, layout, [(begin, layout.size(spec))])
+
+
+#: What reads a format, of a mode; shared by all files.
+_READERS = {
+    (format, mode): (BmpReader if format == "BMP" else PillowReader)(format, mode)
+    for format in ("JPEG", "WEBP", "GIF", "BMP")  # noqa: A001
+    for mode in _MODES
+}
 
 
 @contextmanager

@@ -1,19 +1,32 @@
 """PGM, PPM and PBM: a few words of text, and then pixels as they are."""
 
+import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
+from sklearn_dae.images._bits import packed_size
+from sklearn_dae.images._image_file import (
+    ImageFile,
+    Options,
+    Reader,
+    Unreadable,
+    same_specs,
+)
+from sklearn_dae.images._raw import Layout, Raw
 from sklearn_dae.images._spec import ImageSpec
-from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
 
 #: A word, after blanks and comments.
 _WORD = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d+)")
 
 #: Bytes in which the words at the beginning are looked for.
 _HEAD_SIZE = 4096
+
+#: Numbers of the kinds of files that are text, and of that whose pixels are bits.
+_TEXT, _BITS = (1, 2, 3), 4
 
 
 def open_pnm(path: Path, options: Options) -> ImageFile:
@@ -37,37 +50,65 @@ def open_pnm(path: Path, options: Options) -> ImageFile:
     dtype = np.dtype(np.uint8 if highest < 256 else np.uint16)
     channels = 3 if kind in (3, 6) else 1
     spec = ImageSpec(height, width, channels, dtype, (0, highest))
-    stored = "|u1" if highest < 256 else ">u2"
     # A single blank stands between the text and the pixels.
-    begin = at if kind in (1, 2, 3) else at + 1
+    begin = at if kind in _TEXT else at + 1
+    return ImageFile(os.fspath(path), "PNM", same_specs(spec), PnmReader(kind, begin))
 
-    def read(_: int) -> np.ndarray:
-        data = path.read_bytes()
-        if kind in (5, 6):
-            raw = Raw(b"", b"", stored)
-            pixels = data[begin : begin + raw.size(spec)]
-            _check_length(len(pixels), raw.size(spec))
-            image = raw.cut(pixels, spec, 1)[0]
-        elif kind == 4:
-            row = -(-width // 8)
-            pixels = data[begin : begin + row * height]
-            _check_length(len(pixels), row * height)
-            bits = np.frombuffer(pixels, np.uint8).reshape(height, row)
-            image = 1 - np.unpackbits(bits, axis=1, count=width)
+
+@dataclass(frozen=True, slots=True)
+class PnmReader(Reader):
+    """Reads the image of a PNM file.
+
+    Parameters
+    ----------
+    kind : int
+        Number of the kind of file, 1 to 6.
+
+    begin : int
+        Where pixels begin, in bytes.
+    """
+
+    kind: int
+    begin: int
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return the image."""
+        spec = file.specs[number]
+        is_text = self.kind in _TEXT
+        size = -1 if is_text else _layout(self.kind, spec).size(spec)
+        with open(file.location, "rb") as opened:
+            opened.seek(self.begin)
+            data = opened.read(size)
+        if is_text:
+            image = _from_text(data, spec, is_bits=self.kind == 1)
         else:
-            image = _from_text(data[begin:], spec, is_bits=kind == 1)
+            _check_length(len(data), size)
+            image = _cut(data, spec, self.kind)
+        highest = (spec.range or (0, 0))[1]
         if image.max() > highest:
             raise Unreadable("damaged", f"PNM: a number is larger than {highest}")
         return image
 
-    def wrap() -> Wrapper:
-        data = path.read_bytes()
-        if kind not in (5, 6):
-            return Kept(data)
-        end = begin + Raw(b"", b"", stored).size(spec)
-        return Raw(data[:begin], data[end:], stored)
+    def wrappers(self, file: ImageFile) -> Iterator[Raw | None]:
+        """Take what stands around the pixels; text may be written in many ways."""
+        if self.kind not in _TEXT:
+            spec = file.specs[0]
+            layout = _layout(self.kind, spec)
+            yield Raw.around(file.location, layout, [(self.begin, layout.size(spec))])
 
-    return ImageFile(path, "PNM", [spec], read, wrap)
+
+def _layout(kind: int, spec: ImageSpec) -> Layout:
+    if kind == _BITS:
+        # In files of bits, 1 is black.
+        return Layout("|u1", bits=1, inverted=True)
+    return Layout("|u1" if spec.dtype == np.uint8 else ">u2")
+
+
+def _cut(data: bytes, spec: ImageSpec, kind: int) -> np.ndarray:
+    if kind != _BITS:
+        return _layout(kind, spec).cut(data, spec)
+    rows = np.frombuffer(data, np.uint8).reshape(-1, packed_size(spec.width, 1))
+    return 1 - np.unpackbits(rows, axis=1, count=spec.width)
 
 
 def _from_text(text: bytes, spec: ImageSpec, *, is_bits: bool) -> np.ndarray:

@@ -1,5 +1,7 @@
 """TIFF, through tifffile."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,82 +12,144 @@ from sklearn_dae.images._image_file import (
     ORIENTATION_TAG,
     ImageFile,
     Options,
+    Reader,
     Unreadable,
     orientation_of,
+    same_specs,
 )
+from sklearn_dae.images._raw import Layout, Raw
 from sklearn_dae.images._spec import ImageSpec
-from sklearn_dae.images._wrapper import Kept, Raw, Wrapper
+from sklearn_dae.images._tiff import Tiff, pages_of, tifffile
+from sklearn_dae.images._wrapper import Wrapper
 
 #: What a page says whose pixels are numbers of a palette.
 _PALETTE = 3
 
-#: TIFF's code for pixels that are stored as they are.
-_PLAIN = 1
+#: TIFF's code for pixels that are stored as they are, and that of planes of channels.
+_PLAIN, _SEPARATE = 1, 2
+
+#: Bits of numbers that take whole bytes.
+_WHOLE = (8, 16, 32, 64)
 
 
 def open_tiff(path: Path, options: Options) -> ImageFile:
     """Open a TIFF file; each page is an image."""
-    tifffile = _tifffile()
-    with tifffile.TiffFile(path) as file:
-        pages = list(file.pages)
-        specs = [_spec(page) for page in pages]
+    with tifffile().TiffFile(path) as file:
+        pages = list(pages_of(file))
+        specs = tuple(same_specs(_spec(page))[0] for page in pages)
         options.check_size(max(spec.n_pixels for spec in specs))
+        # A tile is read as a whole, however small the image in it is.
+        options.check_size(max(page.tilelength * page.tilewidth for page in pages))
         first = pages[0]
-        place = None
-        if len(pages) == 1 and _stands_plain(first):
-            place = first.dataoffsets[0], sum(first.databytecounts)
-        order = ">" if file.byteorder == ">" else "<"
         orientation = orientation_of(first.tags.valueof(ORIENTATION_TAG))
-        photometric = int(first.photometric)
         palette = None
-        if photometric == _PALETTE:
+        if int(first.photometric) == _PALETTE:
             palette = (np.asarray(first.colormap).T >> 8).astype(np.uint8)
-
-    def read(number: int) -> np.ndarray:
-        with tifffile.TiffFile(path) as file:
-            pixels = np.asarray(file.pages[number].asarray())
-        spec = specs[number]
-        if pixels.dtype == bool:
-            pixels = pixels.astype(np.uint8)
-        if pixels.shape == (spec.channels, spec.height, spec.width):
-            pixels = np.moveaxis(pixels, 0, 2)
-        if pixels.size != spec.n_numbers:
-            raise Unreadable("damaged", f"TIFF: pixels of shape {pixels.shape}")
-        return pixels.reshape(spec.shape).astype(spec.dtype, copy=False)
-
-    def wrap() -> Wrapper:
-        data = path.read_bytes()
-        if place is None:
-            return Kept(data)
-        begin, size = place
-        stored = np.dtype(order + specs[0].dtype.str[1:]).str
-        raw = Raw(data[:begin], data[begin + size :], stored)
-        return raw if raw.rebuild([read(0)]) == data else Kept(data)
-
     return ImageFile(
-        path,
+        os.fspath(path),
         "TIFF",
-        specs,
-        read,
-        wrap,
+        same_specs(specs[0]) if len(specs) == 1 else specs,
+        TiffReader(),
         palette=palette,
         orientation=orientation,
     )
 
 
-def _stands_plain(page: Any) -> bool:
-    """Whether the pixels of a page are stored as they are, in one piece."""
-    ends = [
-        at + size
-        for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)
-    ]
-    return (
-        page.compression == _PLAIN
-        and not page.is_tiled
-        and page.planarconfig == 1
-        and page.bitspersample in (8, 16, 32, 64)
-        and list(page.dataoffsets[1:]) == ends[:-1]
+class TiffReader(Reader):
+    """Reads the pages of a TIFF file."""
+
+    __slots__ = ()
+
+    def read(self, file: ImageFile, number: int) -> np.ndarray:
+        """Return the pixels of a page."""
+        with tifffile().TiffFile(file.location) as opened:
+            return _pixels(opened.pages[number], file.specs[number])
+
+    def images(self, file: ImageFile) -> Iterator[np.ndarray]:
+        """Yield the pixels of all pages."""
+        with tifffile().TiffFile(file.location) as opened:
+            for page, spec in zip(pages_of(opened), file.specs, strict=True):
+                yield _pixels(page, spec)
+
+    def wrappers(self, file: ImageFile) -> Iterator[Wrapper | None]:
+        """Take what stands around the pixels, or how pages are written anew."""
+        with tifffile().TiffFile(file.location) as opened:
+            raw = _raw(file.location, list(pages_of(opened)), opened.byteorder)
+        yield raw
+        try:
+            rewritten = _rewritten(file)
+        except (MemoryError, OSError):
+            raise
+        except Exception:
+            # tifffile raises whatever it likes for what it cannot write.
+            return
+        yield rewritten
+
+
+def _raw(path: str, pages: list[Any], order: str) -> Raw | None:
+    """Find the pixels of all pages, if they stand in the file as they are."""
+    layouts = {_layout(page, order) for page in pages}
+    if len(layouts) > 1:
+        return None
+    (layout,) = layouts
+    if layout is None:
+        return None
+    return Raw.around(
+        path,
+        layout,
+        [
+            place
+            for page in pages
+            for place in zip(page.dataoffsets, page.databytecounts, strict=True)
+        ],
     )
+
+
+def _layout(page: Any, order: str) -> Layout | None:
+    """Say how the pixels of a page stand in the file, if they do so as they are."""
+    dtype, bits = np.dtype(page.dtype), int(page.bitspersample)
+    if page.compression != _PLAIN or page.is_tiled or page.fillorder != 1:
+        return None
+    if len(page.dataoffsets) != len(page.databytecounts):
+        return None
+    if dtype.kind == "b":
+        dtype = np.dtype(np.uint8)
+    is_whole = bits in _WHOLE
+    if (is_whole and bits != 8 * dtype.itemsize) or not (is_whole or bits < 16):
+        return None
+    return Layout(
+        dtype.newbyteorder(order).str,
+        planes=page.planarconfig == _SEPARATE and page.samplesperpixel > 1,
+        bits=0 if is_whole else bits,
+    )
+
+
+def _rewritten(file: ImageFile) -> Tiff | None:
+    """Say how the pages are written anew, if they come back so."""
+    with tifffile().TiffFile(file.location) as opened:
+        wrapper = Tiff.of(opened)
+    with (
+        wrapper.written(file.images()) as written,
+        tifffile().TiffFile(written) as again,
+    ):
+        is_same = Tiff.of(again) == wrapper and all(
+            _spec(page) == spec and _pixels(page, spec).tobytes() == image.tobytes()
+            for page, spec, image in zip(
+                pages_of(again), file.specs, file.images(), strict=True
+            )
+        )
+    return wrapper if is_same else None
+
+
+def _pixels(page: Any, spec: ImageSpec) -> np.ndarray:
+    pixels = np.asarray(page.asarray())
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8)
+    if page.samplesperpixel > 1 and page.planarconfig == _SEPARATE:
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.size != spec.n_numbers:
+        raise Unreadable("damaged", f"TIFF: pixels of shape {pixels.shape}")
+    return pixels.reshape(spec.shape).astype(spec.dtype, copy=False)
 
 
 def _spec(page: Any) -> ImageSpec:
@@ -107,14 +171,3 @@ def _spec(page: Any) -> ImageSpec:
     if dtype.kind == "u" and page.bitspersample not in (8, 16, 32, 64):
         spec = replace(spec, range=(0, (1 << page.bitspersample) - 1))
     return spec
-
-
-def _tifffile() -> Any:
-    try:
-        import tifffile
-    except ImportError as error:
-        raise Unreadable(
-            "needs tifffile",
-            "reading TIFF files takes tifffile: pip install 'sklearn-dae[full]'",
-        ) from error
-    return tifffile
