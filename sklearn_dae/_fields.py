@@ -144,10 +144,12 @@ def interval(value: Any, sizes: Sizes) -> None:
 
 
 def image_shape(value: Any, sizes: Sizes) -> None:
-    """Accept the height and width of an image."""
+    """Accept the height and width of an image, and perhaps its channels."""
     instance(tuple)(value, sizes)
-    if len(value) != 2:
-        raise ValueError(f"is {briefly(value)}, expected (height, width)")
+    if len(value) not in (2, 3):
+        raise ValueError(
+            f"is {briefly(value)}, expected (height, width[, channels])"
+        )
     for length in value:
         count(1, _MAX_SIZE)(length, sizes)
 

@@ -391,9 +391,11 @@ def test_what_the_set_knows_takes_no_bits(rng):
 def test_the_references_are_those_of_the_set(split):
     X = split[0]
     codec = SetRedundancyCodec("min_max_predictive").fit(X)
-    assert_array_equal(codec.references_, [X.min(axis=0), X.max(axis=0)])
+    (part,) = codec.sets_
+    assert_array_equal(part.references, [X.min(axis=0), X.max(axis=0)])
     codec = SetRedundancyCodec("centroid").fit(X)
-    assert_array_equal(codec.references_, np.rint([X.mean(axis=0)]))
+    (part,) = codec.sets_
+    assert_array_equal(part.references, np.rint([X.mean(axis=0)]))
 
 
 def test_a_tiny_worked_example_of_each_method():

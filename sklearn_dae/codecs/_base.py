@@ -1,36 +1,63 @@
-"""Codecs: rows of numbers <-> bytes.
+"""Codecs: images <-> bytes.
 
-In: images as rows. Out: one byte string of chunks, each decodable without the others.
-A codec defines two mutually inverse functions for a chunk; what all codecs share is
-here: framing, input checks, dtypes, and a score by which a search can rank codecs.
+In: images, as rows of numbers, as an array, or one by one. Out: one byte string of
+chunks, each decodable without the others. A codec defines two mutually inverse
+functions for a chunk of images of one kind; what all codecs share is here: framing,
+input checks, dtypes, and a score by which a search can rank codecs.
 
 A byte string holds the number of rows and the number of rows per chunk, then for each
-chunk its length, its CRC-32 (four bytes) and its bytes. Numbers are unsigned LEB128:
-seven bits per byte, lowest first, the highest bit set in all bytes but the last.
+chunk its length, its CRC-32 (four bytes) and its bytes. Images that are no rows have
+another beginning: 1, if they were given as an array, or 2, if one by one; 0; in the
+latter case the number of kinds of images; for each kind what they are, how many there
+are, and how many in a chunk; and if there are several kinds, that of each image.
+Numbers are unsigned LEB128: seven bits per byte, lowest first, the highest bit set in
+all bytes but the last.
 """
 
+import math
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_dae._bytes import ByteReader, frame, leb128
-from sklearn_dae._fields import Fields, dtype, number
+from sklearn_dae._fields import (
+    NONE,
+    Fields,
+    dtype,
+    expect_equal,
+    image_shape,
+    number,
+    one_of,
+)
 from sklearn_dae._scaling import cast
 from sklearn_dae._warnings import warn
 from sklearn_dae.codecs._chunk import CodedChunk
+from sklearn_dae.codecs._images import (
+    ARRAY,
+    ROWS,
+    SEQUENCE,
+    Given,
+    check_image_shape,
+    given_images,
+    spec_of_rows,
+)
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
+from sklearn_dae.images import ImageSpec
+from sklearn_dae.images._spec_bytes import pack_spec, unpack_spec
 
 #: Numbers in a chunk by default: several thousand images of 28 x 28 pixels. Smaller
 #: chunks make a single image faster to reach, larger ones make coding faster.
 _CHUNK_NUMBERS = 2**22
 
-#: Largest number of rows in a chunk.
+#: Largest number of images in a chunk.
 MAX_CHUNK_SIZE = 65536
 
 
@@ -39,22 +66,37 @@ class Codec(BaseEstimator):
 
     A subclass has ``chunk_size`` among its parameters, defines `_encode_chunk`, which
     returns a `CodedChunk`, and its inverse `_decode_chunk`, and learns in `_learn`
-    whatever else it needs.
+    whatever else it needs. One that takes images of any size says so by
+    ``takes_any_size``, and then learns in `_learn_kinds`.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of values in a row.
+        Number of values in an image; of the kind that had most, if there were several.
+
+    image_shape_ : tuple of int or None
+        Shape of such an image, (height, width) or (height, width, channels); None if it
+        was a row, and nothing more was said of it.
 
     dtype_ : dtype
-        Dtype of the rows seen in `fit`, and of what `decode` returns.
+        Dtype of the images seen in `fit`, and of the rows that `decode` returns.
 
     low_, high_ : float
-        Range of the rows: that of the dtype for 8-bit integers, else that of the
-        training rows.
+        Range of the numbers: that of the dtype for 8-bit integers, else that of the
+        training images.
     """
 
+    #: Whether images may have another size than those that `fit` saw, or each its own.
+    takes_any_size: ClassVar[bool] = False
+
+    #: Whether rows must be known to be pictures, and of which shape.
+    _needs_shape: bool = False
+
+    #: Whether NaN and infinity are numbers like any other.
+    _takes_nan: ClassVar[bool] = False
+
     _stored_fields: ClassVar[Fields] = {
+        "image_shape_": one_of(NONE, image_shape),
         "dtype_": dtype,
         "low_": number(),
         "high_": number(),
@@ -62,6 +104,11 @@ class Codec(BaseEstimator):
 
     def _check_stored(self) -> None:
         self._check_parameters()
+        if self.image_shape_ is not None:
+            spec_of_rows(self.image_shape_, self.n_features_in_)
+        if self._shape_wanted is not None:
+            shape = ImageSpec.of_shape(self._shape_wanted).shape
+            expect_equal("Parameter image_shape", shape, self.image_shape_)
         if not self.low_ <= self.high_:
             raise ValueError(f"The range ends at {self.high_}, below {self.low_}")
 
@@ -76,8 +123,11 @@ class Codec(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training images.
+        X : array-like of shape (n_samples, n_features), or images
+            Training images: as rows; as an array of shape (n_samples, height, width) or
+            (n_samples, height, width, channels); as an `ImageSet`; or, one by one, as a
+            list of arrays of shape (height, width) or (height, width, channels), which
+            may differ where the codec ``takes_any_size``.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -91,7 +141,7 @@ class Codec(BaseEstimator):
         ------
         ValueError
             If a parameter is invalid or asks for what cannot be reached, or the codec
-            cannot code numbers of that dtype.
+            cannot code such images.
 
         TypeError
             If a codec is to restore exactly what a transformer cannot.
@@ -100,69 +150,177 @@ class Codec(BaseEstimator):
             If a library that the codec needs is not installed.
         """
         fitted = copy(self)
-        fitted._learn(fitted._learn_rows(X))
+        fitted._learn_kinds(fitted._learn_given(X))
         # All at once: a fit that fails changes nothing.
         self.__dict__ = fitted.__dict__
         return self
 
-    def _learn(self, X: np.ndarray) -> None:
-        """Learn what coding needs, besides the dtype and the range of the rows."""
+    def _learn_kinds(self, given: Given) -> None:
+        """Learn what coding needs from images of several kinds."""
+        if len(given.kinds) > 1:
+            raise ValueError(
+                f"X holds images of {len(given.kinds)} kinds, such as "
+                f"{given.kinds[0].spec} and {given.kinds[1].spec}, but "
+                f"{type(self).__name__} takes images of one kind: fit one for each, or "
+                "take a codec that takes any size, such as JpegXLCodec."
+            )
+        self._learn(given.kinds[0].rows)
 
-    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
-        """Encode rows of ``dtype_``."""
+    def _learn(self, X: np.ndarray) -> None:
+        """Learn what coding needs from rows, besides their dtype and range."""
+
+    def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
+        """Encode images of a kind, as rows of ``spec.dtype``."""
         raise NotImplementedError
 
-    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        """Decode ``n_rows`` rows; the caller casts them to ``dtype_``."""
+    def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
+        """Decode images of a kind to rows; the caller casts them to its dtype."""
         raise NotImplementedError
 
     def _check_parameters(self) -> None:
         """Raise unless the parameters are valid, one by one and together."""
         self._validate_params()
+        check_image_shape(self._shape_wanted)
 
-    def _learn_rows(self, X: Any) -> np.ndarray:
-        """Check parameters and training rows; record the dtype and range of these."""
+    @property
+    def _shape_wanted(self) -> Any:
+        return getattr(self, "image_shape", None)
+
+    def _learn_given(self, X: Any) -> Given:
+        """Check parameters and training images; record what the latter are."""
         self._check_parameters()
-        X = validate_data(self, X, dtype="numeric")
+        self.image_shape_ = None
+        if self._shape_wanted is not None:
+            shape = tuple(map(int, self._shape_wanted))
+            self.image_shape_ = ImageSpec.of_shape(shape).shape
+        given = given_images(X, self._checked, self._spec_of_rows)
+        if not given.kinds:
+            raise ValueError("X holds no images; expected one or more.")
+        main = max(given.kinds, key=lambda kind: kind.rows.size)
+        if given.form != ROWS:
+            self._checked(main.rows)
+        if given.form != ROWS or self._needs_shape:
+            if self.image_shape_ not in (None, main.spec.shape):
+                raise ValueError(
+                    f"X holds images of shape {main.spec.shape}, but image_shape == "
+                    f"{self.image_shape_}; leave it at None."
+                )
+            self.image_shape_ = main.spec.shape
+        self.dtype_ = np.result_type(*(kind.rows.dtype for kind in given.kinds))
+        if self.dtype_.kind in "iu" and self.dtype_.itemsize == 1:
+            limits = np.iinfo(self.dtype_)
+            self.low_, self.high_ = float(limits.min), float(limits.max)
+        else:
+            ends = [_range(kind.rows) for kind in given.kinds]
+            self.low_ = min(low for low, _ in ends)
+            self.high_ = max(high for _, high in ends)
+        return given
+
+    def _checked(self, X: Any) -> np.ndarray:
+        X = validate_data(
+            self, X, dtype="numeric", ensure_all_finite=not self._takes_nan
+        )
         if X.dtype.kind not in "biuf" or X.dtype.itemsize > 8:
             raise ValueError(
                 f"X holds {X.dtype} numbers, but codecs take integers and real numbers "
                 "of at most 64 bits: convert them, such as by X.astype(np.float64)."
             )
-        self.dtype_ = X.dtype
-        if X.dtype.kind in "iu" and X.dtype.itemsize == 1:
-            limits = np.iinfo(X.dtype)
-            self.low_, self.high_ = float(limits.min), float(limits.max)
-        else:
-            self.low_, self.high_ = float(X.min()), float(X.max())
         return X
 
-    def encode(self, X: Any) -> bytes:
-        """Encode rows.
+    def _spec_of_rows(self, n_features: int, dtype: np.dtype) -> ImageSpec:
+        """Describe what rows are: pictures, or a line of numbers each."""
+        if self.image_shape_ is None and not self._needs_shape:
+            return ImageSpec(1, n_features, 1, dtype)
+        return spec_of_rows(self.image_shape_, n_features, dtype)
+
+    @property
+    def _spec(self) -> ImageSpec:
+        """What images of `fit` were."""
+        return self._spec_of_rows(self.n_features_in_, self.dtype_)
+
+    @property
+    def error_bound(self) -> float:
+        """How far any number may be off when it comes back.
+
+        Zero for a codec that loses nothing, infinity where nothing is promised.
+        """
+        return math.inf
+
+    def takes(self, spec: ImageSpec) -> bool:
+        """Whether images of a kind can be coded.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Images, of the dtype seen in `fit` or one that casts to it without loss.
+        spec : ImageSpec
+            The kind of images.
+
+        Returns
+        -------
+        bool
+            Whether they can. Their numbers may still be refused, where ``dtype_``
+            cannot hold them.
+        """
+        check_is_fitted(self)
+        try:
+            self._check_kind(self._coded_spec(spec))
+        except ValueError:
+            return False
+        return True
+
+    def _check_kind(self, spec: ImageSpec) -> None:
+        """Raise ValueError unless such images can be coded."""
+        if not self.takes_any_size and spec.n_numbers != self.n_features_in_:
+            raise ValueError(
+                f"Images of {spec} have {spec.n_numbers} numbers, but "
+                f"{type(self).__name__} was fitted on images of {self.n_features_in_}."
+            )
+
+    def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
+        """Describe images of a kind as they are coded: with numbers of ``dtype_``."""
+        if spec.dtype == self.dtype_:
+            return spec
+        return replace(spec, dtype=self.dtype_, range=None)
+
+    def encode(self, X: Any) -> bytes:
+        """Encode images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or images
+            Images, in any of the forms that `fit` takes, of the dtype seen there or one
+            that casts to it without loss.
 
         Returns
         -------
         bytes
             All that `decode` needs besides the fitted codec.
         """
-        X = self._check_rows(X)
-        chunk_size = self.rows_of_chunk
-        parts = [leb128(len(X)), leb128(chunk_size)]
-        apart: list[int] = []
-        for start in range(0, len(X), chunk_size):
-            chunk = self._encode_chunk(X[start : start + chunk_size])
-            parts.append(frame(chunk.data))
-            apart += (start + chunk.apart).tolist()
+        check_is_fitted(self)
+        given = self._given(X)
+        head, order = [], np.zeros(given.n_images, np.int64)
+        if given.form != ROWS:
+            head += [leb128(given.form), leb128(0)]
+        if given.form == SEQUENCE:
+            head.append(leb128(len(given.kinds)))
+        chunks, apart = [], []
+        for place, kind in enumerate(given.kinds):
+            order[kind.places] = place
+            if given.form != ROWS:
+                head.append(pack_spec(kind.spec))
+            size = self.images_of_chunk(kind.spec)
+            head += [leb128(len(kind.rows)), leb128(size)]
+            for start in range(0, len(kind.rows), size):
+                rows = kind.rows[start : start + size]
+                chunk = self.encode_chunk(rows, kind.spec)
+                chunks.append(frame(chunk.data))
+                apart += kind.places[start + chunk.apart].tolist()
+        if len(given.kinds) > 1:
+            head += map(leb128, order.tolist())
         if apart:
-            warn_of_rows_apart(apart, len(X))
-        return b"".join(parts)
+            warn_of_images_apart(apart, given.n_images)
+        return b"".join(head + chunks)
 
-    def decode(self, data: bytes) -> np.ndarray:
+    def decode(self, data: bytes) -> Any:
         """Decode what `encode` returned.
 
         Parameters
@@ -172,8 +330,10 @@ class Codec(BaseEstimator):
 
         Returns
         -------
-        X : ndarray of ``dtype_`` of shape (n_samples, n_features)
-            The rows, in their original order.
+        X : ndarray or list of ndarray
+            The images, in their original order and in the form in which they were
+            given: rows of ``dtype_`` of shape (n_samples, n_features); an array of
+            shape (n_samples, height, width[, channels]); or a list of arrays.
 
         Raises
         ------
@@ -181,32 +341,112 @@ class Codec(BaseEstimator):
             If the bytes are truncated, damaged, or not those of such a codec.
         """
         check_is_fitted(self)
-        chunks = [self.decode_chunk(chunk, n) for chunk, n in _chunks(data)]
+        form, order, kinds = self._decode_kinds(data)
+        images = [
+            rows if form == ROWS else rows.reshape(len(rows), *spec.shape)
+            for spec, rows in kinds
+        ]
+        if form != SEQUENCE:
+            return images[0]
+        each = [iter(of_kind) for of_kind in images]
+        return [next(each[number]) for number in order]
+
+    def _decode_kinds(
+        self, data: bytes
+    ) -> tuple[int, list[int], list[tuple[ImageSpec, np.ndarray]]]:
+        """Return the form, the kind of each image, and the images of each kind."""
+        reader = ByteReader(data)
+        first, second = reader.leb128(), reader.leb128()
+        if second:
+            form, parts = ROWS, [_Part(self._spec, first, second)]
+        elif first in (ARRAY, SEQUENCE):
+            form = first
+            n_kinds = reader.leb128() if form == SEQUENCE else 1
+            parts = [self._read_part(reader) for _ in range(n_kinds)]
+        else:
+            raise BitstreamError(f"Images in form {first}, expected 1 or 2.")
+        order = _read_order(reader, parts) if len(parts) > 1 else None
+        kinds = [(part.spec, self._decode_part(reader, part)) for part in parts]
+        reader.finish()
+        if order is None:
+            order = [0] * sum(len(rows) for _, rows in kinds)
+        return form, order, kinds
+
+    def _read_part(self, reader: ByteReader) -> "_Part":
+        spec = unpack_spec(reader)
+        part = _Part(spec, reader.leb128(), reader.leb128())
+        if not self.takes(spec):
+            raise BitstreamError(f"Images are {spec}, which the codec does not take.")
+        return part
+
+    def _decode_part(self, reader: ByteReader, part: "_Part") -> np.ndarray:
+        if not 0 < part.chunk_size <= MAX_CHUNK_SIZE:
+            raise BitstreamError(
+                f"Chunks of {part.chunk_size} images, expected 1 to {MAX_CHUNK_SIZE}."
+            )
+        chunks = []
+        for place, n_images in enumerate(part.chunks()):
+            data = reader.frame(f"Chunk {place}")
+            chunks.append(self.decode_chunk(data, n_images, part.spec))
         if not chunks:
-            return np.empty((0, self.n_features_in_), self.dtype_)
+            return np.empty((0, part.spec.n_numbers), part.spec.dtype)
         return np.concatenate(chunks)
 
-    @property
-    def rows_of_chunk(self) -> int:
-        """Largest number of rows that are coded together."""
-        by_size = _CHUNK_NUMBERS // self.n_features_in_
+    def images_of_chunk(self, spec: ImageSpec | None = None) -> int:
+        """Return how many images of a kind are coded together, at most."""
+        n_numbers = self.n_features_in_ if spec is None else spec.n_numbers
+        by_size = _CHUNK_NUMBERS // n_numbers
         return self.chunk_size or min(max(by_size, 1), MAX_CHUNK_SIZE)
 
-    def encode_chunk(self, X: Any) -> CodedChunk:
-        """Encode rows, at most ``rows_of_chunk`` of them, without framing."""
-        return self._encode_chunk(self._check_rows(X))
+    def encode_chunk(self, X: Any, spec: ImageSpec | None = None) -> CodedChunk:
+        """Encode images of one kind together, without framing.
 
-    def decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        """Decode the bytes that `encode_chunk` made of ``n_rows`` rows."""
-        return cast(self._decode_chunk(data, n_rows), self.dtype_)
+        Parameters
+        ----------
+        X : array-like of shape (n_images, n_numbers)
+            Images as rows of their numbers, at most ``images_of_chunk(spec)`` of them.
+
+        spec : ImageSpec, default=None
+            What they are; None means what those of `fit` were.
+
+        Returns
+        -------
+        CodedChunk
+            Their bytes.
+
+        Raises
+        ------
+        ValueError
+            If the codec does not take such images.
+        """
+        check_is_fitted(self)
+        rows = self._given(X).kinds[0].rows if spec is None else np.asarray(X)
+        self._check_finite(rows)
+        coded = self._coded_spec(spec or self._spec)
+        self._check_kind(coded)
+        return self._encode_chunk(_converted(rows, coded.dtype, self), coded)
+
+    def decode_chunk(
+        self, data: bytes, n_images: int, spec: ImageSpec | None = None
+    ) -> np.ndarray:
+        """Decode the bytes that `encode_chunk` made of ``n_images`` images.
+
+        Returns
+        -------
+        ndarray of ``spec.dtype`` of shape (n_images, n_numbers)
+            The images as rows of their numbers.
+        """
+        spec = spec or self._spec
+        rows = self._decode_chunk(data, n_images, self._coded_spec(spec))
+        return cast(rows, spec.dtype)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return a score that ranks codecs of any rate and error; higher is better.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Images.
+        X : array-like of shape (n_samples, n_features), or images
+            Images, in any of the forms that `fit` takes.
 
         y : Ignored
             Not used, present for API consistency by convention.
@@ -214,43 +454,106 @@ class Codec(BaseEstimator):
         Returns
         -------
         float
-            Minus the bits per row: those that its codes take, plus those that its
+            Minus the bits per image: those that its codes take, plus those that its
             error would take if it were a Gaussian coded to the precision of the
             pixels: ``n_features / 2 * log2(1 + 12 * MSE / d**2)``, where d is the
             spacing of integers, or for floats a 255th of their range.
         """
-        data = self.encode(X)
-        return self._score(self._check_rows(X), len(data), self.decode(data))
+        given, data = self._given(X), self.encode(X)
+        _, _, kinds = self._decode_kinds(data)
+        before = np.concatenate([kind.rows.ravel() for kind in given.kinds])
+        after = np.concatenate([rows.ravel() for _, rows in kinds])
+        return self._score(before, len(data), after, given.n_images)
 
-    def _score(self, X: np.ndarray, n_bytes: int, restored: np.ndarray) -> float:
-        """Score rows that took ``n_bytes`` and came back as ``restored``."""
+    def _score(
+        self, X: np.ndarray, n_bytes: int, restored: np.ndarray, n_images: int
+    ) -> float:
+        """Score images that took ``n_bytes`` and came back as ``restored``."""
         mse = mean_squared_error(X, restored)
         unit = 1.0 if self.dtype_.kind in "iu" else (self.high_ - self.low_) / 255 or 1
-        rest = X.shape[1] / 2 * np.log2(1 + 12 * mse / unit**2)
-        return float(-8 * n_bytes / len(X) - rest)
+        rest = X.size / 2 * np.log2(1 + 12 * mse / unit**2)
+        return float((-8 * n_bytes - rest) / n_images)
 
-    def _check_rows(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype="numeric", reset=False, ensure_min_samples=0)
-        if X.dtype == self.dtype_:
-            return X
-        converted = X.astype(self.dtype_)
-        if self.dtype_.kind in "iu" and not np.array_equal(converted, X):
-            raise ValueError(
-                f"X holds {X.dtype} numbers that {self.dtype_} cannot hold, the dtype "
-                f"that {type(self).__name__} was fitted on; round them, or fit on "
-                f"{X.dtype}."
-            )
-        return converted
+    def _given(self, X: Any) -> Given:
+        """Check images that are to be coded."""
+        given = given_images(X, self._checked_again, self._spec_of_rows)
+        for kind in given.kinds:
+            self._check_finite(kind.rows)
+        return given
+
+    def _check_finite(self, rows: np.ndarray) -> None:
+        if rows.dtype.kind == "f" and not self._takes_nan:
+            assert_all_finite(rows, input_name="X", estimator_name=type(self).__name__)
+
+    def _checked_again(self, X: Any) -> np.ndarray:
+        rows = validate_data(
+            self,
+            X,
+            dtype="numeric",
+            reset=False,
+            ensure_min_samples=0,
+            ensure_all_finite=not self._takes_nan,
+        )
+        return _converted(rows, self.dtype_, self)
 
 
-def warn_of_rows_apart(rows: list[int], n_rows: int) -> None:
-    """Warn of rows that a codec would have restored badly."""
-    named = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
+class _Part(NamedTuple):
+    """Images of one kind in a byte string: what, how many, and how many together."""
+
+    spec: ImageSpec
+    n_images: int
+    chunk_size: int
+
+    def chunks(self) -> Iterator[int]:
+        """Yield the number of images of each chunk."""
+        for start in range(0, self.n_images, self.chunk_size):
+            yield min(self.chunk_size, self.n_images - start)
+
+
+def _read_order(reader: ByteReader, parts: list[_Part]) -> list[int]:
+    """Read the kind of each image."""
+    counts = [part.n_images for part in parts]
+    # Each takes a byte or more: claims are checked before they take memory.
+    if sum(counts) > reader.n_left:
+        raise BitstreamError(f"There are not {sum(counts)} images.")
+    order = [reader.leb128() for _ in range(sum(counts))]
+    if [order.count(number) for number in range(len(parts))] != counts:
+        raise BitstreamError("Images are not of the kinds that there are.")
+    return order
+
+
+def _converted(rows: np.ndarray, dtype: np.dtype, codec: Codec) -> np.ndarray:
+    """Convert rows to the dtype in which they are coded, if they lose nothing."""
+    if rows.dtype == dtype:
+        return rows
+    converted = rows.astype(dtype)
+    if dtype.kind in "iu" and not np.array_equal(converted, rows):
+        raise ValueError(
+            f"X holds {rows.dtype} numbers that {dtype} cannot hold, the dtype that "
+            f"{type(codec).__name__} was fitted on; round them, or fit on "
+            f"{rows.dtype}."
+        )
+    return converted
+
+
+def _range(rows: np.ndarray) -> tuple[float, float]:
+    """Return the smallest and the largest number that is finite; zero if none is."""
+    low, high = float(rows.min()), float(rows.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        finite = rows[np.isfinite(rows)]
+        if not finite.size:
+            return 0.0, 0.0
+        low, high = float(finite.min()), float(finite.max())
+    return low, high
+
+
+def warn_of_images_apart(images: list[int], n_images: int) -> None:
+    """Warn of images that a codec would have restored badly."""
+    named = ", ".join(map(str, images[:10])) + (", ..." if len(images) > 10 else "")
     warn(
-        f"{len(rows)} of {n_rows} images are unlike the training images and would be "
-        f"restored badly, so they are stored without loss, which takes more bytes: "
-        f"rows {named}. Train on images like them if there are many.",
+        f"{len(images)} of {n_images} images are unlike the training images and would "
+        f"be restored badly, so they are stored without loss, which takes more bytes: "
+        f"images {named}. Train on images like them if there are many.",
         OutOfDomainWarning,
     )
 
@@ -259,21 +562,3 @@ def mean_squared_error(X: np.ndarray, Y: np.ndarray) -> float:
     """Return the mean squared difference over all pixels."""
     difference = np.subtract(X, Y, dtype=np.float64)
     return float(np.square(difference).mean()) if difference.size else 0.0
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield the checked bytes of each chunk, and the number of rows it holds."""
-    reader = ByteReader(data)
-    n_left, chunk_size = reader.leb128(), reader.leb128()
-    if not 0 < chunk_size <= MAX_CHUNK_SIZE:
-        raise BitstreamError(
-            f"Chunks of {chunk_size} rows, expected 1 to {MAX_CHUNK_SIZE}."
-        )
-    number = 0
-    while n_left:
-        chunk = reader.frame(f"Chunk {number}")
-        n_rows = min(n_left, chunk_size)
-        yield chunk, n_rows
-        n_left -= n_rows
-        number += 1
-    reader.finish()

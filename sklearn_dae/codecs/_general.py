@@ -2,19 +2,21 @@
 
 import bz2
 import lzma
-import math
 import zlib
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._fields import Fields
 from sklearn_dae._validation import check_integer
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
+from sklearn_dae.codecs._images import Given
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 
 #: Most memory, in bytes, that a file may make the decoder of lzma or zstd use for its
 #: window; and the smallest and largest dictionary that lzma is told to use.
@@ -180,6 +182,9 @@ class GeneralCodec(Codec):
         **Codec._parameter_constraints,
         "method": [StrOptions({*METHODS})],
     }
+    takes_any_size = True
+    _takes_nan = True
+
     _stored_fields: ClassVar[Fields] = {}
 
     def __init__(
@@ -193,7 +198,11 @@ class GeneralCodec(Codec):
         self.level = level
         self.chunk_size = chunk_size
 
-    def _learn(self, X: np.ndarray) -> None:
+    @property
+    def error_bound(self) -> float:
+        return 0.0
+
+    def _learn_kinds(self, given: Given) -> None:
         if self.method == "zstd":
             _zstandard()
 
@@ -203,16 +212,23 @@ class GeneralCodec(Codec):
             method = METHODS[self.method]
             check_integer("level", self.level, method.lowest, method.highest)
 
-    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
+        return spec
+
+    def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
         method = METHODS[self.method]
         level = None if self.level is None else int(self.level)
-        pixels = X.astype(self._stored_dtype, copy=False).tobytes()
+        pixels = X.astype(_stored(spec.dtype), copy=False).tobytes()
         data = method.compress(pixels, level, X.itemsize)
         return CodedChunk(data, len(X))
 
-    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        shape = n_rows, self.n_features_in_
-        size = math.prod(shape) * self.dtype_.itemsize
+    def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
+        size = n_images * spec.n_bytes
         try:
             content = METHODS[self.method].decompress(data, size)
         except _DAMAGE as error:
@@ -224,9 +240,10 @@ class GeneralCodec(Codec):
                 f"The {self.method} stream has {len(content)} bytes when unpacked, "
                 f"expected {size}."
             )
-        return np.frombuffer(content, self._stored_dtype).reshape(shape)
+        numbers = np.frombuffer(content, _stored(spec.dtype))
+        return numbers.reshape(n_images, spec.n_numbers)
 
-    @property
-    def _stored_dtype(self) -> np.dtype:
-        """Dtype of the stream, the same on every machine."""
-        return self.dtype_.newbyteorder("<")
+
+def _stored(dtype: np.dtype) -> np.dtype:
+    """Return the dtype of the stream, the same on every machine."""
+    return dtype.newbyteorder("<")

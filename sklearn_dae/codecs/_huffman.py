@@ -7,8 +7,10 @@ import numpy as np
 from sklearn_dae._fields import Fields, expect_equal, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
+from sklearn_dae.codecs._images import Given
 from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 
 
 class HuffmanCodec(Codec):
@@ -58,6 +60,8 @@ class HuffmanCodec(Codec):
     True
     """
 
+    takes_any_size = True
+
     _stored_fields: ClassVar[Fields] = {
         "_code": instance(HuffmanCode),
     }
@@ -71,26 +75,32 @@ class HuffmanCodec(Codec):
     def __init__(self, chunk_size: int | None = None) -> None:
         self.chunk_size = chunk_size
 
-    def _learn(self, X: np.ndarray) -> None:
-        values, counts = np.unique(X, return_counts=True)
+    @property
+    def error_bound(self) -> float:
+        return 0.0
+
+    def _learn_kinds(self, given: Given) -> None:
+        pixels = [kind.rows.astype(self.dtype_, copy=False) for kind in given.kinds]
+        values, counts = np.unique(
+            np.concatenate(pixels, axis=None), return_counts=True
+        )
         # The escape word is as long as that of a value seen once.
         self._code = HuffmanCode(values, np.append(counts, 1))
 
-    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
+    def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
         pixels = X.ravel()
         data = self._code.encode(pixels, self._code.indices(pixels))
         return CodedChunk(data, len(X))
 
-    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        n_pixels = n_rows * self.n_features_in_
+    def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
+        n_pixels = n_images * spec.n_numbers
         # A word has at least one bit: claims are checked before memory is allocated.
         if n_pixels > 8 * len(data):
             raise BitstreamError(
-                f"{len(data)} bytes cannot hold {n_rows} images of "
-                f"{self.n_features_in_} pixels."
+                f"{len(data)} bytes cannot hold {n_images} images of {spec}."
             )
         try:
             pixels = self._code.decode(data, n_pixels)
         except BitstreamError as error:
             raise BitstreamError(f"The chunk {error}.") from error
-        return pixels.reshape(n_rows, self.n_features_in_)
+        return pixels.reshape(n_images, spec.n_numbers)

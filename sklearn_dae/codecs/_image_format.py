@@ -6,6 +6,8 @@ A chunk holds the lengths of all its files but the last, as LEB128, and then the
 a chunk of one file is just that file.
 """
 
+import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,16 +18,12 @@ from sklearn_dae._fields import Fields, count, expect_equal, instance
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.codecs._images import check_image_shape, spec_of_rows
+from sklearn_dae.codecs._images import Given, Kind
 from sklearn_dae.codecs._mosaic import Arrangement
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 
 LAYOUTS = ("mosaic", "files")
-
-#: Largest side of an image in pixels: within the limits of every format (WebP's is
-#: 16,383), and of what Pillow takes for a picture rather than an attack.
-MAX_SIDE = 8192
 
 
 class ImageFormatCodec(Codec):
@@ -39,8 +37,15 @@ class ImageFormatCodec(Codec):
     layout: str
     image_shape: tuple[int, ...] | None
 
+    takes_any_size = True
+    _needs_shape = True
+
     #: Side of the format's blocks in pixels; images may be padded to a multiple of it.
     _block = 1
+
+    #: Largest side of an image in pixels: within the limits of every format (WebP's is
+    #: 16,383), and of what Pillow takes for a picture rather than an attack.
+    _most_side = 8192
 
     #: Images in a mosaic are padded, both ways, to a multiple of this many pixels.
     multiple_: int
@@ -58,7 +63,7 @@ class ImageFormatCodec(Codec):
 
     def _check_stored(self) -> None:
         super()._check_stored()
-        self._check_images()
+        self._check_kind(self._spec)
         if self.multiple_ not in (1, self._block):
             raise ValueError(f"multiple_ is {self.multiple_}, must be 1, {self._block}")
         low, high = self.scaler_.low, self.scaler_.high
@@ -67,10 +72,6 @@ class ImageFormatCodec(Codec):
         if self._is_lossless:
             expect_equal("Largest pixel", high, 255)
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_image_shape(self.image_shape)
-
     def _require(self) -> None:
         """Raise ImportError unless the library for the format is installed."""
         raise NotImplementedError
@@ -78,6 +79,10 @@ class ImageFormatCodec(Codec):
     @property
     def _is_lossless(self) -> bool:
         return self.lossless
+
+    @property
+    def error_bound(self) -> float:
+        return 0.0 if self._is_lossless else math.inf
 
     def _takes(self, spec: ImageSpec) -> bool:
         """Whether the format can hold such a picture, losing none of its bits."""
@@ -91,68 +96,72 @@ class ImageFormatCodec(Codec):
         """Read such a picture, or raise BitstreamError."""
         raise NotImplementedError
 
-    def _learn(self, X: np.ndarray) -> None:
+    def _learn_kinds(self, given: Given) -> None:
         self._require()
-        self._check_images()
-        self.scaler_ = self._scaler(X)
-        self._learn_layout(X)
+        for kind in given.kinds:
+            self._check_kind(self._coded_spec(kind.spec))
+        self.scaler_ = self._scaler([kind.rows for kind in given.kinds])
+        self._learn_layout(max(given.kinds, key=lambda kind: kind.rows.size))
 
-    def _learn_layout(self, X: np.ndarray) -> None:
+    def _learn_layout(self, kind: Kind) -> None:
         """Choose whether images are padded, if there is a choice."""
         self.multiple_ = 1
 
-    def _check_images(self) -> None:
-        """Raise unless the format can hold such pixels and sizes."""
-        spec = self._spec
-        if not self._takes(spec):
-            given = spec_of_rows(self.image_shape, self.n_features_in_, self.dtype_)
+    def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
+        # Without loss, a file for each image says what it is.
+        return spec if self._is_lossless else super()._coded_spec(spec)
+
+    def _check_kind(self, spec: ImageSpec) -> None:
+        if not self._takes(self._written(spec)):
             raise ValueError(
-                f"X holds images of {given}, of which {self} would lose some bits or "
+                f"X holds images of {spec}, of which {self} would lose some bits or "
                 "channels: take another codec, or convert them to uint8, if they are "
                 "whole numbers from 0 to 255."
             )
-        if max(spec.height, spec.width) > MAX_SIDE:
+        if max(spec.height, spec.width) > self._most_side:
             raise ValueError(
                 f"Images of {spec} are too large: {type(self).__name__} takes at most "
-                f"{MAX_SIDE} a side; cut them to tiles."
+                f"{self._most_side} a side; cut them to tiles."
             )
 
-    @property
-    def _spec(self) -> ImageSpec:
+    def _written(self, spec: ImageSpec) -> ImageSpec:
         """What is written: real numbers become bytes, if they need not be exact."""
-        becomes_bytes = self.dtype_.kind == "f" and not self._is_lossless
-        dtype = np.dtype(np.uint8) if becomes_bytes else self.dtype_
+        becomes_bytes = spec.dtype.kind == "f" and not self._is_lossless
+        dtype = np.dtype(np.uint8) if becomes_bytes else spec.dtype
         if dtype.kind == "i":
             # Only the order of numbers is another.
             dtype = np.dtype(f"u{dtype.itemsize}")
-        return spec_of_rows(self.image_shape, self.n_features_in_, dtype)
+        return replace(spec, dtype=dtype, range=None)
 
-    def _scaler(self, X: np.ndarray) -> PixelScaler:
-        """Choose the range that is stretched to 0..255; for floats, that of X.
+    def _scaler(self, rows: list[np.ndarray]) -> PixelScaler:
+        """Choose the range that is stretched to 0..255; for floats, that of the rows.
 
         Formats quantise as if pixels went up to 255. Bytes that all stay below half of
         that are multiplied by a whole number, so that they suffer no more than others.
         """
-        if X.dtype.kind == "f":
-            return PixelScaler.from_data(X)
-        if X.dtype != np.uint8:
+        if self._is_lossless or self.dtype_.kind not in "fu":
             return PixelScaler(0.0, 255.0)
-        factor = 1 if self._is_lossless else 255 // max(int(X.max()), 1)
-        return PixelScaler(0.0, 255 / factor)
+        low = min(float(of_kind.min()) for of_kind in rows)
+        high = max(float(of_kind.max()) for of_kind in rows)
+        if self.dtype_.kind == "f":
+            return PixelScaler.from_data(np.array([low, high], self.dtype_))
+        return PixelScaler(0.0, 255 / (255 // max(int(high), 1)))
 
     @property
     def _stretches(self) -> bool:
-        return self.dtype_.kind == "f" or self.scaler_.high != 255
+        return not self._is_lossless and (
+            self.dtype_.kind == "f" or self.scaler_.high != 255
+        )
 
-    @property
-    def _layout(self) -> Arrangement:
-        return Arrangement(self._spec, self.multiple_, self.layout == "mosaic")
+    def _layout(self, spec: ImageSpec) -> Arrangement:
+        written = self._written(spec)
+        return Arrangement(written, self.multiple_, self.layout == "mosaic")
 
-    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
+    def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
         self._require()
         if self._stretches:
             X = np.rint(255 * self.scaler_.to_unit(X)).astype(np.uint8)
-        layout = self._layout
+        layout = self._layout(spec)
         X = _reordered(X, layout.spec.dtype)
         files, first, own_bits = [], 0, np.zeros(len(X))
         for n in layout.numbers(len(X)):
@@ -162,10 +171,10 @@ class ImageFormatCodec(Codec):
         data = b"".join([*(leb128(len(file)) for file in files[:-1]), *files])
         return CodedChunk(data, len(X), own_bits=lambda: own_bits)
 
-    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
+    def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
         self._require()
-        layout = self._layout
-        numbers = layout.numbers(n_rows)
+        layout = self._layout(spec)
+        numbers = layout.numbers(n_images)
         # A file has at least one byte: claims are checked before they take memory.
         if 2 * len(numbers) - 1 > len(data):
             raise BitstreamError(f"{len(data)} bytes cannot hold {len(numbers)} files.")
@@ -180,7 +189,7 @@ class ImageFormatCodec(Codec):
             pictures.append(layout.cut(picture, n))
         rows = np.concatenate(pictures)
         if not self._stretches:
-            return _reordered(rows, self.dtype_)
+            return _reordered(rows, spec.dtype)
         return self.scaler_.from_unit(rows / 255)
 
 

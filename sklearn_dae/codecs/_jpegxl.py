@@ -83,6 +83,7 @@ class JpegXLCodec(ImageFormatCodec):
         "effort": [Interval(Integral, 1, 9, closed="both")],
     }
     _stored_fields: ClassVar[Fields] = {}
+    _most_side = 2**16
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from sklearn_dae._fields import Fields
 from sklearn_dae._scaling import cast
 from sklearn_dae._validation import check_integer, check_real
 from sklearn_dae.codecs._image_format import ImageFormatCodec
+from sklearn_dae.codecs._images import Kind
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 
@@ -336,18 +337,20 @@ class PillowCodec(ImageFormatCodec):
     def _block(self) -> int:  # type: ignore[override]
         return FORMATS[self.format].block
 
-    def _learn_layout(self, X: np.ndarray) -> None:
+    def _learn_layout(self, kind: Kind) -> None:
         self.multiple_ = 1
-        sides = self._spec.height, self._spec.width
+        spec = self._coded_spec(kind.spec)
+        sides = spec.height, spec.width
         if self.layout == "files" or not any(side % self._block for side in sides):
             return
-        X = X[:: -(-len(X) // min(_LAYOUT_ROWS, self.rows_of_chunk))]
+        most = min(_LAYOUT_ROWS, self.images_of_chunk(spec))
+        X = kind.rows[:: -(-len(kind.rows) // most)].astype(spec.dtype, copy=False)
         scores = {}
         for multiple in (1, self._block):
             self.multiple_ = multiple
-            data = self._encode_chunk(X).data
-            restored = cast(self._decode_chunk(data, len(X)), self.dtype_)
-            scores[multiple] = self._score(X, len(data), restored)
+            data = self._encode_chunk(X, spec).data
+            restored = cast(self._decode_chunk(data, len(X), spec), spec.dtype)
+            scores[multiple] = self._score(X, len(data), restored, len(X))
         self.multiple_ = max(scores, key=lambda multiple: scores[multiple])
 
     def _takes(self, spec: ImageSpec) -> bool:

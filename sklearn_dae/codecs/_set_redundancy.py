@@ -1,42 +1,22 @@
 """Lossless coding by what a set of images has in common."""
 
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._bytes import ByteReader, leb128
-from sklearn_dae._fields import Fields, array, expect_equal, instance
+from sklearn_dae._fields import Fields, each, expect_equal, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.codecs._images import check_image_shape, size_of_rows
-from sklearn_dae.codecs._residuals import (
-    from_symbols,
-    n_symbols,
-    to_symbols,
-    wrap,
-)
-from sklearn_dae.codecs._set_prediction import SetPredictor
-from sklearn_dae.coding import (
-    FrequencyTables,
-    rans_decode,
-    rans_encode,
-)
-from sklearn_dae.coding._tables import check_all_codable
+from sklearn_dae.codecs._images import Given, check_grey
+from sklearn_dae.codecs._residuals import from_symbols, to_symbols
+from sklearn_dae.codecs._set_model import SetModel
+from sklearn_dae.coding import rans_decode, rans_encode
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 
 METHODS = ("min_max_differential", "min_max_predictive", "centroid")
-
-#: Numbers that are processed at once in `fit`.
-_BLOCK_NUMBERS = 2**21
-
-#: Bounds, an octave apart, of the mean difference from the prediction: places of an
-#: image between the same two bounds share a table.
-_CLASS_BOUNDS = 2.0 ** np.arange(-8, 17)
-
-#: What a sighting of a symbol counts, where a symbol never seen counts 1.
-_SEEN = 16
 
 
 class SetRedundancyCodec(Codec):
@@ -66,14 +46,10 @@ default="min_max_predictive"
 
     Attributes
     ----------
-    references_ : ndarray of shape (2, n_features) or (1, n_features)
-        The smallest and the largest training pixel at each place, or the rounded mean.
-
-    classes_ : ndarray of uint8 of shape (n_features,)
-        The table used at each place.
-
-    tables_ : FrequencyTables
-        The frequency tables of the residuals.
+    sets_ : list of SetModel
+        What images of each size have in common: ``references``, the smallest and the
+        largest training pixel at each place or the rounded mean; ``classes``, the table
+        used at each place; ``tables``, the frequency tables of the residuals.
 
     n_features_in_ : int
         Number of values in a row.
@@ -125,31 +101,23 @@ default="min_max_predictive"
     2.59
     """
 
+    takes_any_size = True
+    _needs_shape = True
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Codec._parameter_constraints,
         "method": [StrOptions({*METHODS})],
     }
 
-    _stored_fields: ClassVar[Fields] = {
-        "references_": array("references", "features", kinds="iu"),
-        "classes_": array("features", kinds="u"),
-        "tables_": instance(FrequencyTables),
-    }
+    _stored_fields: ClassVar[Fields] = {"sets_": each(instance(SetModel))}
 
     def _check_stored(self) -> None:
         super()._check_stored()
-        self._check_images()
-        references, tables = self.references_, self.tables_
-        expect_equal("Type of the references", references.dtype.name, self.dtype_.name)
-        n_references = 1 if self.method == "centroid" else 2
-        expect_equal("References", len(references), n_references)
-        if (references[0] > references[-1]).any():
-            raise ValueError("A smallest pixel is larger than the largest")
-        expect_equal("Type of the classes", self.classes_.dtype, np.uint8)
-        last = self.classes_.max()
-        if last >= len(tables):
-            raise ValueError(f"A place has table {last} of {len(tables)}")
-        check_all_codable(tables, n_symbols(8 * self.dtype_.itemsize))
+        self._check_dtype()
+        for part in self.sets_:
+            expect_equal("Method", part.method, self.method)
+            dtype = part.references.dtype.name
+            expect_equal("Type of the references", dtype, self.dtype_.name)
 
     def __init__(
         self,
@@ -162,100 +130,71 @@ default="min_max_predictive"
         self.image_shape = image_shape
         self.chunk_size = chunk_size
 
-    def _learn(self, X: np.ndarray) -> None:
-        self._check_images()
-        if self.method == "centroid":
-            self.references_ = np.rint(X.mean(axis=0, keepdims=True)).astype(X.dtype)
-        else:
-            self.references_ = np.stack([X.min(axis=0), X.max(axis=0)])
-        sums = np.zeros(X.shape[1])
-        for differences in self._all_differences(X):
-            sums += np.abs(differences).sum(axis=0)
-        classes = np.digitize(sums / len(X), _CLASS_BOUNDS)
-        used, self.classes_ = np.unique(classes, return_inverse=True)
-        self.classes_ = self.classes_.astype(np.uint8)
-        n = n_symbols(self._n_bits)
-        counts = np.zeros(len(used) * n, np.int64)
-        for differences in self._all_differences(X):
-            symbols, _ = to_symbols(differences, self._n_bits)
-            places = symbols + n * self.classes_.astype(np.int64)
-            counts += np.bincount(places.ravel(), minlength=counts.size)
-        self.tables_ = FrequencyTables.from_counts(
-            list(_SEEN * counts.reshape(-1, n)), precision=16, pseudo_count=1
-        )
+    @property
+    def error_bound(self) -> float:
+        return 0.0
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_image_shape(self.image_shape)
+    def _learn_kinds(self, given: Given) -> None:
+        self._check_dtype()
+        rows: dict[ImageSpec, list[np.ndarray]] = {}
+        for kind in given.kinds:
+            # Kinds that differ in their dtype only are one.
+            check_grey(kind.spec)
+            spec = ImageSpec(kind.spec.height, kind.spec.width)
+            rows.setdefault(spec, []).append(kind.rows.astype(self.dtype_, copy=False))
+        limits = self.low_, self.high_
+        self.sets_ = [
+            SetModel.learn(
+                self.method,
+                np.concatenate(parts),
+                (spec.height, spec.width),
+                limits,
+            )
+            for spec, parts in rows.items()
+        ]
 
-    def _check_images(self) -> None:
-        """Raise unless the pixels and sizes can be predicted."""
+    def _check_dtype(self) -> None:
+        """Raise unless the pixels can be predicted."""
         if self.dtype_.kind not in "iu" or self.dtype_.itemsize > 4:
             raise ValueError(
                 f"X holds {self.dtype_} numbers, but SetRedundancyCodec takes integers "
                 "of 8 to 32 bits: convert them, if they are whole numbers, such as by "
                 "X.astype(np.uint8)."
             )
-        size_of_rows(self.image_shape, self.n_features_in_)
 
-    @property
-    def _n_bits(self) -> int:
-        return 8 * self.dtype_.itemsize
+    def _check_kind(self, spec: ImageSpec) -> None:
+        self._model_of(spec)
 
-    @property
-    def _predictor(self) -> SetPredictor:
-        shape = size_of_rows(self.image_shape, self.n_features_in_)
-        limits = int(self.low_), int(self.high_)
-        return SetPredictor.make(self.method, self.references_, shape, limits)
+    def _model_of(self, spec: ImageSpec) -> SetModel:
+        """Return what is known of images of a size."""
+        for part in self.sets_:
+            if part.shape == spec.shape:
+                return part
+        known = ", ".join(str(part.shape) for part in self.sets_[:5])
+        raise ValueError(
+            f"Images are {spec}, of shape {spec.shape}, but SetRedundancyCodec was "
+            f"fitted on images of {len(self.sets_)} shapes: {known}."
+        )
 
-    def _all_differences(self, X: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the residuals of the rows, some rows at a time."""
-        n_rows = max(1, _BLOCK_NUMBERS // X.shape[1])
-        for start in range(0, len(X), n_rows):
-            yield self._differences(X[start : start + n_rows])
-
-    def _differences(self, X: np.ndarray) -> np.ndarray:
-        predictor = self._predictor
-        pixels = np.empty((len(X), X.shape[1] + 1), np.int64)
-        pixels[:, :-1], pixels[:, -1] = X, predictor.before
-        neighbours = [pixels[:, places] for places in predictor.neighbours]
-        places = np.arange(X.shape[1])
-        predictions, directions = predictor.predict(places, neighbours)
-        return wrap(directions * (pixels[:, :-1] - predictions), self._n_bits)
-
-    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
-        symbols, bits = to_symbols(self._differences(X), self._n_bits)
-        stream = rans_encode(symbols, self.tables_, self.classes_)
+    def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
+        model = self._model_of(spec)
+        symbols, bits = to_symbols(model.differences(X), model.n_bits)
+        stream = rans_encode(symbols, model.tables, model.classes)
 
         def own_bits() -> np.ndarray:
-            return self.tables_.bits(symbols, self.classes_).sum(axis=1)
+            return model.tables.bits(symbols, model.classes).sum(axis=1)
 
         data = leb128(len(bits)) + bits + stream
         return CodedChunk(data, len(X), own_bits=own_bits)
 
-    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        shape = n_rows, self.n_features_in_
-        least = np.array([16 - np.log2(table.max()) for table in self.tables_])
+    def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
+        model, shape = self._model_of(spec), (n_images, spec.n_numbers)
         # Claims are checked before they take memory; the half allows for rounding.
-        if n_rows * least[self.classes_].sum() / 2 > 8 * len(data) + 64:
-            raise BitstreamError(f"{len(data)} bytes cannot hold {n_rows} images.")
+        if n_images * model.least_bits / 2 > 8 * len(data) + 64:
+            raise BitstreamError(f"{len(data)} bytes cannot hold {n_images} images.")
         reader = ByteReader(data)
         bits = reader.take(reader.leb128())
         stream = reader.take(reader.n_left)
-        symbols = rans_decode(stream, shape, self.tables_, self.classes_)
-        differences = from_symbols(symbols, bits, self._n_bits).T
-        return self._restore(np.ascontiguousarray(differences))
-
-    def _restore(self, differences: np.ndarray) -> np.ndarray:
-        """Undo `_differences`; here each row is one pixel of all images."""
-        predictor = self._predictor
-        lowest = int(np.iinfo(self.dtype_).min)
-        mask = (1 << self._n_bits) - 1
-        pixels = np.empty((len(differences) + 1, differences.shape[1]), np.int64)
-        pixels[-1] = predictor.before
-        for place, difference in enumerate(differences):
-            neighbours = pixels[predictor.neighbours[:, place]]
-            prediction, direction = predictor.predict(place, neighbours)
-            restored = prediction + direction * difference
-            pixels[place] = (restored - lowest & mask) + lowest
-        return pixels[:-1].T.astype(self.dtype_)
+        symbols = rans_decode(stream, shape, model.tables, model.classes)
+        differences = from_symbols(symbols, bits, model.n_bits).T
+        return model.restore(np.ascontiguousarray(differences))

@@ -28,11 +28,7 @@ from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._exact import ExactDecoder, check_exact
 from sklearn_dae.codecs._guard import error_limit, squared_errors
-from sklearn_dae.codecs._images import (
-    check_bytes,
-    check_image_shape,
-    size_of_rows,
-)
+from sklearn_dae.codecs._images import check_bytes, check_grey
 from sklearn_dae.codecs._step import (
     SEARCH_ROWS,
     choose_step,
@@ -49,6 +45,7 @@ from sklearn_dae.codecs._transformer import (
 from sklearn_dae.entropy import ColumnTables, PixelModel
 from sklearn_dae.entropy._pixel_training import N_PARTS
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 
 #: Most training rows from whose codes quantiser and tables are learned, and most pixels
@@ -207,7 +204,8 @@ class TransformCodec(CallbackSupportMixin, Codec):
         expect_equal("Models of pixels", model is not None, self._bounds_pixels)
         if model is not None:
             check_bytes(self.dtype_)
-            shape = size_of_rows(self.image_shape, n_features)
+            check_grey(self._spec)
+            shape = self._spec.height, self._spec.width
             expect_equal("Size of an image", model.shape, shape)
             expect_equal("Largest error", model.max_error, self.max_abs_error or 0)
             self._predict(np.zeros((1, n_codes), np.int32))
@@ -242,7 +240,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         if self._bounds_pixels:
             check_bytes(X.dtype)
             check_exact(self.transformer)
-            size_of_rows(self.image_shape, X.shape[1])
+            check_grey(self._spec)
         n_parts = N_PARTS if self._bounds_pixels else 0
         context = self._init_callback_context(max_subtasks=n_parts)
         context.call_on_fit_task_begin(estimator=self, X=X)
@@ -285,8 +283,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         context.call_on_fit_task_end(estimator=self, X=X)
 
     def _check_parameters(self) -> None:
-        self._validate_params()
-        check_image_shape(self.image_shape)
+        super()._check_parameters()
         if self.lossless and self.max_abs_error:
             raise ValueError(
                 f"lossless=True with max_abs_error={self.max_abs_error}: without "
@@ -303,6 +300,14 @@ class TransformCodec(CallbackSupportMixin, Codec):
     def _bounds_pixels(self) -> bool:
         return self.lossless or self.max_abs_error is not None
 
+    @property
+    def error_bound(self) -> float:
+        return float(self.max_abs_error or 0) if self._bounds_pixels else math.inf
+
+    @property
+    def _needs_shape(self) -> bool:  # type: ignore[override]
+        return self._bounds_pixels
+
     def _learn_pixels(self, X: np.ndarray, symbols: np.ndarray, context: Any) -> None:
         """Learn how pixels depend on what the codes say about them."""
 
@@ -313,7 +318,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
             return stops
 
         predicted = self._predict(symbols)
-        shape = size_of_rows(self.image_shape, X.shape[1])
+        shape = self._spec.height, self._spec.width
         max_error = self.max_abs_error or 0
         self.pixel_model_ = PixelModel.fit(
             X, predicted, shape, max_error, on_part=tell_callbacks
@@ -369,7 +374,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
         codes = encoded(self.transformer_, X)
         return self.quantizer_.transform(self._space.coordinates(codes))
 
-    def _encode_chunk(self, X: np.ndarray) -> CodedChunk:
+    def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
         if not len(X):
             return CodedChunk(b"", 0)
         symbols = self._symbols(X)
@@ -402,14 +407,16 @@ class TransformCodec(CallbackSupportMixin, Codec):
         told = np.flatnonzero(apart if pixels is None else [])
         return CodedChunk(stored + codes, len(X), told, own_bits)
 
-    def _decode_chunk(self, data: bytes, n_rows: int) -> np.ndarray:
-        if not n_rows:
+    def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
+        if not n_images:
             return np.empty((0, self.n_features_in_), self.dtype_)
         reader = ByteReader(data)
-        apart, stored = unpack_apart(reader, (n_rows, self.n_features_in_), self.dtype_)
+        apart, stored = unpack_apart(
+            reader, (n_images, self.n_features_in_), self.dtype_
+        )
         has_pixels = self.pixel_model_ is not None
         codes = reader.take(reader.leb128() if has_pixels else reader.n_left)
-        symbols = self.tables_.decode(codes, n_rows - len(apart))
+        symbols = self.tables_.decode(codes, n_images - len(apart))
         if not len(symbols):
             reader.finish()
             return stored
@@ -424,7 +431,7 @@ class TransformCodec(CallbackSupportMixin, Codec):
             images = self.pixel_model_.decode(pixels, self._predict(symbols))
         if not len(apart):
             return images
-        rows = np.empty((n_rows, self.n_features_in_), self.dtype_)
+        rows = np.empty((n_images, self.n_features_in_), self.dtype_)
         rows[apart] = stored
-        rows[np.delete(np.arange(n_rows), apart)] = cast(images, self.dtype_)
+        rows[np.delete(np.arange(n_images), apart)] = cast(images, self.dtype_)
         return rows

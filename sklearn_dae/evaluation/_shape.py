@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from sklearn_dae.codecs._images import check_image_shape, size_of_rows
+from sklearn_dae.codecs._images import check_grey, check_image_shape, spec_of_rows
 
 
 def shape_of_rows(image_shape: Any, n_features: int) -> tuple[int, int]:
@@ -17,4 +17,6 @@ def shape_of_rows(image_shape: Any, n_features: int) -> tuple[int, int]:
     check_image_shape(image_shape)
     if image_shape is None and math.isqrt(n_features) ** 2 != n_features:
         return 1, n_features
-    return size_of_rows(image_shape, n_features)
+    spec = spec_of_rows(image_shape, n_features)
+    check_grey(spec)
+    return spec.height, spec.width

@@ -23,6 +23,7 @@ from sklearn_dae.codecs import (
     TransformCodec,
 )
 from sklearn_dae.codecs._code_space import CodeSpace
+from sklearn_dae.codecs._set_model import SetModel
 from sklearn_dae.coding import FrequencyTables, HuffmanCoder
 from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.compressor import DeepAutoencoderCompressor
@@ -46,6 +47,7 @@ _OURS = (
     ColumnTables,
     PixelModel,
     HuffmanCode,
+    SetModel,
     BernoulliRBM,
     GaussianRBM,
     DeepAutoencoderCompressor,
