@@ -43,6 +43,7 @@ LEVELS = [
         "_bytes",
         "_callbacks",
         "_fields",
+        "_memory",
         "_threads",
         "_validation",
         "_warnings",

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from sklearn_dae._memory import available_bytes
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae._warnings import warn
 from sklearn_dae.compressor._initialization import pca_alone, start_as_pca
@@ -27,7 +28,7 @@ from sklearn_dae.compressor._report import FitReport
 from sklearn_dae.network import Layout, Network
 from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training import FitCost, Trained, train
-from sklearn_dae.training._cost import measure_cost
+from sklearn_dae.training._cost import fit_memory, measure_cost
 
 #: Rows by which a network is judged. It has diverged if its error is larger by this
 #: factor than that of the mean image, and what it restores varies by no more than this
@@ -134,6 +135,7 @@ def fit_network(
             "warm_start=False."
         )
     pretrained = before is None and takes_rbms(p)
+    _check_memory(p, layout, training)
     report.begin(n_stages=1 + pretrained)
     if before is not None:
         alpha = before.alpha if isinstance(p.alpha, str) else p.alpha
@@ -145,6 +147,22 @@ def fit_network(
     report.end(fitted.network)
     _warn_of_divergence(fitted.network, X)
     return fitted
+
+
+def _check_memory(p: Any, layout: Layout, training: RowBlocks) -> None:
+    """Raise MemoryError, before anything is done, if the machine has too little."""
+    alpha = 0.0 if isinstance(p.alpha, str) else p.alpha
+    settings = choose_settings(p, alpha, seed=0)
+    needed = fit_memory(layout, settings, training.block_rows)
+    free = available_bytes()
+    if free is not None and needed > free:
+        remedy = "give smaller images or hidden_layer_sizes"
+        if settings.solver.startswith("kfac"):
+            remedy += ", or solver='adam', which keeps no curvature"
+        raise MemoryError(
+            f"Fitting the network {layout} takes about {needed / 1e9:.1f} GB beside "
+            f"the images, and {free / 1e9:.1f} GB are free: {remedy}."
+        )
 
 
 def _warn_of_divergence(network: Network, X: np.ndarray) -> None:
@@ -172,6 +190,7 @@ def forecast(p: Any, X: np.ndarray) -> FitCost:
     rng = check_random_state(p.random_state)
     training, _ = split(p, X, learn_range(X, p.pixel_range), rng)
     layout = choose_layout(p, X.shape[1], _n_components(p, training))
+    _check_memory(p, layout, training)
     alpha = 0.0 if isinstance(p.alpha, str) else p.alpha
     settings = choose_settings(p, alpha, seed=0)
     return measure_cost(training, layout, settings, layout.initial(rng))

@@ -99,3 +99,24 @@ def kronecker_factors(
         (list(islice(means, n_of_A)), list(islice(means, n_of_G)))
         for n_of_A, n_of_G in counts
     ]
+
+
+def factor_numbers(layout: Layout, block_size: int = BLOCK_SIZE) -> int:
+    """Return how many numbers the factors of all layers hold, at most.
+
+    Nothing is computed, so this is known before there is memory for them.
+
+    Examples
+    --------
+    >>> from sklearn_dae.network import Layout
+    >>> from sklearn_dae.network._curvature import factor_numbers
+    >>> factor_numbers(Layout.autoencoder([4, 2]))
+    42
+    """
+    total = 0
+    for layer in layout.layers:
+        n_inputs, n_out = layer.n_inputs + 1, layer.n_out
+        total += n_inputs * min(n_inputs, block_size) + n_out * min(n_out, block_size)
+    # That of the output layer is diagonal.
+    last = layout.layers[-1].n_out
+    return total - last * min(last, block_size) + last

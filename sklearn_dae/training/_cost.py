@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._threads import n_threads
 from sklearn_dae.network import Layout
+from sklearn_dae.network._curvature import factor_numbers
 from sklearn_dae.rows import RowBlocks
 from sklearn_dae.training._lbfgs import (
     HISTORY,
@@ -78,7 +79,7 @@ def measure_cost(
             seconds = _full_batch_seconds(problem, theta, settings)
         else:
             seconds = _epoch_seconds(problem, theta, settings)
-        memory = _memory(problem, theta, settings)
+        memory = fit_memory(layout, settings, rows.block_rows)
     return FitCost(layout.n_parameters, settings.n_iter, seconds, memory)
 
 
@@ -139,9 +140,12 @@ def _time(function: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def _memory(problem: Problem, theta: np.ndarray, settings: Settings) -> int:
-    """Bytes of parameter-length vectors, of factors and of activations."""
-    layers, single, n_lanes = problem.layout.layers, 4, n_threads()
+def fit_memory(layout: Layout, settings: Settings, block_rows: int) -> int:
+    """Return the bytes of parameter-length vectors, of factors and of activations.
+
+    Nothing is tried, so this is known before there is memory for it.
+    """
+    single, n_lanes = 4, n_threads()
     # Parameters, those to start from, the best ones, the gradients of the lanes that
     # run at once, and the step.
     vectors = (4 + n_lanes) * single
@@ -153,12 +157,9 @@ def _memory(problem: Problem, theta: np.ndarray, settings: Settings) -> int:
         vectors += 2 * single
     factors = 0
     if settings.solver.startswith("kfac"):
-        # Those of a single row are as large as those of many.
-        of_a_row = problem.take(np.arange(1)).kronecker_factors(theta, seed=0)
-        sizes = sum(block.size for A, G in of_a_row for block in A + G)
         # One for each lane, their sum, the inverse root and the inverse.
-        factors = (n_lanes + 3) * single * sizes
+        factors = (n_lanes + 3) * single * factor_numbers(layout)
     # Inputs and error signals of all layers, for a block of rows in each lane.
-    widths = sum(layer.n_inputs + 2 * layer.n_out for layer in layers)
-    blocks = n_lanes * problem.rows.block_rows * single * widths
-    return problem.layout.n_parameters * vectors + factors + blocks
+    widths = sum(layer.n_inputs + 2 * layer.n_out for layer in layout.layers)
+    blocks = n_lanes * block_rows * single * widths
+    return layout.n_parameters * vectors + factors + blocks
