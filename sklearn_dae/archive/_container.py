@@ -10,10 +10,7 @@ Integers are unsigned and little-endian.
 """
 
 import struct
-from collections.abc import Sequence
 from typing import NamedTuple
-
-import numpy as np
 
 from sklearn_dae._bytes import CHECKSUM_SIZE, checksum
 from sklearn_dae.exceptions import BitstreamError
@@ -32,19 +29,25 @@ FORMAT_VERSION = 1
 #: Longest header: most of it is what users want to say about their images.
 MAX_HEADER_SIZE = 2**20
 
+#: Longest description of what is in a chunk.
+MAX_ABOUT_SIZE = 2**20
+
 #: Signature, version, size and CRC-32 of the header.
 _PREAMBLE = struct.Struct("<8sBII")
 
-#: Mark, number, images, size and CRC-32 of names and of data; CRC-32 of all these.
-_CHUNK_HEAD = struct.Struct("<4s3I4sI4s4s")
+#: Mark, kind, number; size and CRC-32 of what the chunk says of its contents, and of
+#: these; CRC-32 of all of this.
+_CHUNK_HEAD = struct.Struct("<4sBII4sI4s4s")
 
-#: Where the index begins, number of images, CRC-32 of index and these, end signature.
-_FOOTER = struct.Struct("<QQI8s")
+#: Where the index begins, CRC-32 of index and this, end signature.
+_FOOTER = struct.Struct("<Q4s8s")
 
 PREAMBLE_SIZE = _PREAMBLE.size
 CHUNK_HEAD_SIZE = _CHUNK_HEAD.size
 FOOTER_SIZE = _FOOTER.size
-INDEX_ENTRY_SIZE = 8
+
+#: Most bytes of the contents of a chunk.
+_MOST_BYTES = 2**32 - 1
 
 
 def pack_header(header: bytes) -> bytes:
@@ -102,46 +105,51 @@ class ChunkHead(NamedTuple):
 
     Parameters
     ----------
+    kind : int
+        What it holds.
+
     number : int
         Number of the chunk, from 0.
 
-    n_images : int
-        Number of images in it.
+    about_size, data_size : int
+        Bytes of the description of its contents, and of these.
 
-    names_size, data_size : int
-        Bytes of the names and of the coded images.
-
-    names_crc, data_crc : bytes
+    about_crc, data_crc : bytes
         Their checksums.
     """
 
+    kind: int
     number: int
-    n_images: int
-    names_size: int
-    names_crc: bytes
+    about_size: int
+    about_crc: bytes
     data_size: int
     data_crc: bytes
 
     @property
     def size(self) -> int:
         """Bytes of the whole chunk."""
-        return CHUNK_HEAD_SIZE + self.names_size + self.data_size
+        return CHUNK_HEAD_SIZE + self.about_size + self.data_size
 
 
 class Chunk(NamedTuple):
-    """A chunk whose checksums are right."""
+    """A chunk whose checksums are right: what it says of its contents, and these."""
 
     head: ChunkHead
-    names: bytes
+    about: bytes
     data: bytes
 
 
-def pack_chunk(number: int, n_images: int, names: bytes, data: bytes) -> bytes:
+def pack_chunk(kind: int, number: int, about: bytes, data: bytes) -> bytes:
     """Write a chunk."""
-    parts = len(names), checksum(names), len(data), checksum(data)
-    head = _CHUNK_HEAD.pack(CHUNK_MARK, number, n_images, *parts, b"")
+    if len(data) > _MOST_BYTES or len(about) > MAX_ABOUT_SIZE:
+        raise ValueError(
+            f"A chunk of {len(data)} bytes cannot be stored, at most {_MOST_BYTES}: "
+            "make images, or chunk_size, smaller."
+        )
+    parts = len(about), checksum(about), len(data), checksum(data)
+    head = _CHUNK_HEAD.pack(CHUNK_MARK, kind, number, *parts, b"")
     head = head[:-CHECKSUM_SIZE]
-    return b"".join([head, checksum(head), names, data])
+    return b"".join([head, checksum(head), about, data])
 
 
 def unpack_chunk_head(data: bytes) -> ChunkHead:
@@ -151,7 +159,10 @@ def unpack_chunk_head(data: bytes) -> ChunkHead:
     head = data[: CHUNK_HEAD_SIZE - CHECKSUM_SIZE]
     if data[len(head) : CHUNK_HEAD_SIZE] != checksum(head):
         raise BitstreamError("the checksum of its head is wrong")
-    return ChunkHead(*_CHUNK_HEAD.unpack_from(data)[1:-1])
+    unpacked = ChunkHead(*_CHUNK_HEAD.unpack_from(data)[1:-1])
+    if unpacked.about_size > MAX_ABOUT_SIZE:
+        raise BitstreamError(f"it claims {unpacked.about_size} bytes of description")
+    return unpacked
 
 
 def unpack_chunk(data: bytes) -> Chunk:
@@ -159,49 +170,40 @@ def unpack_chunk(data: bytes) -> Chunk:
     head = unpack_chunk_head(data)
     if head.size != len(data):
         raise BitstreamError(f"it has {len(data)} bytes, but claims {head.size}")
-    names = check_names(head, data[CHUNK_HEAD_SIZE : CHUNK_HEAD_SIZE + head.names_size])
-    coded = data[CHUNK_HEAD_SIZE + head.names_size :]
-    if checksum(coded) != head.data_crc:
-        raise BitstreamError("the checksum of its images is wrong")
-    return Chunk(head, names, coded)
+    end = CHUNK_HEAD_SIZE + head.about_size
+    about = check_about(head, data[CHUNK_HEAD_SIZE:end])
+    contents = data[end:]
+    if checksum(contents) != head.data_crc:
+        raise BitstreamError("the checksum of its contents is wrong")
+    return Chunk(head, about, contents)
 
 
-def check_names(head: ChunkHead, names: bytes) -> bytes:
-    """Return the names of a chunk if they are intact."""
-    if len(names) != head.names_size or checksum(names) != head.names_crc:
-        raise BitstreamError("the checksum of its names is wrong")
-    return names
+def check_about(head: ChunkHead, about: bytes) -> bytes:
+    """Return what a chunk says of its contents, if that is intact."""
+    if len(about) != head.about_size or checksum(about) != head.about_crc:
+        raise BitstreamError("the checksum of its description is wrong")
+    return about
 
 
-class Footer(NamedTuple):
-    """What the end of a file says."""
-
-    index_begin: int
-    n_images: int
-    checksum: bytes
+def pack_footer(index: bytes, begin: int) -> bytes:
+    """Write an index, which is to begin at byte ``begin`` of the file, and footer."""
+    place = begin.to_bytes(8, "little")
+    return index + _FOOTER.pack(begin, checksum(index, place), END_SIGNATURE)
 
 
-def pack_index(offsets: Sequence[int], n_images: int, begin: int) -> bytes:
-    """Write the index, which is to begin at byte ``begin`` of the file, and footer."""
-    index = np.asarray(offsets, "<u8").tobytes()
-    footer = _FOOTER.pack(begin, n_images, 0, END_SIGNATURE)
-    totals = footer[: -CHECKSUM_SIZE - len(END_SIGNATURE)]
-    return b"".join([index, totals, checksum(index, totals), END_SIGNATURE])
-
-
-def unpack_footer(footer: bytes) -> Footer:
-    """Read the footer, whose checksum covers the index too."""
+def index_begin(footer: bytes) -> int:
+    """Return where the index begins, by the footer."""
     if len(footer) < FOOTER_SIZE or not footer.endswith(END_SIGNATURE):
         raise BitstreamError("it does not end as an archive does, so it was cut off")
-    begin, n_images, _, _ = _FOOTER.unpack(footer)
-    crc_end = FOOTER_SIZE - len(END_SIGNATURE)
-    return Footer(begin, n_images, footer[crc_end - CHECKSUM_SIZE : crc_end])
+    begin: int = _FOOTER.unpack(footer)[0]
+    return begin
 
 
-def unpack_index(index: bytes, footer: bytes) -> np.ndarray:
-    """Return where each chunk begins, as int64."""
-    totals = footer[: -CHECKSUM_SIZE - len(END_SIGNATURE)]
-    if unpack_footer(footer).checksum != checksum(index, totals):
-        raise BitstreamError("the checksum of its index is wrong")
-    # What does not fit becomes negative, and thus out of order.
-    return np.frombuffer(index, "<u8").astype(np.int64)
+def check_index(index: bytes, footer: bytes) -> None:
+    """Raise unless the index is the one that the footer was made for."""
+    begin, expected, _ = _FOOTER.unpack(footer)
+    if checksum(index, begin.to_bytes(8, "little")) != expected:
+        raise BitstreamError(
+            "the checksum of its index is wrong, so it is damaged, or bytes were lost "
+            "or added before it"
+        )

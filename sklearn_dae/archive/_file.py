@@ -57,8 +57,7 @@ class SourceFile:
         ValueError
             If it is closed.
         """
-        if not self.is_open:
-            raise ValueError("The archive is closed.")
+        self.check_open()
         if not 0 <= begin <= begin + n_bytes <= self.size:
             raise BitstreamError(
                 f"the file ends at byte {self.size}, but bytes {begin} to "
@@ -76,6 +75,11 @@ class SourceFile:
                 parts.append(part)
                 n_bytes -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def check_open(self) -> None:
+        """Raise ValueError if it is closed."""
+        if not self.is_open:
+            raise ValueError("The archive is closed.")
 
     def close(self) -> None:
         """Stop reading, and close the file if it was opened here."""

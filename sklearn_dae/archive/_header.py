@@ -1,30 +1,16 @@
-"""The header of an archive: what its images are and what decodes them, as JSON.
+"""The header of an archive: what decodes its images, and what is said of them, as JSON.
 
 In: what a writer knows before the first image. Out: one line of text, and back. Keys
 that a reader does not know are ignored.
 """
 
 import json
-import math
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
-
 from sklearn_dae.archive._container import MAX_HEADER_SIZE
 from sklearn_dae.exceptions import BitstreamError
-from sklearn_dae.models._format import dtype_name, native_dtype
-
-#: Largest number of images in a chunk.
-MAX_CHUNK_IMAGES = 65536
-
-#: Largest number of values in a chunk, unless it is a single image: a false claim can
-#: take no more memory than that.
-MAX_CHUNK_NUMBERS = 2**20
-
-#: An image may have at most this many dimensions, and numbers.
-_MAX_DIMENSIONS, _MAX_NUMBERS = 8, 2**31
 
 
 @dataclass(frozen=True)
@@ -33,18 +19,6 @@ class Header:
 
     Parameters
     ----------
-    shape : tuple of int
-        Shape of an image.
-
-    dtype : dtype
-        Dtype of the images, as they went in and come back.
-
-    chunk_size : int
-        Images in a chunk; the last chunk may have fewer.
-
-    has_names : bool
-        Whether each image has a name.
-
     model_class, model_hash : str
         Class of the codec, and SHA-256 of its model file.
 
@@ -61,10 +35,6 @@ class Header:
         What the user wants to say about the images.
     """
 
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    chunk_size: int
-    has_names: bool
     model_class: str
     model_hash: str
     model_size: int
@@ -72,42 +42,25 @@ class Header:
     created_by: str
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def n_features(self) -> int:
-        """Number of values in an image."""
-        return math.prod(self.shape)
-
-    def n_chunks(self, n_images: int) -> int:
-        """Return how many chunks hold ``n_images`` images."""
-        return -(-n_images // self.chunk_size)
-
-    def images_of(self, number: int, n_images: int) -> range:
-        """Return the numbers of the images of a chunk, of ``n_images`` in all."""
-        start = number * self.chunk_size
-        return range(start, min(start + self.chunk_size, n_images))
-
     def to_bytes(self) -> bytes:
         """Write the header.
 
         Raises
         ------
         TypeError, ValueError
-            If the metadata are not valid JSON or too long, or the shape is invalid.
+            If the metadata are not valid JSON or too long.
         """
         _check_metadata(self.metadata)
+        model = {
+            "class": self.model_class,
+            "inside": self.model_inside,
+            "sha256": self.model_hash,
+            "size": self.model_size,
+        }
         content = {
-            "chunk_size": self.chunk_size,
             "created_by": self.created_by,
-            "dtype": dtype_name(self.dtype),
             "metadata": self.metadata,
-            "model": {
-                "class": self.model_class,
-                "inside": self.model_inside,
-                "sha256": self.model_hash,
-                "size": self.model_size,
-            },
-            "names": self.has_names,
-            "shape": list(self.shape),
+            "model": model if self.model_class else None,
         }
         data = _to_json(content)
         if len(data) > MAX_HEADER_SIZE:
@@ -115,8 +68,6 @@ class Header:
                 f"metadata makes a header of {len(data)} bytes, at most "
                 f"{MAX_HEADER_SIZE} can be stored."
             )
-        # What is written can be read, whatever shape the caller thinks of.
-        Header.from_bytes(data)
         return data
 
     @classmethod
@@ -132,14 +83,14 @@ class Header:
             content = json.loads(data.decode())
         except (ValueError, RecursionError) as error:
             raise BitstreamError(f"The header is no JSON: {error}.") from None
-        if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        if not isinstance(content, dict) or "model" not in content:
             raise BitstreamError("The header says nothing of a model.")
         model = content["model"]
+        if model is None:
+            model = {"class": "", "sha256": "", "size": 0, "inside": True}
+        if not isinstance(model, dict):
+            raise BitstreamError("The header says nothing of a model.")
         header = cls(
-            shape=_shape(content.get("shape")),
-            dtype=native_dtype(content.get("dtype")),
-            chunk_size=_take(content, "chunk_size", int),
-            has_names=_take(content, "names", bool),
             model_class=_take(model, "class", str),
             model_hash=_take(model, "sha256", str),
             model_size=_take(model, "size", int),
@@ -147,20 +98,9 @@ class Header:
             created_by=_take(content, "created_by", str),
             metadata=_take(content, "metadata", dict),
         )
-        most = most_images_of_chunk(header.n_features)
-        if not 1 <= header.chunk_size <= most:
-            raise BitstreamError(
-                f"The header claims chunks of {header.chunk_size} images of shape "
-                f"{header.shape}, expected 1 to {most}."
-            )
         if header.model_size < 0:
             raise BitstreamError("The header claims a model of less than no bytes.")
         return header
-
-
-def most_images_of_chunk(n_features: int) -> int:
-    """Return how many images of ``n_features`` values a chunk may hold."""
-    return max(1, min(MAX_CHUNK_IMAGES, MAX_CHUNK_NUMBERS // n_features))
 
 
 def package_version() -> str:
@@ -177,15 +117,6 @@ def _take(content: dict[str, Any], key: str, kind: type) -> Any:
     if type(value) is not kind:
         raise BitstreamError(f"The header has no {key!r} of type {kind.__name__}.")
     return value
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list) or not 1 <= len(value) <= _MAX_DIMENSIONS:
-        raise BitstreamError("The header has no shape of an image.")
-    whole = all(type(n) is int and 1 <= n <= _MAX_NUMBERS for n in value)
-    if not whole or math.prod(value) > _MAX_NUMBERS:
-        raise BitstreamError("The header has an impossible shape of an image.")
-    return tuple(value)
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:

@@ -1,108 +1,37 @@
-"""Names of the images of a chunk <-> bytes.
+"""Names of images, read when they are asked for, and images by their names."""
 
-In: strings. Out: the length of the content, then the content: the length of each string
-in bytes, then the strings in UTF-8, one after another; deflated (zlib's format), unless
-that makes it no shorter.
-"""
-
-import zlib
-from collections.abc import Callable, Sequence
+import re
+import unicodedata
+from collections.abc import Sequence
 from typing import overload
 
-from sklearn_dae._bytes import ByteReader, leb128
-from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.archive._chunks import FileTable
 
-#: Most bytes of the names of a chunk: the most memory that a false claim can take.
-_MAX_SIZE = 2**23
+#: The name of a file that holds several images, and which of them it is.
+_IN_FILE = re.compile(r"(.*)\[(0|[1-9][0-9]{0,17})\]", re.DOTALL)
 
-#: File names that are not valid in the file system's encoding have lone surrogates.
-_ERRORS = "surrogatepass"
-
-
-def pack_names(names: Sequence[str]) -> bytes:
-    """Write names.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If one is not a string, or they are too long.
-    """
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"Names must be strings, got {name!r}.")
-    strings = [name.encode("utf-8", _ERRORS) for name in names]
-    content = b"".join([*(leb128(len(string)) for string in strings), *strings])
-    if len(content) > _MAX_SIZE:
-        raise ValueError(
-            f"The names of {len(names)} images take {len(content)} bytes, at most "
-            f"{_MAX_SIZE} can be stored; make them shorter, or chunk_size smaller."
-        )
-    deflated = zlib.compress(content, 9)
-    shorter = deflated if len(deflated) < len(content) else content
-    return leb128(len(content)) + shorter
-
-
-def unpack_names(data: bytes, n_names: int) -> list[str]:
-    """Read the ``n_names`` names that `pack_names` wrote.
-
-    Raises
-    ------
-    BitstreamError
-        If the bytes are not those of that many names.
-    """
-    reader = ByteReader(data)
-    size = reader.leb128()
-    if size > _MAX_SIZE:
-        raise BitstreamError(f"its names claim {size} bytes, at most {_MAX_SIZE}")
-    content = reader.take(reader.n_left)
-    if len(content) != size:
-        content = _inflate(content, size)
-    reader = ByteReader(content)
-    if n_names > size:
-        raise BitstreamError(f"{size} bytes cannot hold {n_names} names")
-    lengths = [reader.leb128() for _ in range(n_names)]
-    try:
-        names = [reader.take(n).decode("utf-8", _ERRORS) for n in lengths]
-    except UnicodeDecodeError as error:
-        raise BitstreamError(f"a name is not UTF-8: {error}") from None
-    reader.finish()
-    return names
-
-
-def _inflate(data: bytes, size: int) -> bytes:
-    inflater = zlib.decompressobj()
-    try:
-        # One byte more than expected shows whether the stream goes on.
-        content = inflater.decompress(data, size + 1)
-    except zlib.error as error:
-        raise BitstreamError(f"its names cannot be inflated: {error}") from None
-    if len(content) != size or not inflater.eof or inflater.unused_data:
-        raise BitstreamError(f"its names do not inflate to {size} bytes")
-    return content
+#: For each name, the first image of each file that has it, and how many it holds.
+_Known = dict[str, list[tuple[int, int]]]
 
 
 class Names(Sequence[str]):
-    """Names of all images, read one chunk at a time when they are asked for.
+    """A name for each image.
+
+    An image of a file that holds several has its name and its number in it.
 
     Parameters
     ----------
     n_names : int
         How many there are.
 
-    chunk_size : int
-        Names in a chunk.
-
-    of_chunk : callable
-        Returns the names of the chunk of a given number.
+    files : FileTable
+        The files that the images are in.
     """
 
-    def __init__(
-        self, n_names: int, chunk_size: int, of_chunk: Callable[[int], list[str]]
-    ) -> None:
+    def __init__(self, n_names: int, files: FileTable) -> None:
         self._n_names = n_names
-        self._chunk_size = chunk_size
-        self._of_chunk = of_chunk
-        self._last: tuple[int, list[str]] = -1, []
+        self._files = files
+        self._known: tuple[_Known, _Known] | None = None
 
     def __len__(self) -> int:
         return self._n_names
@@ -116,12 +45,55 @@ class Names(Sequence[str]):
     def __getitem__(self, key: int | slice) -> str | list[str]:
         if isinstance(key, slice):
             return [self[i] for i in range(self._n_names)[key]]
-        number, place = divmod(range(self._n_names)[key], self._chunk_size)
-        last, names = self._last
-        if number != last:
-            names = self._of_chunk(number)
-            self._last = number, names
-        return names[place]
+        entry, place = self._files.of_image(range(self._n_names)[key])
+        return entry.name if entry.n_images == 1 else f"{entry.name}[{place}]"
 
     def __repr__(self) -> str:
         return f"<{self._n_names} names>"
+
+    def find(self, name: str) -> int:
+        """Return the number of the image of a name.
+
+        Some file systems change how letters are composed, or whether they are capitals;
+        so a name that is the same but for that will do, if it is the only one.
+
+        Raises
+        ------
+        KeyError
+            If there is none, or there are several.
+        """
+        if self._known is None:
+            self._known = self._learned()
+        exact, alike = self._known
+        numbers = _numbers(name, exact) or _numbers(folded(name), alike)
+        if len(numbers) != 1:
+            raise KeyError(
+                f"{len(numbers) or 'No'} images have the name {name!r}"
+                + ("." if not numbers else f": {numbers[:5]}; give a number.")
+            )
+        return numbers[0]
+
+    def _learned(self) -> tuple[_Known, _Known]:
+        exact: _Known = {}
+        alike: _Known = {}
+        for first, entry in self._files.intact():
+            of_file = first, entry.n_images
+            exact.setdefault(entry.name, []).append(of_file)
+            alike.setdefault(folded(entry.name), []).append(of_file)
+        return exact, alike
+
+
+def _numbers(name: str, known: _Known) -> list[int]:
+    """Return the numbers of the images that have a name."""
+    numbers = [first for first, n in known.get(name, ()) if n == 1]
+    in_file = _IN_FILE.fullmatch(name)
+    if in_file is not None:
+        place = int(in_file[2])
+        files = known.get(in_file[1], ())
+        numbers += [first + place for first, n in files if n > 1 and place < n]
+    return sorted(numbers)
+
+
+def folded(name: str) -> str:
+    """Return what names have in common that a file system may take for the same."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

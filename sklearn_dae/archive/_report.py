@@ -1,12 +1,63 @@
 """What can be said about an archive: its sizes, its damage, what was salvaged."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_dae.archive._contents import ChunkKind
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
+
+
+@dataclass
+class Parts:
+    """Bytes of each part of an archive.
+
+    Parameters
+    ----------
+    header, model : int
+        The header, and the model if it is in the archive.
+
+    images : int
+        Coded images.
+
+    files : int
+        Names of files, what stands around their pixels, and the account of what was
+        taken in.
+
+    kept : int
+        Files that are kept as they are.
+
+    index : int
+        The index and what follows it.
+    """
+
+    header: int = 0
+    model: int = 0
+    images: int = 0
+    files: int = 0
+    kept: int = 0
+    index: int = 0
+
+    def add(self, kind: int, size: int) -> None:
+        """Count a chunk."""
+        if kind == ChunkKind.IMAGES:
+            self.images += size
+        elif kind == ChunkKind.KEPT:
+            self.kept += size
+        else:
+            self.files += size
+
+    @property
+    def total(self) -> int:
+        """Bytes of the archive."""
+        return self.without_model + self.model
+
+    @property
+    def without_model(self) -> int:
+        """Bytes of the archive without the model."""
+        return self.header + self.images + self.files + self.kept + self.index
 
 
 @dataclass(frozen=True)
@@ -15,20 +66,15 @@ class ArchiveInfo:
 
     Parameters
     ----------
-    n_images, n_chunks, chunk_size : int
-        Number of images, of chunks, and of images in a chunk (the last may have fewer).
+    n_images, n_files, n_chunks : int
+        Number of images, of files (or, where there were none, of names of images), and
+        of chunks.
 
-    shape : tuple of int
-        Shape of an image.
-
-    dtype : dtype
-        Dtype of the images.
-
-    has_names : bool
-        Whether each image has a name.
+    kinds : dict of ImageSpec to int
+        How many images there are of each kind.
 
     model_class, model_hash : str
-        Class of the codec, and the SHA-256 of its model file.
+        Class of the codec, and the SHA-256 of its model file; empty if there is none.
 
     model_size : int
         Bytes of the model file, wherever it is stored.
@@ -36,14 +82,11 @@ class ArchiveInfo:
     model_inside : bool
         Whether the model is in the archive.
 
-    format_version : int
-        Version of the format.
-
     created_by : str
         Package and version that wrote the archive.
 
-    header_bytes, chunk_bytes, index_bytes : int
-        Bytes of the header; of images, their names and checksums; of index and footer.
+    parts : Parts
+        Bytes of each part.
 
     metadata : dict
         What the writer wanted to say about the images.
@@ -54,20 +97,15 @@ class ArchiveInfo:
     """
 
     n_images: int
+    n_files: int
     n_chunks: int
-    chunk_size: int
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    has_names: bool
+    kinds: dict[ImageSpec, int]
     model_class: str
     model_hash: str
     model_size: int
     model_inside: bool
-    format_version: int
     created_by: str
-    header_bytes: int
-    chunk_bytes: int
-    index_bytes: int
+    parts: Parts
     metadata: dict[str, Any] = field(default_factory=dict)
     images_apart: tuple[int, ...] | None = field(
         default=None, compare=False, repr=False
@@ -81,41 +119,31 @@ class ArchiveInfo:
     @property
     def pixel_bytes(self) -> int:
         """Bytes of the images in memory."""
-        return self.n_images * math.prod(self.shape) * self.dtype.itemsize
+        return sum(n * spec.n_bytes for spec, n in self.kinds.items())
 
     @property
-    def model_bytes(self) -> int:
-        """Bytes that the model takes in the archive."""
-        return self.model_size if self.model_inside else 0
-
-    @property
-    def bytes_without_model(self) -> int:
-        """Bytes of the archive without the model."""
-        return self.header_bytes + self.chunk_bytes + self.index_bytes
-
-    @property
-    def file_bytes(self) -> int:
-        """Bytes of the archive."""
-        return self.bytes_without_model + self.model_bytes
+    def bytes_with_model(self) -> int:
+        """Bytes of the archive and of its model, wherever that is stored."""
+        return self.parts.without_model + self.model_size
 
 
 class Damage(NamedTuple):
-    """What is lost.
+    """A chunk that cannot be read, or images that no chunk has.
 
     Parameters
     ----------
-    chunks : range
-        Numbers of the chunks.
+    chunk : int or None
+        Number of the chunk; None if there is none.
 
-    images : range
-        Numbers of the images that they hold.
+    images : ndarray of int
+        Numbers of the images that are lost with it.
 
     error : BitstreamError
         What is wrong.
     """
 
-    chunks: range
-    images: range
+    chunk: int | None
+    images: np.ndarray
     error: BitstreamError
 
 
@@ -136,7 +164,11 @@ class Verification:
         Why the model cannot be read.
 
     damages : list of Damage
-        The chunks that cannot be read.
+        The chunks that cannot be read, and what else is missing.
+
+    files_apart : list of str
+        Names of files that come back otherwise than they were, as far as that was
+        asked for.
     """
 
     n_images: int
@@ -144,16 +176,24 @@ class Verification:
     index_error: BitstreamError | None = None
     model_error: Exception | None = None
     damages: list[Damage] = field(default_factory=list)
+    files_apart: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.index_error or self.model_error or self.damages)
+        wrong = self.damages or self.files_apart
+        return not (self.index_error or self.model_error or wrong)
+
+    @property
+    def lost(self) -> np.ndarray:
+        """Numbers of the images that are known to be lost, in ascending order."""
+        none = np.empty(0, np.int64)
+        return np.unique(np.concatenate([none, *(d.images for d in self.damages)]))
 
     @property
     def n_lost(self) -> int:
         """Number of images that are known to be lost."""
-        return sum(len(damage.images) for damage in self.damages)
+        return len(self.lost)
 
     def __str__(self) -> str:
         lines = [
@@ -162,6 +202,7 @@ class Verification:
         ]
         lines += [str(error) for error in (self.index_error, self.model_error) if error]
         lines += [str(damage.error) for damage in self.damages]
+        lines += [f"{name!r} comes back otherwise" for name in self.files_apart]
         if self.n_lost:
             lines.append(f"{self.n_lost} images are lost")
         return "\n".join(lines)
@@ -172,21 +213,16 @@ class Salvaged(NamedTuple):
 
     Parameters
     ----------
-    start, stop : int
-        Number of the first image, and one more than that of the last.
+    numbers : ndarray of int
+        Numbers of the images.
 
-    images : ndarray of shape (stop - start, *shape) or None
-        The images.
-
-    names : list of str
-        Their names, if they have any and these can be read.
+    images : sequence of ndarray or None
+        The images: one array if they are of one kind.
 
     error : BitstreamError or None
-        Why there are no images, or no names.
+        Why there are no images.
     """
 
-    start: int
-    stop: int
-    images: np.ndarray | None
-    names: list[str]
+    numbers: np.ndarray
+    images: Any
     error: BitstreamError | None

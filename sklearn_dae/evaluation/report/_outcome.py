@@ -105,9 +105,9 @@ def archive_parts(trial: Trial, split: ImageSplit) -> dict[str, int]:
         info = write_archive(Path(folder, "test.dae"), images, codec)
     network = len(model_to_bytes(codec.transformer_))
     return {
-        "images": info.chunk_bytes,
-        "index": info.index_bytes,
-        "header": info.header_bytes,
+        "images": info.parts.images,
+        "index": info.parts.index,
+        "header": info.parts.header,
         "network": network,
-        "quantiser and tables": info.model_bytes - network,
+        "quantiser and tables": info.parts.model - network,
     }
