@@ -21,11 +21,11 @@ def test_streams(here, trained):
     ):
         data, errors = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert errors.decode().startswith("40 images of 6 x 8 pixels, uint8\n")
+    assert errors.decode().startswith("40 images of 6 x 8 pixels, grey, uint8\n")
     with command("decompress", "-", "-o", "-", stdin=subprocess.PIPE) as process:
         output, errors = process.communicate(data, timeout=60)
     assert process.returncode == 0
-    assert errors.decode() == "-: 40 images of 6 x 8 pixels, uint8\n"
+    assert errors.decode() == "-: 40 images of 6 x 8 pixels, grey, uint8\n"
     np.testing.assert_array_equal(
         np.load(io.BytesIO(output)), decoded(io.BytesIO(data))
     )

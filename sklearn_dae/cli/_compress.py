@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sklearn_dae.archive import open_archive, write_archive
-from sklearn_dae.cli._fitting import fit_codec, parameters_beside
-from sklearn_dae.cli._input import (
-    images_of,
-    read_codec,
-    status_of,
+from sklearn_dae.archive import (
+    ArchiveInfo,
+    append_to_archive,
+    open_archive,
+    write_archive,
 )
+from sklearn_dae.cli._fitting import fit_codec, parameters_beside
+from sklearn_dae.cli._input import images_of, read_codec, status_of
+from sklearn_dae.cli._keeping import Keeping
 from sklearn_dae.cli._lossless import smallest_codec, suits_network
 from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.cli._options import (
@@ -38,7 +40,10 @@ def add_command(commands: Any) -> None:
         help="images to an archive",
         description="Compress images into an archive. Without --model, a network is "
         "trained on the images themselves. All images are read back from the archive "
-        "before it gets its name.",
+        "before it gets its name. Without loss, files come back as they were: DICOM, "
+        "BMP, PGM, TIFF and .npy files byte for byte, PNG files with the same pixels "
+        "and whatever else was in them; JPEG and other files that pixels alone do not "
+        "restore are kept as they are.",
     )
     parser.set_defaults(run=_run)
     add_images(parser)
@@ -75,6 +80,16 @@ def add_command(commands: Any) -> None:
         help="images that are coded together, and read together for one of them "
         "(default: as many as have half a million pixels)",
     )
+    parser.add_argument(
+        "--append",
+        action="store_true",
+        help="add the images to the archive, coded by the model that it has",
+    )
+    parser.add_argument(
+        "--keep-others",
+        action="store_true",
+        help="keep all other files of the folder too, as they are",
+    )
     add_training(
         parser,
         "1000 500 for 784 pixels, or as many as take at most a quarter of the pixels",
@@ -84,38 +99,33 @@ def add_command(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     _check_usage(arguments)
     output = arguments.output
-    check_file(output, arguments.force)
-    codec = None if arguments.model is None else read_codec(arguments.model)
-    images = images_of(arguments)
-    if codec is None and arguments.lossless and not suits_network(images, arguments):
-        codec = smallest_codec(images)
-    elif codec is None:
-        codec = fit_codec(images, arguments, parameters_beside(images))
-    elif images.spec.n_numbers != codec.n_features_in_:
-        remedy = "; --grey turns colours to grey" if images.spec.channels > 1 else ""
-        raise ValueError(
-            f"{images.source}: images are {images.spec}, but {arguments.model} was "
-            f"trained on images of {codec.n_features_in_} numbers{remedy}."
-        )
-    with file_output(output, arguments.force) as file:
-        with counting("compressing", len(images)) as progress:
-            info = write_archive(
-                file,
-                images,
-                codec,
-                model=arguments.place,
-                chunk_size=arguments.chunk_size,
-                progress=progress,
-            )
-        given = None if info.model_inside else codec
-        fidelity = _read_back(file, images, given, bool(arguments.lossless))
+    if not arguments.append:
+        check_file(output, arguments.force)
+    codec = _given_codec(arguments)
+    is_exact = bool(arguments.lossless)
+    if codec is not None:
+        is_exact = codec.error_bound == 0
+    images = images_of(arguments, as_shown=not is_exact)
+    keeping = Keeping.of(images, arguments, is_exact=is_exact)
+    images = keeping.images
+    if arguments.append:
+        info = _append(output, keeping, arguments)
+        fidelity = None
+    else:
+        if codec is None:
+            codec = _fitted_codec(keeping.coded, arguments)
+        else:
+            _check_model(keeping.coded, codec, arguments)
+        with file_output(output, arguments.force) as file:
+            info = _write(file, keeping, codec, arguments)
+            given = None if info.model_inside else codec
+            fidelity = _read_back(file, keeping, given, is_exact)
     say = partial(print, file=sys.stderr if output == "-" else sys.stdout)
     say("" if output == "-" else f"{output}: ", end="")
-    disk_bytes = images.account.n_bytes or None
-    say("\n".join(summary(info, images, disk_bytes, fidelity)))
+    say("\n".join(summary(info, keeping, fidelity)))
     if info.images_apart:
         _tell_of_images_apart(info.images_apart, images)
-    if fidelity.widest is not None and not fidelity.is_exact:
+    if fidelity is not None and fidelity.widest is not None and not fidelity.is_exact:
         (name,) = _names(images, [fidelity.widest])
         warn(
             f"{name} makes the range of all images more than a thousand times wider, "
@@ -126,6 +136,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check_usage(arguments: argparse.Namespace) -> None:
+    given = training_options_given(arguments)
+    if arguments.append:
+        if arguments.output == "-" or arguments.force or given:
+            wrong = "-o -" if arguments.output == "-" else "--force"
+            wrong = given[0] if given else wrong
+            raise UsageError(
+                f"--append adds to an archive by the model that it has; leave out "
+                f"{wrong}."
+            )
+        return
     if arguments.model is None:
         if arguments.place == "reference":
             raise UsageError(
@@ -133,7 +153,6 @@ def _check_usage(arguments: argparse.Namespace) -> None:
                 "be nowhere. 'sklearn-dae train' makes one."
             )
         return
-    given = training_options_given(arguments)
     if given:
         raise UsageError(
             f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} how to train, "
@@ -141,18 +160,81 @@ def _check_usage(arguments: argparse.Namespace) -> None:
         )
 
 
+def _given_codec(arguments: argparse.Namespace) -> Codec | None:
+    """Return the codec that images are to be coded by, if there is one already."""
+    if arguments.append:
+        with open_archive(arguments.output, arguments.model) as archive:
+            return archive.codec if archive.needs_codec else None
+    return None if arguments.model is None else read_codec(arguments.model)
+
+
+def _fitted_codec(images: ImageSet, arguments: argparse.Namespace) -> Codec | None:
+    """Fit a codec to images; None if there are none."""
+    if not len(images):
+        return None
+    if arguments.lossless and not suits_network(images, arguments):
+        return smallest_codec(images)
+    return fit_codec(images, arguments, parameters_beside(images))
+
+
+def _check_model(images: ImageSet, codec: Codec, arguments: argparse.Namespace) -> None:
+    for spec in images.groups():
+        if not codec.takes(spec):
+            remedy = "; --grey turns colours to grey" if spec.channels > 1 else ""
+            raise ValueError(
+                f"{images.source}: images are {spec}, but {arguments.model} was "
+                f"trained on images of {codec.n_features_in_} numbers{remedy}."
+            )
+
+
+def _write(
+    file: Any, keeping: Keeping, codec: Codec | None, arguments: argparse.Namespace
+) -> ArchiveInfo:
+    with counting("compressing", len(keeping.images)) as progress:
+        return write_archive(
+            file,
+            keeping.images,
+            codec,
+            files=keeping.files,
+            others=keeping.others,
+            model=arguments.place,
+            chunk_size=arguments.chunk_size,
+            progress=progress,
+        )
+
+
+def _append(path: str, keeping: Keeping, arguments: argparse.Namespace) -> ArchiveInfo:
+    with counting("compressing", len(keeping.images)) as progress:
+        return append_to_archive(
+            path,
+            keeping.images,
+            files=keeping.files,
+            others=keeping.others,
+            model=arguments.model,
+            chunk_size=arguments.chunk_size,
+            progress=progress,
+        )
+
+
 def _read_back(
-    file: Any, images: ImageSet, codec: Codec | None, exactly: bool
+    file: Any, keeping: Keeping, codec: Codec | None, is_exact: bool
 ) -> Fidelity:
     """Compare what is in the archive with the images, before it gets its name."""
     file.seek(0)
+    images = keeping.images
     with (
         open_archive(file, codec) as archive,
         counting("reading back", len(images)) as progress,
     ):
         fidelity = compare(archive, images, progress)
-        bound = _promised_error(archive.codec)
-    if exactly and not fidelity.is_exact:
+        bound = archive.codec.error_bound if archive.needs_codec else 0.0
+        found = archive.verify(decode=False, files=True) if keeping.files else None
+    if found is not None and not found.ok:
+        raise ValueError(
+            f"A file would not come back as it was; no archive is written: {found}. "
+            "Has it changed meanwhile? If not, please report this."
+        )
+    if is_exact and not fidelity.is_exact:
         raise ValueError(
             "An image did not come back as it was; no archive is written. Please "
             "report this."
@@ -163,15 +245,6 @@ def _read_back(
             f"{bound:g} was promised; no archive is written. Please report this."
         )
     return fidelity
-
-
-def _promised_error(codec: Any) -> float:
-    """Return how far a pixel may be off, by what the codec promises."""
-    parameters = codec.get_params(deep=False)
-    if parameters.get("lossless"):
-        return 0.0
-    bound = parameters.get("max_abs_error")
-    return float("inf") if bound is None else float(bound)
 
 
 def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:

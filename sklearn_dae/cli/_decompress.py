@@ -9,9 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_dae.archive import Archive, Verification
+from sklearn_dae.archive import Archive, ArchivedFile, Verification
 from sklearn_dae.cli._input import archive_input
-from sklearn_dae.cli._messages import counted, image_size, naming, warn
+from sklearn_dae.cli._messages import (
+    counted,
+    described,
+    listed,
+    naming,
+    printable,
+    warn,
+)
 from sklearn_dae.cli._only import chosen_numbers
 from sklearn_dae.cli._options import add_model
 from sklearn_dae.cli._output import (
@@ -22,15 +29,16 @@ from sklearn_dae.cli._output import (
 )
 from sklearn_dae.cli._progress import counting
 from sklearn_dae.cli._restoring import (
+    FolderWriter,
     check_idx,
     png_of,
     write_gzipped_idx,
     write_idx,
     write_npy,
     write_npz,
-    write_pngs,
 )
 from sklearn_dae.cli._verify import damage_lines
+from sklearn_dae.exceptions import BitstreamError
 
 #: Endings of files that this command does not write: whoever names one means no folder.
 _NOT_A_FOLDER = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dae", ".gz"}
@@ -51,9 +59,10 @@ def add_command(commands: Any) -> None:
     """Add the command to the parser's."""
     parser = commands.add_parser(
         "decompress",
-        help="an archive to a folder of PNG files, or to an array",
-        description="Restore images from an archive. Nothing is written outside of the "
-        "folder, whatever names the archive holds.",
+        help="an archive to a folder of files, or to an array",
+        description="Restore what is in an archive: the files that the images came "
+        "from, if it was compressed without loss, or else PNG files. Nothing is "
+        "written outside of the folder, whatever names the archive holds.",
     )
     parser.set_defaults(run=_run)
     parser.add_argument(
@@ -65,7 +74,7 @@ def add_command(commands: Any) -> None:
         required=True,
         metavar="OUTPUT",
         help="a .npy, .npz, .idx or .idx.gz file, - for a .npy file on standard "
-        "output, or else a folder, for PNG files with the names of the images",
+        "output, or else a folder, for files with the names that they had",
     )
     parser.add_argument(
         "--force",
@@ -95,22 +104,29 @@ def _run(arguments: argparse.Namespace) -> int:
     (check_folder if kind == "folder" else check_file)(output, arguments.force)
     salvage = arguments.salvage
     with archive_input(arguments.archive, arguments.model, salvage=salvage) as archive:
-        if kind == "folder":
-            png_of(archive)
-        elif kind.startswith("idx"):
-            check_idx(archive)
-        _ = archive.codec  # Where there is none, nothing is begun.
+        if archive.needs_codec:
+            _ = archive.codec  # Where there is none, nothing is begun.
         found = _verify(archive) if arguments.salvage else None
-        numbers = _intact(archive, found)
+        numbers = np.arange(len(archive))
+        if found is not None:
+            numbers = np.setdiff1d(numbers, found.lost)
         if arguments.only:
             numbers = chosen_numbers(arguments.only, archive, numbers)
-        if len(numbers) or found is None or found.ok:
-            _restore(archive, numbers, kind, output, arguments.force)
+        files: list[ArchivedFile] = []
+        if kind == "folder":
+            files = _files(archive, numbers, found, everything=not arguments.only)
+            _check_pngs(archive, numbers, files)
+        else:
+            _check_array(archive, kind)
+        if len(numbers) or files or found is None or found.ok:
+            _restore(archive, numbers, files, kind, output, arguments.force)
         else:
             warn("nothing can be saved, so nothing is written.")
         say = partial(print, file=sys.stderr if output == "-" else sys.stdout)
-        size = image_size(archive.image_shape)
-        say(f"{output}: {counted(len(numbers), 'image')} of {size}, {archive.dtype}")
+        restored = counted(len(numbers), "image")
+        if files:
+            restored = f"{counted(len(files), 'file')}, {restored}"
+        say(f"{output}: {restored} of {described(archive.kinds)}")
         if found is None or found.ok:
             return 0
         for line in damage_lines(archive, found):
@@ -139,28 +155,67 @@ def _verify(archive: Archive) -> Verification:
         return archive.verify(progress=progress)
 
 
-def _intact(archive: Archive, found: Verification | None) -> np.ndarray:
-    """Return the numbers of the images that can be read."""
-    # Where the end of a file is lost, its chunks may claim any numbers: what is
-    # between two losses is there, but not all that is before the last one.
-    bounds = [0]
-    for damage in found.damages if found else ():
-        bounds += [damage.images.start, damage.images.stop]
-    bounds.append(len(archive))
-    parts = [
-        np.arange(start, stop)
-        for start, stop in zip(bounds[::2], bounds[1::2], strict=True)
-    ]
-    return np.concatenate(parts)
+def _files(
+    archive: Archive,
+    numbers: np.ndarray,
+    found: Verification | None,
+    *,
+    everything: bool,
+) -> list[ArchivedFile]:
+    """Return the files to write: those of some images, or all that can be read."""
+    wanted = set(numbers.tolist())
+    lost = set() if found is None else set(found.lost.tolist())
+    files = []
+    try:
+        for file in archive.files():
+            is_wanted = any(number in wanted for number in file.images)
+            if (is_wanted or everything) and not lost.intersection(file.images):
+                files.append(file)
+    except BitstreamError:
+        if found is None:
+            raise
+    return files
+
+
+def _check_pngs(
+    archive: Archive, numbers: np.ndarray, files: list[ArchivedFile]
+) -> None:
+    """Raise ValueError if an image that is in no file cannot be a PNG file."""
+    in_files = {number for file in files for number in file.images}
+    for spec in {archive.spec_of(n) for n in numbers.tolist() if n not in in_files}:
+        png_of(spec)
+
+
+def _check_array(archive: Archive, kind: str) -> None:
+    """Raise ValueError if the images cannot be an array."""
+    if len(archive.kinds) != 1:
+        raise ValueError(
+            f"An array holds images of one kind, but the archive holds "
+            f"{described(archive.kinds)}: write a folder, -o FOLDER."
+        )
+    if kind.startswith("idx"):
+        check_idx(archive)
 
 
 def _restore(
-    archive: Archive, numbers: np.ndarray, kind: str, output: str, force: bool
+    archive: Archive,
+    numbers: np.ndarray,
+    files: list[ArchivedFile],
+    kind: str,
+    output: str,
+    force: bool,
 ) -> None:
     with counting("decompressing", len(numbers)) as progress:
         if kind == "folder":
             with folder_output(output) as folder:
-                write_pngs(folder, archive, numbers, progress)
+                writer = FolderWriter(folder, archive, progress)
+                writer.write(numbers, files)
+            changed = [
+                f"{printable(name)} as {printable(path)}"
+                for name, path in writer.names.changed.items()
+            ]
+            if changed:
+                warn(f"written under other names: {listed(changed)}")
         elif output == "-":
             with naming(output):
                 write_npy(sys.stdout.buffer, archive, numbers, progress)

@@ -16,7 +16,7 @@ import joblib
 
 from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.cli._input import status_of, tell_of_left_out
-from sklearn_dae.cli._messages import counted, image_size, naming
+from sklearn_dae.cli._messages import counted, naming
 from sklearn_dae.cli._options import (
     UsageError,
     add_force,
@@ -140,7 +140,7 @@ def _run(arguments: argparse.Namespace) -> int:
     say = partial(print, flush=True)
     say(
         f"{split.source}: {counted(len(split.training), 'image')} to learn from, "
-        f"{len(split.test):,} held out, {image_size(split.shape)}"
+        f"{len(split.test):,} held out, {split.shape[1]} x {split.shape[0]} pixels"
     )
     parameters = {
         name: getattr(arguments, name)

@@ -99,9 +99,9 @@ def _quality(images: ImageSet, arguments: argparse.Namespace) -> dict[str, Any]:
                 f"{images.source} holds images of {images.spec}, but --lossless and "
                 "--max-abs-error take shades of grey: turn colours to grey (--grey)."
             )
-        if images.data.dtype != "uint8":
+        if images.spec.dtype != "uint8":
             raise ValueError(
-                f"{images.source} holds {images.data.dtype} numbers, but --lossless "
+                f"{images.source} holds {images.spec.dtype} numbers, but --lossless "
                 "and --max-abs-error take 8-bit images (uint8): convert them, if they "
                 "are whole numbers from 0 to 255."
             )

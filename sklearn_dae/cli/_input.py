@@ -23,15 +23,23 @@ from sklearn_dae.models._format import SIGNATURE as MODEL_SIGNATURE
 LEFT_OUT = 3
 
 
-def images_of(arguments: argparse.Namespace) -> ImageSet:
-    """Find the images at a path, or in a .npy file on standard input.
+def shown_images(arguments: argparse.Namespace) -> ImageSet:
+    """Find images, as they are shown; warn of what is left out, with its name."""
+    images = images_of(arguments)
+    tell_of_left_out(images.account)
+    return images
 
-    What is left out is warned of, by its reason and its name.
+
+def images_of(arguments: argparse.Namespace, *, as_shown: bool = True) -> ImageSet:
+    """Find the images at a path, or in a .npy file on standard input.
 
     Parameters
     ----------
     arguments : Namespace
         The options of `add_images`.
+
+    as_shown : bool, default=True
+        Whether to return pixels that are shown without anything else.
 
     Raises
     ------
@@ -47,8 +55,7 @@ def images_of(arguments: argparse.Namespace) -> ImageSet:
             image_shape=shape,
             max_pixels=arguments.max_pixels,
         )
-        tell_of_left_out(images.account)
-        return images.as_shown()
+        return images.as_shown() if as_shown else images
     if arguments.key is not None:
         raise ValueError("--key is for .npz files; standard input is a .npy file.")
     try:

@@ -56,27 +56,26 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _describe_archive(path: str, archive: Archive) -> dict[str, Any]:
     info = archive.info()
-    content = {
+    parts = info.parts
+    content: dict[str, Any] = {
         "file": path,
         "kind": "archive",
-        "format_version": info.format_version,
         "created_by": info.created_by,
         "images": info.n_images,
-        "shape": list(info.shape),
-        "dtype": info.dtype.name,
-        "names": info.has_names,
+        "kinds": {str(spec): n for spec, n in info.kinds.items()},
+        "names": bool(archive.names),
+        "files": sum(1 for _ in archive.files()),
         "chunks": info.n_chunks,
-        "chunk_size": info.chunk_size,
-        "bytes": info.file_bytes,
+        "bytes": parts.total,
         "bytes_of_pixels": info.pixel_bytes,
-        "bytes_of_header": info.header_bytes,
-        "bytes_of_chunks": info.chunk_bytes,
-        "bytes_of_index": info.index_bytes,
+        "bytes_of_header": parts.header,
+        "bytes_of_images": parts.images,
+        "bytes_of_names_and_surroundings": parts.files,
+        "bytes_of_files_kept": parts.kept,
+        "bytes_of_index": parts.index,
         "bytes_of_model": info.model_size,
-        "ratio_with_model": _ratio(
-            info.pixel_bytes, info.bytes_without_model + info.model_size
-        ),
-        "ratio_without_model": _ratio(info.pixel_bytes, info.bytes_without_model),
+        "ratio_with_model": _ratio(info.pixel_bytes, info.bytes_with_model),
+        "ratio_without_model": _ratio(info.pixel_bytes, parts.without_model),
         "model_class": info.model_class,
         "model_sha256": info.model_hash,
         "model_inside": info.model_inside,
@@ -84,6 +83,9 @@ def _describe_archive(path: str, archive: Archive) -> dict[str, Any]:
     # A model that is elsewhere, or damaged, does not hide what else there is.
     with suppress(ValueError):
         content["model"] = _describe_model(archive.codec)
+    account = archive.account()
+    if account.n_files:
+        content["taken_in"] = account.to_dict()
     if info.metadata:
         content["metadata"] = info.metadata
     return content

@@ -5,11 +5,13 @@ In: errors, numbers, names. Out: lines of text.
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-#: Most names that are listed in a warning.
-_MOST_NAMES = 20
+from sklearn_dae.images import ImageSpec
+
+#: Most names that are listed in a warning, and most kinds of images.
+_MOST_NAMES, _MOST_KINDS = 20, 3
 
 #: Remedies of the package, and what they are called here.
 _REMEDIES = {
@@ -90,9 +92,15 @@ def decibels(psnr: float) -> str:
     return "exact" if math.isinf(psnr) else f"{psnr:.2f} dB"
 
 
-def image_size(shape: Sequence[int]) -> str:
-    """Say how large images are: width first, as people do."""
-    return " x ".join(map(str, reversed(shape))) + " pixels"
+def described(kinds: Mapping[ImageSpec, int]) -> str:
+    """Say what images are, of one kind or of several."""
+    if len(kinds) == 1:
+        return str(next(iter(kinds)))
+    most = sorted(kinds.items(), key=lambda kind: -kind[1])
+    named = [f"{n:,} of {spec}" for spec, n in most[:_MOST_KINDS]]
+    n_more = len(kinds) - len(named)
+    more = f"; {n_more:,} more" if n_more else ""
+    return f"{len(kinds):,} kinds: {'; '.join(named)}{more}"
 
 
 def counted(n: int, what: str) -> str:

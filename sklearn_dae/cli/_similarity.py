@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from sklearn_dae.cli._input import images_of, status_of
-from sklearn_dae.cli._messages import counted, image_size
+from sklearn_dae.cli._input import shown_images, status_of
+from sklearn_dae.cli._messages import counted
 from sklearn_dae.cli._options import add_images, positive_number
 from sklearn_dae.datasets import load_digits, load_mnist
 from sklearn_dae.evaluation import set_similarity
@@ -36,7 +36,7 @@ def add_command(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     load = _NAMED.get(arguments.images)
-    images = images_of(arguments) if load is None else load()
+    images = shown_images(arguments) if load is None else load()
     status = status_of(images.account, arguments)
     similarity = set_similarity(
         images.data, image_shape=images.image_shape, psnr=arguments.psnr
@@ -45,6 +45,5 @@ def _run(arguments: argparse.Namespace) -> int:
         print(json.dumps(similarity.to_dict(), indent=1, allow_nan=False))
         return status
     n_images = counted(len(images), "image")
-    size = image_size(images.image_shape)
-    print(f"{images.source}: {n_images} of {size}\n{similarity}")
+    print(f"{images.source}: {n_images} of {images.spec}\n{similarity}")
     return status

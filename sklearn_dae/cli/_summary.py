@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_dae.archive import Archive, ArchiveInfo
-from sklearn_dae.cli._messages import counted, decibels, image_size
+from sklearn_dae.cli._keeping import Keeping
+from sklearn_dae.cli._messages import counted, decibels, described
 from sklearn_dae.images import ImageSet
 
 #: Bytes of images that LZMA is tried on.
@@ -58,46 +59,57 @@ def compare(
 ) -> Fidelity:
     """Read all images back from an archive, and compare them with the original ones."""
     # Codecs know the range of pixels: that of the type for 8 bits.
-    codec: Any = archive.codec
-    span = codec.high_ - codec.low_ or 1.0
-    is_exact, total, largest, ends = True, 0.0, 0.0, []
-    blocks = images.blocks(archive.info().chunk_size)
-    for (start, restored), block in zip(archive.chunks(), blocks, strict=True):
-        rows = block.data
+    codec: Any = archive.codec if archive.needs_codec else None
+    span = 1.0 if codec is None else codec.high_ - codec.low_ or 1.0
+    is_exact, total, largest, n_numbers = True, 0.0, 0.0, 0
+    ends = np.full((2, len(images)), np.nan)
+    n_done = 0
+    for numbers, restored in archive.chunks():
+        rows = images[numbers].data
         others = restored.reshape(rows.shape)
-        is_exact &= np.array_equal(rows, others)
-        error = np.subtract(rows, others, dtype=np.float64)
+        is_same = (rows == others) | (np.isnan(rows) & np.isnan(others))
+        is_exact &= bool(is_same.all())
+        # What is the same has no error, even if it is infinite.
+        error = np.zeros(rows.shape)
+        np.subtract(rows, others, out=error, where=~is_same, dtype=np.float64)
         largest = max(largest, float(np.abs(error).max()))
         # Squares of very large or small numbers would not be finite, or zero.
         error /= span
         total += float(np.square(error, out=error).sum())
-        ends.append(np.stack([rows.min(axis=1), rows.max(axis=1)]).astype(np.float64))
+        n_numbers += rows.size
+        ends[:, numbers] = rows.min(axis=1), rows.max(axis=1)
+        n_done += len(rows)
         if progress is not None:
-            progress(start + len(rows))
-    mse = total / math.prod(archive.shape)
+            progress(n_done)
+    mse = total / max(n_numbers, 1)
     psnr = math.inf if mse == 0 else -10 * math.log10(mse)
-    return Fidelity(is_exact, psnr, largest, _widest(*np.concatenate(ends, axis=1)))
+    return Fidelity(is_exact, psnr, largest, _widest(*ends))
 
 
 def _widest(lows: np.ndarray, highs: np.ndarray) -> int | None:
     """Return an image without which the range of all would be nothing to what it is.
 
-    ``lows`` and ``highs`` are the smallest and the largest number of each image.
+    ``lows`` and ``highs`` are the smallest and the largest number of each image; NaN
+    for one that nothing is known of.
     """
-    for image in (int(lows.argmin()), int(highs.argmax())):
+    known = np.flatnonzero(~np.isnan(lows))
+    lows, highs = lows[known], highs[known]
+    for image in (lows.argmin(), highs.argmax()) if len(known) else ():
         others = np.delete(highs, image).max(initial=-np.inf) - np.delete(
             lows, image
         ).min(initial=np.inf)
         if 0 < _MUCH_WIDER * others < highs.max() - lows.min():
-            return image
+            return int(known[image])
     return None
 
 
 def lzma_bytes(images: ImageSet) -> float:
     """Return how many bytes an image takes if LZMA packs the pixels, without loss."""
-    image_bytes = next(images.blocks(1)).data.nbytes
-    sample = next(images.blocks(max(1, _SAMPLE_BYTES // image_bytes)))
-    return len(lzma.compress(sample.data.tobytes())) / len(sample)
+    sample, n_sampled, n_images = [], 0, 0
+    while n_images < len(images) and n_sampled < _SAMPLE_BYTES:
+        sample.append(images[n_images].tobytes())
+        n_sampled, n_images = n_sampled + len(sample[-1]), n_images + 1
+    return len(lzma.compress(b"".join(sample))) / n_images
 
 
 def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
@@ -124,25 +136,38 @@ def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
 
 
 def summary(
-    info: ArchiveInfo,
-    images: ImageSet,
-    disk_bytes: int | None,
-    fidelity: Fidelity,
+    info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity | None
 ) -> list[str]:
-    """Say what came of compressing images."""
-    n = info.n_images
+    """Say what came of compressing images.
+
+    Parameters
+    ----------
+    info : ArchiveInfo
+        The archive.
+
+    keeping : Keeping
+        What went in.
+
+    fidelity : Fidelity or None
+        How it came back, if that was looked at.
+    """
+    n, images, parts = info.n_images, keeping.images, info.parts
     packed = lzma_bytes(images)
     rows: list[tuple[str, float]] = []
-    if disk_bytes is not None:
-        rows.append(("read from disk", disk_bytes))
+    if images.account.n_bytes:
+        rows.append(("read from disk", images.account.n_bytes))
     rows.append(("pixels", info.pixel_bytes))
     rows.append(("pixels by LZMA", packed * n))
     model = "with the model" if info.model_inside else "with the model, elsewhere"
-    rows.append((f"archive {model}", info.bytes_without_model + info.model_size))
-    rows.append(("archive without the model", info.bytes_without_model))
+    rows.append((f"archive {model}", info.bytes_with_model))
+    rows.append(("archive without the model", parts.without_model))
+    if keeping.files:
+        rows.append(("  names and what surrounds pixels", parts.files))
+    if parts.kept:
+        rows.append(("  files kept as they are", parts.kept))
     width = max(len(name) for name, _ in rows)
     lines = [
-        f"{counted(n, 'image')} of {image_size(info.shape)}, {info.dtype}",
+        f"{counted(n, 'image')} of {described(info.kinds)}",
         "",
         f"{'':{width}}  {'bytes':>15}  {'an image':>12}  {'ratio':>8}",
     ]
@@ -151,18 +176,27 @@ def summary(
         lines.append(
             f"{name:{width}}  {size:>15,.0f}  {size / n:>12,.1f}  {ratio:>8.2f}"
         )
-    lines += [
-        "",
-        f"Read back: {fidelity}",
-        when_it_pays(
-            info.model_size,
-            info.model_size + info.header_bytes,
-            (info.chunk_bytes + info.index_bytes) / n,
-            info.pixel_bytes / n,
-            packed,
-        ),
-    ]
-    if info.model_inside and info.file_bytes >= packed * n:
+    lines.append("")
+    if images.account.n_files:
+        lines.append(f"Taken in: {images.account}")
+    if fidelity is not None:
+        lines.append(f"Read back: {fidelity}")
+    if keeping.has_headers:
+        lines.append(
+            "Headers of DICOM files are in the archive as they were: they may identify "
+            "patients"
+        )
+    if len(info.kinds) == 1 and not keeping.files:
+        lines.append(
+            when_it_pays(
+                info.model_size,
+                info.model_size + parts.header,
+                (parts.without_model - parts.header) / n,
+                info.pixel_bytes / n,
+                packed,
+            )
+        )
+    if info.model_inside and parts.total >= packed * n:
         lines.append(
             "LZMA stores these images in fewer bytes, without loss: compress more of "
             "them,\nor keep one model for many archives (--model, --model-reference)"

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from sklearn_dae.cli._fitting import fit_codec
-from sklearn_dae.cli._input import images_of, status_of
-from sklearn_dae.cli._messages import counted, decibels, image_size, naming
+from sklearn_dae.cli._input import shown_images, status_of
+from sklearn_dae.cli._messages import counted, decibels, naming
 from sklearn_dae.cli._options import UsageError, add_force, add_images, add_training
 from sklearn_dae.cli._output import check_file
 from sklearn_dae.cli._summary import lzma_bytes, when_it_pays
@@ -40,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if output == "-":
         raise UsageError("-o -: a model is no stream; name a file.")
     check_file(output, arguments.force)
-    images = images_of(arguments)
+    images = shown_images(arguments)
     begin = time.perf_counter()
     codec = fit_codec(images, arguments)
     seconds = time.perf_counter() - begin
@@ -58,11 +58,12 @@ def _summary(
     if network.is_linear_:
         trained = "left as PCA, as training made images held out no better"
     coded = codec.bits_per_sample_ / 8
-    pixels = images.data.dtype.itemsize * images.data.shape[1]
-    pays = when_it_pays(model_bytes, model_bytes, coded, pixels, lzma_bytes(images))
+    pays = when_it_pays(
+        model_bytes, model_bytes, coded, images.spec.n_bytes, lzma_bytes(images)
+    )
     return (
         f"learned from {counted(len(images), 'image')} of "
-        f"{image_size(images.image_shape)} in {seconds:.0f} s\n"
+        f"{images.spec} in {seconds:.0f} s\n"
         f"Network {network.network_.layout}: {trained}\n"
         f"On these images: {decibels(codec.psnr_)}, {coded:,.1f} bytes an image\n"
         f"{pays}"

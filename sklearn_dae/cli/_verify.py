@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from sklearn_dae.archive import Archive, Verification, open_archive
 from sklearn_dae.cli._input import binary_input, is_model_file
-from sklearn_dae.cli._messages import counted, told
-from sklearn_dae.cli._options import add_model
+from sklearn_dae.cli._messages import counted, printable, told
+from sklearn_dae.cli._options import UsageError, add_model
 from sklearn_dae.cli._progress import counting
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models import model_from_bytes
@@ -29,6 +31,12 @@ def add_command(commands: Any) -> None:
         metavar="FILE",
         help="an archive or a model file, or - for an archive on standard input",
     )
+    parser.add_argument(
+        "--files",
+        action="store_true",
+        help="make all files again that come back byte for byte, and compare their "
+        "SHA-256 with that of the original ones",
+    )
     add_model(
         parser,
         "the model file of an archive that does not hold it; without it, checksums are "
@@ -43,13 +51,19 @@ def _run(arguments: argparse.Namespace) -> int:
             return _verify_model(path, file.read())
         source = file if path == "-" else path
         with open_archive(source, model, salvage=True) as archive:
-            return _verify_archive(path, archive, model is not None)
+            return _verify_archive(
+                path, archive, has_model=model is not None, files=arguments.files
+            )
 
 
-def _verify_archive(path: str, archive: Archive, has_model: bool) -> int:
+def _verify_archive(
+    path: str, archive: Archive, *, has_model: bool, files: bool
+) -> int:
     decodes = has_model or archive.info().model_inside
+    if files and not decodes:
+        raise UsageError("--files needs the model, which is not inside: --model MODEL.")
     with counting("checking", len(archive)) as progress:
-        found = archive.verify(decode=decodes, progress=progress)
+        found = archive.verify(decode=decodes, files=files, progress=progress)
     if not decodes:
         # A model that is elsewhere is no damage.
         found = replace(found, model_error=None)
@@ -61,6 +75,9 @@ def _verify_archive(path: str, archive: Archive, has_model: bool) -> int:
         print("Checksums only: with --model MODEL, images are decoded too")
     for line in damage_lines(archive, found):
         print(line)
+    if files and found.ok:
+        n_exact = sum(file.is_exact for file in archive.files())
+        print(f"{counted(n_exact, 'file')} byte for byte as before")
     return 0 if found.ok else 1
 
 
@@ -81,18 +98,20 @@ def damage_lines(archive: Archive, found: Verification) -> Iterator[str]:
     for damage in found.damages:
         yield told(damage.error)
         yield from (f"  {name}" for name in _names(archive, damage.images))
+    for name in found.files_apart:
+        yield f"{printable(name)} would come back otherwise than it was"
     if found.n_lost:
         yield f"{counted(found.n_lost, 'image')} lost"
     if found.index_error is not None:
         yield "Images after these are lost too, if there were any"
 
 
-def _names(archive: Archive, images: range) -> Iterator[str]:
+def _names(archive: Archive, images: np.ndarray) -> Iterator[str]:
     """Yield the names of lost images, which may be intact."""
     if not archive.names:
         return
     try:
-        for number in images:
-            yield archive.names[number]
+        for number in images.tolist():
+            yield printable(archive.names[number])
     except BitstreamError:
         return

@@ -1,0 +1,96 @@
+"""What of a folder is kept: images, and the files that they came from.
+
+In: the images of a folder, and options. Out: what goes into an archive, and what is
+coded of it.
+"""
+
+import argparse
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from sklearn_dae.cli._input import tell_of_left_out
+from sklearn_dae.images import Account, ImageSet
+
+#: Files that hold no image, but belong to those that do, such as a DICOMDIR.
+_BELONGING = "no image"
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What goes into an archive.
+
+    Parameters
+    ----------
+    images : ImageSet
+        All images.
+
+    coded : ImageSet
+        Those that a codec has to code: not those in files that are kept as they are.
+
+    files : bool
+        Whether files are stored so that they can be made again.
+
+    others : sequence of (name, path)
+        Files without images, to be kept as they are.
+    """
+
+    images: ImageSet
+    coded: ImageSet
+    files: bool
+    others: Sequence[tuple[str, Path]]
+
+    @classmethod
+    def of(
+        cls, images: ImageSet, arguments: argparse.Namespace, *, is_exact: bool
+    ) -> Self:
+        """Decide what to keep; warn of what is left out.
+
+        Parameters
+        ----------
+        images : ImageSet
+            The images that were found.
+
+        arguments : Namespace
+            The options of ``compress``.
+
+        is_exact : bool
+            Whether nothing may be lost.
+        """
+        # Grey images are no longer those of the files.
+        files = is_exact and not arguments.grey and bool(images.file_names)
+        belonging = images.account.left_out.get(_BELONGING, {}) if files else {}
+        others = [
+            (name, path)
+            for name, path in images.others
+            if arguments.keep_others or name in belonging
+        ]
+        images = copy(images)
+        images.account = _without(images.account, {name for name, _ in others})
+        tell_of_left_out(images.account)
+        return cls(images, _coded(images) if files else images, files, others)
+
+    @property
+    def has_headers(self) -> bool:
+        """Whether headers of DICOM files are kept, which may identify patients."""
+        return self.files and any(file.format == "DICOM" for file in self.images.files)
+
+
+def _without(account: Account, names: set[str]) -> Account:
+    """Return an account in which some files are not left out."""
+    left_out = {}
+    for reason, named in account.left_out.items():
+        others = {name: why for name, why in named.items() if name not in names}
+        if others:
+            left_out[reason] = others
+    return replace(account, left_out=left_out)
+
+
+def _coded(images: ImageSet) -> ImageSet:
+    """Return the images of files that pixels restore."""
+    flags = [np.full(len(file), file.wrap() is not None) for file in images.files]
+    return images[np.flatnonzero(np.concatenate([np.empty(0, bool), *flags]))]
