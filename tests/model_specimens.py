@@ -1,5 +1,8 @@
 """A model of every class that can be stored, and what it is fitted on."""
 
+from copy import deepcopy
+from functools import cache
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -69,7 +72,16 @@ MODELS = {
 OF_BYTES = {"lossless codec", "min-max codec", "centroid codec"}
 
 
-def fitted(name, dtype=np.float64, rows=ROWS):
+def fit(name, dtype=np.float64, rows=ROWS):
+    """Fit a model on some rows."""
     if name in OF_BYTES:
         dtype = np.uint8
     return clone(MODELS[name]).fit(rows.astype(dtype))
+
+
+def fitted(name, dtype=np.float64):
+    """Return a fitted model of one's own; its like may have been fitted before."""
+    return deepcopy(_fitted(name, np.dtype(dtype)))
+
+
+_fitted = cache(fit)

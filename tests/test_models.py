@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_specimens import MODELS, OF_BYTES, ROWS, SMALL, fitted
+from model_specimens import MODELS, OF_BYTES, ROWS, SMALL, fit, fitted
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -66,8 +66,15 @@ def assert_same(first, second):
             assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        (name, dtype)
+        for name in MODELS
+        for dtype in (np.uint8, np.float32, np.float64)
+        if dtype == np.uint8 or name not in OF_BYTES
+    ],
+)
 def test_a_loaded_model_computes_the_same_to_the_last_bit(name, dtype, tmp_path):
     model = fitted(name, dtype)
     save_model(model, tmp_path / "model.daem")
@@ -98,8 +105,8 @@ def test_a_network_left_as_pca_can_be_kept():
 @pytest.mark.parametrize("name", MODELS)
 def test_equal_models_have_equal_bytes_and_others_another_hash(name):
     data = model_to_bytes(fitted(name))
-    assert model_to_bytes(fitted(name)) == data
-    other = model_to_bytes(fitted(name, rows=ROWS[10:] / 2 + 1))
+    assert model_to_bytes(fit(name)) == data
+    other = model_to_bytes(fit(name, rows=ROWS[10:] / 2 + 1))
     assert model_hash(other) != model_hash(data)
 
 

@@ -6,16 +6,20 @@ Every later version must read what is there, so no file is ever written anew: an
 kind of archive gets a new file.
 """
 
+import io
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import load_digits
+from sklearn_dae.images import read_images
 
 FOLDER = Path(__file__).parent
 
@@ -51,19 +55,58 @@ def write_lossless(path):
     write_archive(path, images[:30].reshape(-1, 8, 8), codec, chunk_size=12)
 
 
+def gif_bytes():
+    """Make a file of two images, which is kept as it is."""
+    first, second = (Image.fromarray(np.eye(3, dtype=np.uint8)[::s]) for s in (1, -1))
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=[second])
+    return file.getvalue()
+
+
+#: Files of one image, of two, and of none.
+FILES = {
+    "deep/a.pgm": b"P5\n# 12 bits\n3 2\n4095\n" + bytes(range(12)),
+    "b.ppm": b"P6 2 2 255\n" + bytes(range(100, 112)),
+    "c.pgm": b"P2 3 2 9\n0 1 2\n3  4 5\n",
+    "d.gif": gif_bytes(),
+    "notes.txt": b"Four files of images, and this one.\n",
+    "nothing": b"",
+}
+
+
+def write_files(path):
+    """Images of several kinds, and the files that they came from."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in FILES.items():
+            file = Path(folder, name)
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(data)
+        images = read_images(folder)
+        codec = HuffmanCodec().fit(images)
+        write_archive(path, images, codec, files=True, others=images.others)
+
+
 def main():
     """Write, and note what the archives hold."""
     for name, write in {
         "tiny": write_tiny,
         "digits": write_digits,
         "lossless": write_lossless,
+        "files": write_files,
     }.items():
         path = FOLDER / f"archive-{name}.dae"
-        if not path.exists():
-            write(path)
-            with open_archive(path) as archive:
-                pixels = archive[:].tolist()
-            path.with_suffix(".json").write_text(json.dumps(pixels))
+        if path.exists():
+            continue
+        write(path)
+        with open_archive(path) as archive:
+            content = [image.tolist() for image in archive]
+            if name == "files":
+                files = {
+                    file.name: b"".join(archive.read_file(file)).hex()
+                    for file in archive.files()
+                }
+                content = {"images": content, "files": files}
+        path.with_suffix(".json").write_text(json.dumps(content))
 
 
 if __name__ == "__main__":
