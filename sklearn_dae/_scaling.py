@@ -106,6 +106,8 @@ def cast(images: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Cast to a dtype, rounding to the nearest value unless it is floating-point."""
     if images.dtype == dtype:
         return images
+    if images.dtype.kind in "biu" and np.can_cast(images.dtype, dtype):
+        return images.astype(dtype)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         # The largest 64-bit integers, as floats, round up to a number one too large.
