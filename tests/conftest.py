@@ -30,6 +30,12 @@ def digits():
 
 
 @pytest.fixture(scope="session")
+def few_digits(digits):
+    """As many rows of digits as make two blocks of rows."""
+    return digits[:700]
+
+
+@pytest.fixture(scope="session")
 def digits_split(digits):
     """Training and held-out rows of digits."""
     return train_test_split(digits, test_size=0.2, random_state=0)
@@ -46,7 +52,8 @@ def split(digits):
 @pytest.fixture(scope="session")
 def fitted(digits):
     """A compressor fitted quickly on digits. Tests must not change it."""
-    return DeepAutoencoderCompressor(8, max_iter=15, random_state=0).fit(digits)
+    settings = {"hidden_layer_sizes": (100, 50), "max_iter": 15, "random_state": 0}
+    return DeepAutoencoderCompressor(8, **settings).fit(digits)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import re
 import signal
 import threading
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from sklearn_dae.network._objective import reconstruction_loss
 QUICK = {
     **PAPER_SETTINGS,
     "n_components": 6,
-    "pretraining": default_rbm(1797).set_params(n_iter=2),
+    "pretraining": default_rbm(700).set_params(n_iter=3),
     "max_iter": 5,
     "random_state": 0,
 }
@@ -53,22 +54,22 @@ class Recorder:
         return False
 
 
-def test_warm_start_goes_on(digits):
-    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(digits)
+def test_warm_start_goes_on(few_digits):
+    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(few_digits)
     errors, first_loss = dae.pretraining_errors_, dae.loss_curve_[-1]
-    dae.fit(digits)
+    dae.fit(few_digits)
     assert dae.loss_curve_[0] < first_loss
     assert dae.pretraining_errors_ is errors
 
 
-def test_warm_start_refuses_another_network(digits):
-    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(digits)
+def test_warm_start_refuses_another_network(few_digits):
+    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(few_digits)
     theta = dae.network_.theta.copy()
     dae.set_params(hidden_layer_sizes=(10,))
     with pytest.raises(ValueError, match=r"64-400-200-6.*64-10-6.*warm_start=False"):
-        dae.fit(digits)
+        dae.fit(few_digits)
     assert_array_equal(dae.network_.theta, theta)
-    assert dae.transform(digits).shape == (1797, 6)
+    assert dae.transform(few_digits).shape == (700, 6)
 
 
 def _fail_in(stage, monkeypatch):
@@ -89,78 +90,86 @@ def _fail_in(stage, monkeypatch):
     return ValueError
 
 
+@pytest.fixture(scope="module")
+def quick(few_digits):
+    """A quick fit. Tests must not change it."""
+    return DeepAutoencoderCompressor(**QUICK).fit(few_digits)
+
+
 @pytest.mark.parametrize("stage", ["pretraining", "fine-tuning"])
 @pytest.mark.parametrize(
     ("settings", "n_features"),
     [({}, 64), ({"n_components": 3}, 64), ({"hidden_layer_sizes": (9,)}, 30)],
 )
 def test_a_fit_that_fails_leaves_the_previous_one(
-    digits, monkeypatch, stage, settings, n_features
+    few_digits, quick, monkeypatch, stage, settings, n_features
 ):
-    dae = DeepAutoencoderCompressor(**QUICK).fit(digits)
-    codes = dae.transform(digits)
+    dae = deepcopy(quick)
+    codes = dae.transform(few_digits)
     expected = dae.inverse_transform(codes)
     error = _fail_in(stage, monkeypatch)
     with pytest.raises(error):
-        dae.set_params(**settings).fit(100.0 + digits[:, :n_features])
-    assert_array_equal(dae.transform(digits), codes)
+        dae.set_params(**settings).fit(100.0 + few_digits[:, :n_features])
+    assert_array_equal(dae.transform(few_digits), codes)
     assert_array_equal(dae.inverse_transform(codes), expected)
     assert dae.n_features_in_ == 64
 
 
-def test_warm_start_after_a_first_fit_that_failed(digits, monkeypatch):
+def test_warm_start_after_a_first_fit_that_failed(few_digits, monkeypatch):
     dae = DeepAutoencoderCompressor(**QUICK, warm_start=True)
     with monkeypatch.context() as patch:
         error = _fail_in("pretraining", patch)
         with pytest.raises(error):
-            dae.fit(digits)
+            dae.fit(few_digits)
     with pytest.raises(NotFittedError):
-        dae.transform(digits)
-    assert dae.fit(digits).n_iter_ == 5
+        dae.transform(few_digits)
+    assert dae.fit(few_digits).n_iter_ == 5
 
 
 @pytest.mark.parametrize(
     ("settings", "n_features"), [({"n_components": 3}, 64), ({}, 30)]
 )
 def test_warm_start_that_is_refused_leaves_the_previous_fit(
-    digits, settings, n_features
+    few_digits, quick, settings, n_features
 ):
-    dae = DeepAutoencoderCompressor(**QUICK, warm_start=True).fit(digits)
-    codes = dae.transform(digits)
+    dae = deepcopy(quick).set_params(warm_start=True)
+    codes = dae.transform(few_digits)
     with pytest.raises(ValueError, match="warm_start=False"):
-        dae.set_params(**settings).fit(7.0 * digits[:, :n_features])
-    assert_array_equal(dae.transform(digits), codes)
-    assert dae.inverse_transform(codes).shape == digits.shape
+        dae.set_params(**settings).fit(7.0 * few_digits[:, :n_features])
+    assert_array_equal(dae.transform(few_digits), codes)
+    assert dae.inverse_transform(codes).shape == few_digits.shape
 
 
-def test_early_stopping_never_keeps_worse_weights_than_it_started_with(digits):
+def test_early_stopping_never_keeps_worse_weights_than_it_started_with(few_digits):
     dae = DeepAutoencoderCompressor(
         **QUICK | {"max_iter": 40}, early_stopping=True, warm_start=True
-    ).fit(digits)
+    ).fit(few_digits)
     best = min(dae.validation_loss_curve_)
-    dae.set_params(alpha=10.0).fit(digits)  # which only makes things worse
+    dae.set_params(alpha=10.0).fit(few_digits)  # which only makes things worse
     assert min(dae.validation_loss_curve_) > best
-    held_out = np.sort(np.random.RandomState(0).permutation(1797)[:180])
-    rows = dae.network_.scaler.to_unit(digits[held_out])
+    held_out = np.sort(np.random.RandomState(0).permutation(700)[:70])
+    rows = dae.network_.scaler.to_unit(few_digits[held_out])
     kept = reconstruction_loss(dae.network_.theta, rows, dae.network_.layout, dae.loss)
     assert kept == pytest.approx(best, rel=1e-6)
 
 
-def test_a_callback_may_use_other_compressors_in_threads(digits, fitted):
+def test_a_callback_may_use_other_compressors_in_threads(few_digits, fitted):
     codes = []
 
     def use_a_thread(*_):
-        thread = threading.Thread(target=lambda: codes.append(fitted.transform(digits)))
+        thread = threading.Thread(
+            target=lambda: codes.append(fitted.transform(few_digits))
+        )
         thread.start()
         thread.join(20)
 
     dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(Recorder(use_a_thread))
-    dae.fit(digits)
+    dae.fit(few_digits)
     assert len(codes) == 5
 
 
-def test_early_stopping_keeps_the_best_weights(digits):
-    X = digits[:150]
+def test_early_stopping_keeps_the_best_weights(few_digits):
+    X = few_digits[:150]
     dae = DeepAutoencoderCompressor(
         20,
         **PAPER_SETTINGS,
@@ -181,7 +190,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
 
 
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
-def test_ctrl_c_keeps_the_best_weights(digits, method):
+def test_ctrl_c_keeps_the_best_weights(few_digits, method):
     kept = []
 
     def press(number, fitted):
@@ -193,53 +202,55 @@ def test_ctrl_c_keeps_the_best_weights(digits, method):
     dae.set_callbacks(Recorder(press))
     match = "interrupted after 4 iterations; the best"
     with pytest.warns(UserWarning, match=match) as warnings:
-        getattr(dae, method)(digits)
+        getattr(dae, method)(few_digits)
     assert len(warnings) == 1
     assert dae.n_iter_ == 4
     assert dae.interrupted_
     assert "interrupted" in dae.message_
     assert_array_equal(dae.network_.theta, kept[-1])
-    assert np.isfinite(dae.score(digits))
+    assert np.isfinite(dae.score(few_digits))
 
 
 def test_ctrl_c_before_the_first_iteration_keeps_the_pretrained_weights(
-    digits, monkeypatch
+    few_digits, monkeypatch
 ):
     def press(*_args, **_kwargs):
         signal.raise_signal(signal.SIGINT)
 
-    pretrained = DeepAutoencoderCompressor(**QUICK | {"max_iter": 0}).fit(digits)
+    pretrained = DeepAutoencoderCompressor(**QUICK | {"max_iter": 0}).fit(few_digits)
     monkeypatch.setattr("sklearn_dae.training._problem.loss_and_gradient", press)
     dae = DeepAutoencoderCompressor(**QUICK)
     with pytest.warns(UserWarning, match="interrupted after 0 iterations"):
-        dae.fit(digits)
+        dae.fit(few_digits)
     assert_array_equal(dae.network_.theta, pretrained.network_.theta)
 
 
-def test_ctrl_c_before_fine_tuning_leaves_the_compressor_as_it_was(digits, monkeypatch):
+def test_ctrl_c_before_fine_tuning_leaves_the_compressor_as_it_was(
+    few_digits, monkeypatch
+):
     def press(*_args, **_kwargs):
         signal.raise_signal(signal.SIGINT)
 
-    dae = DeepAutoencoderCompressor(4, max_iter=12, random_state=0).fit(digits)
+    dae = DeepAutoencoderCompressor(4, max_iter=12, random_state=0).fit(few_digits)
     theta = dae.network_.theta
     # The first gradient is one of the trial of alpha.
     monkeypatch.setattr("sklearn_dae.training._problem.loss_and_gradient", press)
     with pytest.raises(KeyboardInterrupt):
-        dae.fit(digits[:500])
+        dae.fit(few_digits[:500])
     assert dae.network_.theta is theta
 
 
-def test_a_callback_can_stop(digits):
+def test_a_callback_can_stop(few_digits):
     recorder = Recorder(lambda number, _: number == 2)
     dae = DeepAutoencoderCompressor(**QUICK | {"max_iter": 50})
-    dae.set_callbacks(recorder).fit(digits)
+    dae.set_callbacks(recorder).fit(few_digits)
     assert dae.n_iter_ == 3
     assert "callback" in dae.message_
 
 
-def test_callbacks_see_every_stage(digits):
+def test_callbacks_see_every_stage(few_digits):
     recorder = Recorder()
-    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(recorder).fit(digits)
+    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(recorder).fit(few_digits)
     tasks = [name for name, _ in recorder.tasks]
     assert tasks == [
         *(f"layer {a} -> {b}" for a, b in ((64, 400), (400, 200), (200, 6))),
@@ -250,26 +261,26 @@ def test_callbacks_see_every_stage(digits):
     ]
 
 
-def test_a_callback_sees_the_score_rise(digits):
+def test_a_callback_sees_the_score_rise(few_digits):
     scores = []
-    recorder = Recorder(lambda _, fitted: scores.append(fitted.score(digits)))
-    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(recorder).fit(digits)
+    recorder = Recorder(lambda _, fitted: scores.append(fitted.score(few_digits)))
+    dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(recorder).fit(few_digits)
     assert len(scores) == 5
     assert scores[-1] > scores[0]
-    assert scores[-1] == dae.score(digits)
+    assert scores[-1] == dae.score(few_digits)
 
 
-def test_a_progress_bar_shows_epochs_and_iterations(digits, capsys):
+def test_a_progress_bar_shows_epochs_and_iterations(few_digits, capsys):
     dae = DeepAutoencoderCompressor(**QUICK).set_callbacks(ProgressBar())
-    dae.fit(digits)
+    dae.fit(few_digits)
     shown = capsys.readouterr().out
     for stage in ("pretrain", "layer 64 -> 400", "BernoulliRBM", "fine-tune"):
         assert stage in shown
     assert "100%" in shown
 
 
-def test_verbose_says_how_it_goes(digits, capsys):
-    DeepAutoencoderCompressor(**QUICK | {"max_iter": 20}, verbose=1).fit(digits)
+def test_verbose_says_how_it_goes(few_digits, capsys):
+    DeepAutoencoderCompressor(**QUICK | {"max_iter": 20}, verbose=1).fit(few_digits)
     lines = capsys.readouterr().out.splitlines()
     assert sum("Layer" in line for line in lines) == 3
     assert sum("Iteration" in line for line in lines) == 10
@@ -280,14 +291,14 @@ def test_verbose_says_how_it_goes(digits, capsys):
         lines[-1],
     )
     settings = QUICK | {"pretraining": "rbm", "n_components": 2, "max_iter": 5}
-    DeepAutoencoderCompressor(**settings, verbose=2).fit(digits[:100])
+    DeepAutoencoderCompressor(**settings, verbose=2).fit(few_digits[:100])
     lines = capsys.readouterr().out.splitlines()
     assert sum("BernoulliRBM] Iteration" in line for line in lines) == 60
     assert sum("Compressor] Iteration" in line for line in lines) == 5
 
 
-def test_silent_by_default(digits, capsys):
-    DeepAutoencoderCompressor(**QUICK).fit(digits)
+def test_silent_by_default(few_digits, capsys):
+    DeepAutoencoderCompressor(**QUICK).fit(few_digits)
     assert capsys.readouterr() == ("", "")
 
 
@@ -334,9 +345,9 @@ def test_bad_codes(fitted):
 @pytest.mark.parametrize(
     "method", ["transform", "inverse_transform", "score", "reconstruction_error"]
 )
-def test_not_fitted(digits, method):
+def test_not_fitted(few_digits, method):
     with pytest.raises(NotFittedError):
-        getattr(DeepAutoencoderCompressor(), method)(digits)
+        getattr(DeepAutoencoderCompressor(), method)(few_digits)
 
 
 @pytest.mark.parametrize(
@@ -400,11 +411,11 @@ def test_not_fitted(digits, method):
         ("verbose", -1, ValueError),
     ],
 )
-def test_bad_parameters_are_named(digits, parameter, value, error):
+def test_bad_parameters_are_named(few_digits, parameter, value, error):
     dae = DeepAutoencoderCompressor(**{parameter: value})
     what = "seed" if parameter == "random_state" else parameter
     with pytest.raises(error, match=what):
-        dae.fit(digits[:20])
+        dae.fit(few_digits[:20])
 
 
 @pytest.mark.parametrize(
@@ -435,40 +446,44 @@ def test_bad_parameters_are_named(digits, parameter, value, error):
         ({"early_stopping": True, "validation_fraction": 0.99}, "no training row"),
     ],
 )
-def test_settings_that_contradict_each_other(digits, settings, match):
+def test_settings_that_contradict_each_other(few_digits, settings, match):
     with pytest.raises(ValueError, match=match):
-        DeepAutoencoderCompressor(**settings).fit(digits[:20])
+        DeepAutoencoderCompressor(**settings).fit(few_digits[:20])
 
 
-def test_pretraining_that_diverges_names_its_layer(digits):
-    rbm = default_rbm(len(digits)).set_params(learning_rate=1e36)
+def test_pretraining_that_diverges_names_its_layer(few_digits):
+    rbm = default_rbm(len(few_digits)).set_params(learning_rate=1e36)
     settings = {"code_activation": "identity", "pretraining": rbm}
     dae = DeepAutoencoderCompressor(**QUICK | settings)
     with pytest.raises(ValueError, match=r"layer 1 \(64 -> 400, logistic\).*lower it"):
-        dae.fit(digits)
+        dae.fit(few_digits)
 
 
-def test_pretraining_by_an_rbm_that_is_fitted_already_is_refused(digits):
-    rbm = BernoulliRBM(5, n_iter=1).fit(digits / 16)
+def test_pretraining_by_an_rbm_that_is_fitted_already_is_refused(few_digits):
+    rbm = BernoulliRBM(5, n_iter=1).fit(few_digits / 16)
     dae = DeepAutoencoderCompressor(**QUICK | {"pretraining": rbm})
     with pytest.raises(ValueError, match=r"fitted already.*pass an unfitted one"):
-        dae.fit(digits)
+        dae.fit(few_digits)
 
 
 @pytest.mark.parametrize(
     "parameter", [{"n_iter": -1}, {"batch_size": "x"}, {"learning_rate": "x"}]
 )
-def test_bad_parameters_of_the_rbms_are_named_before_any_is_fitted(digits, parameter):
+def test_bad_parameters_of_the_rbms_are_named_before_any_is_fitted(
+    few_digits, parameter
+):
     settings = QUICK | {"pretraining": BernoulliRBM(**parameter)}
     with pytest.raises(ValueError, match=f"'{next(iter(parameter))}' parameter"):
-        DeepAutoencoderCompressor(**settings).fit(digits)
+        DeepAutoencoderCompressor(**settings).fit(few_digits)
 
 
-def test_parameters_of_the_rbms_can_be_set_and_are_used(digits):
+def test_parameters_of_the_rbms_can_be_set_and_are_used(few_digits):
     rbm = BernoulliRBM(n_iter=1, momentum=0.5, n_gibbs_steps=2, random_state=3)
     settings = QUICK | {"pretraining": rbm, "code_activation": "identity"}
     dae = DeepAutoencoderCompressor(**settings).set_params(pretraining__n_iter=3)
-    assert [len(errors) for errors in dae.fit(digits).pretraining_errors_] == [3] * 3
+    assert [len(errors) for errors in dae.fit(few_digits).pretraining_errors_] == [
+        3
+    ] * 3
     assert rbm.n_components == 256
     assert not hasattr(rbm, "components_")
     code = make_rbm(Dense(9, 4, "identity"), rbm)
@@ -478,23 +493,23 @@ def test_parameters_of_the_rbms_can_be_set_and_are_used(digits):
     assert (code.n_components, code.learning_rate) == (4, rbm.learning_rate / 10)
 
 
-def test_a_loss_that_overflows_names_the_layer_and_the_remedy(digits):
+def test_a_loss_that_overflows_names_the_layer_and_the_remedy(few_digits):
     units = {"activation": "relu", "code_activation": "relu", "pretraining": None}
     dae = DeepAutoencoderCompressor(
         **QUICK | units, hidden_layer_sizes=(9,), warm_start=True
-    ).fit(digits)
+    ).fit(few_digits)
     network = dae.network_
     theta = np.abs(network.theta) * np.float32(1e30)
     dae.network_ = Network(network.layout, theta, network.scaler)
     with pytest.raises(ValueError, match=r"layer 2 \(9 -> 6, relu\).*larger alpha"):
-        dae.fit(digits)
+        dae.fit(few_digits)
     late = np.zeros((3000, 64), np.uint8)
     late[0, 0] = late[-1, 1:] = 16
     with pytest.raises(ValueError, match=r"layer 2 \(9 -> 6, relu\)"):
         dae.fit(late)
 
 
-def test_a_network_that_restores_nothing_is_warned_of(digits):
+def test_a_network_that_restores_nothing_is_warned_of(few_digits):
     dae = DeepAutoencoderCompressor(
         8,
         solver="adam",
@@ -506,7 +521,7 @@ def test_a_network_that_restores_nothing_is_warned_of(digits):
     )
     message = r"all images into the same one, with 2\.\d* times the error"
     with pytest.warns(ConvergenceWarning, match=message) as caught:
-        dae.fit(digits)
+        dae.fit(few_digits)
     assert caught[0].filename == __file__
     # No other warning comes of it.
-    assert np.isfinite(dae.transform(digits)).all()
+    assert np.isfinite(dae.transform(few_digits)).all()

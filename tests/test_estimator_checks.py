@@ -28,9 +28,9 @@ ESTIMATORS = [
     DeepAutoencoderCompressor(max_iter=2),
     DeepAutoencoderCompressor(1, hidden_layer_sizes=(5,), max_iter=2),
     # Enough iterations for a trial of alpha, which may leave the network as PCA.
-    DeepAutoencoderCompressor(2, hidden_layer_sizes=(5,), max_iter=15),
+    DeepAutoencoderCompressor(2, hidden_layer_sizes=(5,), max_iter=12),
     DeepAutoencoderCompressor(hidden_layer_sizes=(), max_iter=2),
-    DeepAutoencoderCompressor(1, hidden_layer_sizes=(), max_iter=15),
+    DeepAutoencoderCompressor(1, hidden_layer_sizes=(), max_iter=12),
     DeepAutoencoderCompressor(
         hidden_layer_sizes=(5,), solver="adam", early_stopping=True, max_iter=5
     ),

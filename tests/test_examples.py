@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -61,19 +62,18 @@ def run(name, folder, *arguments):
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory):
-    """Run each example once, when it is first asked for."""
-    done = {}
-
-    def outcome(name):
-        if name not in done:
-            folder = tmp_path_factory.mktemp(name.removesuffix(".py"))
-            arguments, _ = FAST[name]
-            if "--output" in arguments:
-                (folder / "pictures").mkdir()
-            done[name] = folder, run(name, folder, *arguments)
-        return done[name]
-
-    return outcome
+    """Run each example once, two at a time, as each has one thread."""
+    folders = {name: tmp_path_factory.mktemp(name.removesuffix(".py")) for name in FAST}
+    for name, (arguments, _) in FAST.items():
+        if "--output" in arguments:
+            (folders[name] / "pictures").mkdir()
+    with ThreadPoolExecutor(2) as pool:
+        done = {
+            name: pool.submit(run, name, folders[name], *arguments)
+            for name, (arguments, _) in FAST.items()
+        }
+        yield lambda name: (folders[name], done[name].result())
+        pool.shutdown(cancel_futures=True)
 
 
 def numbers(text, line):

@@ -68,9 +68,10 @@ def _check_gradient(rng, layout, objective):
     blocks = RowBlocks(X, block_rows=2)
 
     def value(theta):
-        return loss_and_gradient(theta, blocks, layout, objective)[0]
+        return loss_and_gradient(theta, X, layout, objective)[0]
 
-    gradient = loss_and_gradient(theta, blocks, layout, objective)[1]
+    loss, gradient = loss_and_gradient(theta, blocks, layout, objective)
+    assert_allclose(loss, value(theta))
     assert_allclose(gradient, _finite_differences(value, theta), rtol=1e-5, atol=1e-7)
 
 
