@@ -15,7 +15,7 @@ from sklearn_dae.archive import (
 from sklearn_dae.cli._fitting import fit_codec, parameters_beside
 from sklearn_dae.cli._input import images_of, read_codec, status_of
 from sklearn_dae.cli._keeping import Keeping
-from sklearn_dae.cli._lossless import smallest_codec, suits_network
+from sklearn_dae.cli._lossless import smallest_codec, wants_network
 from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.cli._options import (
     UsageError,
@@ -172,7 +172,7 @@ def _fitted_codec(images: ImageSet, arguments: argparse.Namespace) -> Codec | No
     """Fit a codec to images; None if there are none."""
     if not len(images):
         return None
-    if arguments.lossless and not suits_network(images, arguments):
+    if arguments.lossless and not wants_network(arguments):
         return smallest_codec(images)
     return fit_codec(images, arguments, parameters_beside(images))
 

@@ -1,47 +1,48 @@
-"""Images -> the codec that stores them without loss in the fewest bytes.
-
-For images that no network here can predict: colours, more than 8 bits, or too many
-pixels.
-"""
+"""Images -> the codec that stores them without loss in the fewest bytes."""
 
 import argparse
 from collections.abc import Iterator
 
+import numpy as np
+
 from sklearn_dae.archive._writer import images_of_chunk
 from sklearn_dae.cli._options import NETWORK_OPTIONS
-from sklearn_dae.codecs import Codec, GeneralCodec, JpegXLCodec, PillowCodec
+from sklearn_dae.codecs import (
+    Codec,
+    GeneralCodec,
+    JpegXLCodec,
+    PillowCodec,
+    SetRedundancyCodec,
+)
 from sklearn_dae.images import ImageSet, ImageSpec
+from sklearn_dae.models import model_to_bytes
 
-#: Most pixels of images that a network learns without being asked to.
-_MOST_PIXELS = 64 * 64
-
-#: Most pixels of images that may be better off side by side.
-_FEW_PIXELS = 2**18
+#: Most pixels of images that may be better off side by side, and of those that may be
+#: predicted from what their set has in common.
+_FEW_PIXELS, _VERY_FEW_PIXELS = 2**18, 2**12
 
 #: Most numbers of the images that codecs are compared on.
 _SAMPLE_NUMBERS = 2**20
 
 
-def suits_network(images: ImageSet, arguments: argparse.Namespace) -> bool:
-    """Whether a network can predict images, and should."""
-    spec, *others = images.groups()
-    if others or spec.channels > 1 or spec.dtype != "uint8":
-        return False
-    wanted = any(getattr(arguments, name) is not None for name in NETWORK_OPTIONS)
-    return wanted or spec.n_pixels <= _MOST_PIXELS
+def wants_network(arguments: argparse.Namespace) -> bool:
+    """Whether options ask for a network, which takes long to learn."""
+    return any(getattr(arguments, name) is not None for name in NETWORK_OPTIONS)
 
 
 def smallest_codec(images: ImageSet) -> Codec:
     """Fit the codecs that can store images exactly, and return the smallest.
 
-    They are compared on some images of each kind, from all over the set.
+    They are compared on some images of each kind, from all over the set; what a model
+    takes counts as it would for all images.
     """
-    sample = _sample(images)
+    sample, share = _sample(images)
     sizes = []
     for codec in _candidates(sample):
         try:
-            codec.fit([part[0] for part in sample.values()])
-            sizes.append((_size(codec, sample), codec))
+            codec.fit([image for part in sample.values() for image in part])
+            coded = _size(codec, sample) / share
+            sizes.append((coded + len(model_to_bytes(codec)), codec))
         except (ValueError, ImportError):
             # The format cannot hold them, or its library is not there.
             continue
@@ -49,12 +50,19 @@ def smallest_codec(images: ImageSet) -> Codec:
     return best
 
 
-def _sample(images: ImageSet) -> dict[ImageSpec, ImageSet]:
-    """Return some images of each kind; a share of each that is that of all."""
+def _sample(images: ImageSet) -> tuple[dict[ImageSpec, ImageSet], float]:
+    """Return some images of each kind, and which share of all numbers they have."""
     groups = images.groups()
-    n_numbers = sum(len(places) * spec.n_numbers for spec, places in groups.items())
+    n_numbers = _count(groups)
     step = -(-n_numbers // _SAMPLE_NUMBERS)
-    return {spec: images[places[::step]] for spec, places in groups.items()}
+    chosen = {spec: places[::step] for spec, places in groups.items()}
+    sample = {spec: images[places] for spec, places in chosen.items()}
+    return sample, _count(chosen) / n_numbers
+
+
+def _count(groups: dict[ImageSpec, np.ndarray]) -> int:
+    """Return how many numbers there are in groups of images."""
+    return sum(len(places) * spec.n_numbers for spec, places in groups.items())
 
 
 def _size(codec: Codec, sample: dict[ImageSpec, ImageSet]) -> int:
@@ -72,5 +80,7 @@ def _candidates(sample: dict[ImageSpec, ImageSet]) -> Iterator[Codec]:
     yield JpegXLCodec(lossless=True, effort=7, layout="files")
     if any(spec.n_pixels <= _FEW_PIXELS for spec in sample):
         yield JpegXLCodec(lossless=True, effort=7)
+    if any(spec.n_pixels <= _VERY_FEW_PIXELS for spec in sample):
+        yield SetRedundancyCodec()
     if any(spec.channels > 1 for spec in sample):
         yield PillowCodec("webp", lossless=True, layout="files")

@@ -109,9 +109,9 @@ def add_training(parser: argparse.ArgumentParser, sizes: str) -> None:
         "--lossless",
         action="store_true",
         default=None,
-        help="give every pixel back as it is: by a network for grey 8-bit images of up "
-        "to 64 x 64 pixels, or where options of the network are given, else by what "
-        "takes the fewest bytes of JPEG XL, WebP, PNG and LZMA",
+        help="give every pixel back as it is: by what takes the fewest bytes of JPEG "
+        "XL, WebP, PNG, LZMA and prediction from the set, or by a network, where "
+        "options of it are given",
     )
     network = parser.add_argument_group("network and training")
     network.add_argument(
