@@ -258,7 +258,7 @@ def test_without_files_there_is_no_account():
 def test_without_an_index_files_are_found_too(tmp_path, rng):
     contents = small_folder(rng)
     images, archive = all_of(made(tmp_path, contents))
-    data = archive._file._file.getvalue()[:-1]
+    data = archive._store.file._file.getvalue()[:-1]
     archive.close()
     with open_archive(io.BytesIO(data), salvage=True) as archive:
         assert_same(list(archive), list(images))

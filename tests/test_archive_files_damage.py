@@ -39,7 +39,7 @@ def test_a_damaged_piece_costs_its_file_and_the_images_in_it(
     monkeypatch.setattr(writer, "_PIECE_SIZE", 100)
     contents = small_folder(rng)
     images, archive = all_of(made(tmp_path, contents))
-    data = archive._file._file.getvalue()
+    data = archive._store.file._file.getvalue()
     pieces = [p for p in archive.places if p.contents.kind == 2]
     of_jpeg = [p for p in pieces if p.contents.file == pieces[2].contents.file]
     assert len(of_jpeg) > 2
@@ -105,9 +105,9 @@ def test_an_archive_in_an_archive_is_not_taken_for_its_own(tmp_path, monkeypatch
 def test_a_damaged_image_costs_the_files_that_need_it(tmp_path, rng):
     contents = small_folder(rng)
     images, archive = all_of(made(tmp_path, contents), chunk_size=2)
-    data = bytearray(archive._file._file.getvalue())
+    data = bytearray(archive._store.file._file.getvalue())
     number = [*images.names].index("b/stack.npy[1]")
-    place = archive.places[archive._run(number).chunk]
+    place = archive.places[archive._store.run(number).chunk]
     archive.close()
     data[place.end - 1] ^= 1
     with open_archive(io.BytesIO(data)) as archive:

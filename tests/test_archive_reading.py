@@ -83,12 +83,12 @@ def test_indices_that_select_nothing(key):
 
 def test_what_an_image_is_is_known_without_reading_it():
     archive = open_archive(Counted(written(mixed(), ANY_SIZE)))
-    archive._file._file.n_read = 0
+    archive._store.file._file.n_read = 0
     images = mixed()
     for i in (0, 17, 39, -1):
         assert archive.spec_of(i).shape == images[i].shape
     assert sum(archive.kinds.values()) == 40
-    assert archive._file._file.n_read == 0
+    assert archive._store.file._file.n_read == 0
     for i in (40, -41):
         with pytest.raises(IndexError):
             archive.spec_of(i)
@@ -104,7 +104,7 @@ def test_an_image_is_reached_by_reading_its_chunk_only(parameters):
     sizes = [place.end - place.begin for place in image_chunks(archive)]
     for key, numbers in [(50, [7]), (slice(20, 22), [2, 3]), ([99, 0, 99], [0, 14])]:
         file.n_read = 0
-        archive._recent.clear()
+        archive._store._recent.clear()
         archive[key]
         assert file.n_read == sum(sizes[i] for i in numbers)
 

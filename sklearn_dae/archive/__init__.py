@@ -8,8 +8,9 @@ those of `sklearn_dae.models`.
 """
 
 from sklearn_dae.archive._append import append_to_archive
-from sklearn_dae.archive._reader import Archive, ArchivedFile, open_archive
+from sklearn_dae.archive._reader import Archive, open_archive
 from sklearn_dae.archive._report import (
+    ArchivedFile,
     ArchiveInfo,
     Damage,
     Parts,

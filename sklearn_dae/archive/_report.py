@@ -127,6 +127,31 @@ class ArchiveInfo:
         return self.parts.without_model + self.model_size
 
 
+class ArchivedFile(NamedTuple):
+    """A file that an archive can make again.
+
+    Parameters
+    ----------
+    number : int
+        Which of its files it is.
+
+    name : str
+        Its name, with slashes between folders.
+
+    images : range
+        The numbers of its images.
+
+    is_exact : bool
+        Whether it comes back byte for byte; otherwise the same pixels do, and what else
+        was in it.
+    """
+
+    number: int
+    name: str
+    images: range
+    is_exact: bool
+
+
 class Damage(NamedTuple):
     """A chunk that cannot be read, or images that no chunk has.
 

@@ -1,0 +1,213 @@
+"""What is in an archive, found, checked and decoded as it is asked for.
+
+In: an opened file. Out: its header, its codec, its images by number and its files by
+number.
+"""
+
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from sklearn_dae.archive._chunks import Chunks, FileTable, locating
+from sklearn_dae.archive._codec_source import given_codec, stored_codec
+from sklearn_dae.archive._container import PREAMBLE_SIZE, check_header, header_size
+from sklearn_dae.archive._contents import Images, Kept
+from sklearn_dae.archive._file import SourceFile
+from sklearn_dae.archive._files import KEPT
+from sklearn_dae.archive._header import Header
+from sklearn_dae.archive._index import Index, find_chunks, read_index
+from sklearn_dae.archive._kept import KeptImages
+from sklearn_dae.archive._recent import Recent
+from sklearn_dae.archive._table import Run, Table, numbers_of
+from sklearn_dae.codecs import Codec
+from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images._wrappers import unwrap
+
+
+class Store:
+    """The contents of an archive.
+
+    Parameters
+    ----------
+    file : SourceFile
+        The file.
+
+    model : codec, str, path-like, bytes or None
+        The codec, if it is not to be taken from the file.
+
+    salvage : bool
+        Whether to search for chunks where the index is lost.
+
+    Attributes
+    ----------
+    header : Header
+        What stands at the beginning of the file.
+
+    places : list of Place
+        Where the chunks are that are present, and what they hold.
+
+    index_error : BitstreamError or None
+        Why the index could not be read.
+
+    chunks, table, file_table : Chunks, Table, FileTable
+        The contents of chunks, the places of images, and the records of files.
+    """
+
+    def __init__(self, file: SourceFile, model: Any, salvage: bool) -> None:
+        self.file = file
+        preamble = file.read(0, min(PREAMBLE_SIZE, file.size))
+        size = header_size(preamble, file.size)
+        header = file.read(PREAMBLE_SIZE, size)
+        check_header(preamble, header)
+        self.header = Header.from_bytes(header)
+        self.model_begin = PREAMBLE_SIZE + size
+        model_inside = self.header.model_size if self.header.model_inside else 0
+        self.chunks_begin = self.model_begin + model_inside
+        self._codec = None if model is None else given_codec(model, self.header)
+        self._codec_lock = Lock()
+        index, self.index_error = self._open_index(salvage)
+        self.places, self.chunks_end = index
+        self.chunks = Chunks(file, self.places)
+        self.table = Table(self.places)
+        self.file_table = FileTable(self.chunks)
+        self._recent, self._kept = Recent(), KeptImages()
+
+    def _open_index(self, salvage: bool) -> tuple[Index, BitstreamError | None]:
+        try:
+            return read_index(self.file, self.chunks_begin), None
+        except BitstreamError as error:
+            lost = BitstreamError(f"The end of the archive is lost: {error}.")
+            if salvage:
+                return find_chunks(self.file, self.chunks_begin), lost
+            raise BitstreamError(
+                f"{lost} open_archive(file, salvage=True) opens what is left."
+            ) from error
+
+    def close(self) -> None:
+        """Stop reading."""
+        self.file.close()
+        self._recent.clear()
+        self._kept.close()
+
+    @property
+    def codec(self) -> Codec:
+        """The codec, read when it is first needed.
+
+        Raises
+        ------
+        BitstreamError
+            If the model in the archive is damaged.
+
+        ValueError
+            If the archive holds none, and none was given.
+        """
+        with self._codec_lock:
+            if self._codec is None:
+                self._codec = stored_codec(self.read_model, self.header)
+            return self._codec
+
+    @property
+    def needs_codec(self) -> bool:
+        """Whether there are images that a codec has to decode."""
+        return any(isinstance(place.contents, Images) for place in self.places)
+
+    def read_model(self) -> bytes:
+        """Return the model file that is in the archive, unchecked."""
+        return self.file.read(self.model_begin, self.chunks_begin - self.model_begin)
+
+    def run(self, number: int) -> Run:
+        """Return the run that an image is in.
+
+        Raises
+        ------
+        BitstreamError
+            If no chunk has it.
+        """
+        run = self.table.find(number)
+        if run is None:
+            raise self.index_error or missing(range(number, number + 1))
+        return run
+
+    def image(self, number: int) -> np.ndarray:
+        """Return an image, which must not be changed."""
+        run = self.run(number)
+        contents = self.places[run.chunk].contents
+        place = run.offset + number - run.start
+        self.file.check_open()
+        if not isinstance(contents, Kept):
+            return self._recent.get(run.chunk, self.decode)[place]
+        image = self._kept.read(
+            contents.file,
+            self.file_table.pieces(contents.file),
+            [spec for spec, _ in contents.specs],
+            place,
+        )
+        if image.shape != run.spec.shape or image.dtype != run.spec.dtype:
+            raise BitstreamError(f"Image {number} is not {run.spec}.")
+        return image
+
+    def images_of_run(self, run: Run, numbers: np.ndarray) -> Any:
+        """Return images of a run by their numbers."""
+        if isinstance(self.places[run.chunk].contents, Images):
+            images = self._recent.get(run.chunk, self.decode)
+            return images[run.offset + numbers - run.start]
+        return [self.image(number).copy() for number in numbers.tolist()]
+
+    def images_of_chunk(self, position: int) -> Any:
+        """Return the images of a chunk, or of the kept file that it begins."""
+        place = self.places[position]
+        if isinstance(place.contents, Images):
+            return self.decode(position)
+        return [self.image(i).copy() for i in numbers_of(place).tolist()]
+
+    def decode(self, position: int) -> np.ndarray:
+        """Read and decode a chunk of images."""
+        codec, place = self.codec, self.places[position]
+        contents = place.contents
+        assert isinstance(contents, Images)
+        data, spec = self.chunks.read(position), contents.spec
+        with locating(place):
+            if not codec.takes(spec):
+                raise BitstreamError(f"the model does not take images of {spec}")
+            rows = codec.decode_chunk(data, contents.n_images, spec)
+        return rows.reshape(contents.n_images, *spec.shape)
+
+    def missing(self) -> Iterator[tuple[np.ndarray, BitstreamError]]:
+        """Yield the numbers of images that no chunk has."""
+        # A false claim can miss any number of them, and take no more memory than that.
+        room = max(2**20, 64 * self.file.size)
+        for images in self.table.missing():
+            listed = images[:room]
+            room -= len(listed)
+            yield np.arange(listed.start, listed.stop), missing(images)
+
+    def file_pieces(self, number: int) -> Iterator[bytes]:
+        """Make a file again, piece by piece.
+
+        Raises
+        ------
+        BitstreamError
+            If it, or one of its images, is damaged.
+        """
+        entry, first = self.file_table.of_file(number)
+        if entry.way == KEPT:
+            yield from self.file_table.pieces(number)
+            return
+        wrapper = unwrap(entry.wrapper)
+        try:
+            images = range(first, first + entry.n_images)
+            yield from wrapper.rebuild(map(self.image, images))
+        except (ValueError, TypeError, IndexError, OverflowError) as error:
+            raise BitstreamError(
+                f"File {number} cannot be made again: {error}"
+            ) from error
+
+
+def missing(images: range) -> BitstreamError:
+    """Return an error that says that no chunk has some images."""
+    named = f"Image {images.start}"
+    if len(images) > 1:
+        named = f"Images {images.start} to {images.stop - 1}"
+    return BitstreamError(f"{named}: no chunk has them, so it was lost.")
