@@ -28,7 +28,7 @@ from image_files import (
 )
 
 from sklearn_dae.archive import _files as files_module
-from sklearn_dae.archive import _writer as writer
+from sklearn_dae.archive import _chunk_writer as writer
 from sklearn_dae.archive import append_to_archive, open_archive, write_archive
 from sklearn_dae.images import Account, read_images
 

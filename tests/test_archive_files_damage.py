@@ -18,7 +18,7 @@ from archive_checks import (
 from archive_forging import forged
 from numpy.testing import assert_array_equal
 
-from sklearn_dae.archive import _writer as writer
+from sklearn_dae.archive import _chunk_writer as writer
 from sklearn_dae.archive import open_archive
 from sklearn_dae.archive._contents import Files, Images
 from sklearn_dae.archive._files import (

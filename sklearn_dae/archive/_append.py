@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sklearn_dae._atomic import atomic_writer
+from sklearn_dae.archive._chunk_writer import ArchiveWriter
 from sklearn_dae.archive._contents import Contents, Files
 from sklearn_dae.archive._reader import Archive, open_archive
 from sklearn_dae.archive._report import ArchiveInfo
-from sklearn_dae.archive._writer import ArchiveWriter
 from sklearn_dae.codecs._base import warn_of_images_apart
 
 try:

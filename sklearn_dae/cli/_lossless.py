@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sklearn_dae.archive._writer import images_of_chunk
+from sklearn_dae.archive._contents import images_of_chunk
 from sklearn_dae.cli._options import NETWORK_OPTIONS
 from sklearn_dae.codecs import (
     Codec,
