@@ -96,7 +96,7 @@ def test_no_image_at_all():
         _ = archive.spec
     # It needs no codec, either.
     assert opened([], None).info().model_class == ""
-    with pytest.raises(ValueError, match="codec is None"):
+    with pytest.raises(ValueError, match="no codec"):
         written(IMAGES, None)
 
 

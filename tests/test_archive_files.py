@@ -27,8 +27,8 @@ from image_files import (
     pnm_bytes,
 )
 
-from sklearn_dae.archive import _files as files_module
 from sklearn_dae.archive import _chunk_writer as writer
+from sklearn_dae.archive import _files as files_module
 from sklearn_dae.archive import append_to_archive, open_archive, write_archive
 from sklearn_dae.images import Account, read_images
 

@@ -35,10 +35,10 @@ def test_the_size_of_chunks():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((5, 3, 5), np.uint8), "Image 0 is 5 x 3 pixels.*not take"),
+        (np.zeros((5, 3, 5), np.uint8), "Image 0 is 5 x 3 pixels.*images of shape"),
         ([IMAGES[:2], np.zeros((3, 5), np.uint8)], "image_shape"),
         ([IMAGES[:2], np.zeros((1, 3, 5), np.uint8)], "Image 2 is 5 x 3 pixels"),
-        (ImageSet.from_array(np.zeros((5, 3, 5))), "have 15 numbers.* images of 12"),
+        (ImageSet.from_array(np.zeros((5, 3, 5))), "Image 0 is 5 x 3 .* own"),
         (IMAGES + 0.5, "that uint8 cannot hold"),
         (IMAGES * 1j, "complex128"),
         (np.array([["a"]]), "array of <U1"),

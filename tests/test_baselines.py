@@ -403,14 +403,16 @@ def test_a_tiny_worked_example_of_each_method():
     X = np.array([[10, 20], [50, 100]], np.uint8)
     for method in ("min_max_differential", "min_max_predictive"):
         codec = SetRedundancyCodec(method, image_shape=(1, 2)).fit(X)
-        left = codec._differences(X)
+        left = codec.sets_[0].differences(X)
         # The first pixel is predicted as the smallest, the second from the first.
         assert left.tolist() == [[0, 0], [40, 0]]
     codec = SetRedundancyCodec("centroid", image_shape=(1, 2)).fit(X)
-    assert codec._differences(X).tolist() == [[-20, -20], [20, 20]]
+    assert codec.sets_[0].differences(X).tolist() == [[-20, -20], [20, 20]]
     # Halfway between 10 and 50 is halfway between 20 and 100.
     codec = SetRedundancyCodec("min_max_predictive", image_shape=(1, 2)).fit(X)
-    assert codec._differences(np.array([[30, 60]], np.uint8)).tolist() == [[20, 0]]
+    assert codec.sets_[0].differences(np.array([[30, 60]], np.uint8)).tolist() == [
+        [20, 0]
+    ]
 
 
 # Damage.

@@ -1,8 +1,10 @@
 """The commands give files back, keep others, and add to archives."""
 
 import hashlib
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_checks import IMAGES, QUICK, decoded, everything, fails, pngs, run, save_pngs
 from image_files import (
@@ -14,8 +16,10 @@ from image_files import (
     tiff_bytes,
 )
 from numpy.testing import assert_array_equal
+from PIL import Image
 
-from sklearn_dae.archive import open_archive
+from sklearn_dae.archive import Verification, open_archive
+from sklearn_dae.archive._contents import Files, Images, Kept
 from sklearn_dae.cli import main
 
 
@@ -74,8 +78,15 @@ def test_a_folder_of_many_kinds_comes_back(mixed, capsys):
 
 def test_some_of_the_files(mixed, capsys):
     run("compress", "mixed", "-o", "x.dae", "--lossless")
-    run("decompress", "x.dae", "-o", "some", "--only", "photo.jpg", "scans/1.dcm", "0")
-    assert sorted(digests("some")) == ["array.npy", "photo.jpg", "scans/1.dcm"]
+    which = ["photo.jpg", "scans/1.dcm", "0", "stack.tif[1]"]
+    run("decompress", "x.dae", "-o", "some", "--only", *which)
+    # An image of a file that holds several comes by itself.
+    expected = ["array.npy[0].npy", "photo.jpg", "scans/1.dcm", "stack.tif[1].png"]
+    assert sorted(digests("some")) == expected
+    run("decompress", "x.dae", "-o", "whole", "--only", "array.npy")
+    assert digests("whole") == {"array.npy": digests("mixed")["array.npy"]}
+    run("decompress", "x.dae", "-o", "some.npy", "--only", "array.npy")
+    assert_array_equal(np.load("some.npy"), np.load("mixed/array.npy"))
     capsys.readouterr()
     assert "7 kinds" in fails(capsys, "decompress", "x.dae", "-o", "y.npy")
 
@@ -137,7 +148,7 @@ def test_images_are_added(mixed, capsys):
     assert "--append" in fails(
         capsys, "compress", "second", "-o", "x.dae", "--append", "--force", status=2
     )
-    assert "fitted on images of 48" in fails(
+    assert "fitted on images of shape (8, 6)" in fails(
         capsys, "compress", "mixed", "-o", "x.dae", "--append"
     )
     assert everything() == before
@@ -171,3 +182,116 @@ def test_a_file_that_changes_meanwhile_leaves_no_archive(mixed, monkeypatch, cap
     run("compress", "mixed", "-o", "y.dae", "--lossless", status=1)
     assert "photo.jpg" in capsys.readouterr().err
     assert not Path("y.dae").exists()
+
+
+def damage(place):
+    """Change a byte in the middle of what a chunk holds."""
+    data = bytearray(Path("x.dae").read_bytes())
+    data[(place.begin + place.end) // 2 + 20] ^= 1
+    Path("x.dae").write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", [Files, Kept, Images])
+def test_what_is_intact_is_saved(mixed, kind, capsys):
+    """Whatever chunk is damaged, only what is in it is lost."""
+    Path("mixed/notes.txt").write_text("no image, but a few words")
+    run("compress", "mixed", "-o", "x.dae", "--lossless", "--keep-others")
+    with open_archive("x.dae") as archive:
+        places = [p for p in archive.places if isinstance(p.contents, kind)]
+        whole = [image.copy() for image in archive]
+        names = list(archive.names)
+    damage(places[-1 if kind is Kept else 0])
+    capsys.readouterr()
+    run("verify", "x.dae", status=1)
+    if kind is Kept:
+        assert "'notes.txt'" in capsys.readouterr().out
+    run("decompress", "x.dae", "-o", "out", "--salvage", status=1)
+    errors = capsys.readouterr().err
+    after, before = digests("out"), digests("mixed")
+    if kind is Files:
+        # Names are lost, but no image, and no file that was kept as it is.
+        for name in ("photo.jpg", "scans/packed.dcm"):
+            assert before[name] in after.values()
+        n_coded = sum("photo" not in name and "packed" not in name for name in names)
+        pixels = [p for p in Path("out").iterdir() if p.suffix in (".npy", ".png")]
+        assert len(pixels) == n_coded == len(whole) - 2
+        return
+    lost = {name for name in before if before[name] != after.get(name)} - {"grey.png"}
+    assert lost
+    for name in lost:
+        assert name in errors
+    assert lost <= (
+        {"notes.txt"} if kind is Kept else set(names) | {"stack.tif", "array.npy"}
+    )
+
+
+def test_appending_reads_back_before_it_replaces(mixed, monkeypatch, capsys):
+    save_pngs("first", IMAGES[:10])
+    run("compress", "first", "-o", "x.dae", "--lossless")
+    before = Path("x.dae").read_bytes()
+    capsys.readouterr()
+    monkeypatch.setattr("sklearn_dae.archive.Archive.verify", broken)
+    assert "changed meanwhile" in fails(
+        capsys, "compress", "first", "-o", "x.dae", "--append"
+    )
+    assert Path("x.dae").read_bytes() == before
+
+
+def broken(self, **_):
+    return Verification(10, 1, files_apart=["00.png"])
+
+
+def test_what_append_cannot_add(mixed, capsys):
+    Path("photos").mkdir()
+    Path("photos/photo.jpg").write_bytes(mixed["photo.jpg"])
+    run("compress", "photos", "-o", "x.dae", "--lossless")
+    save_pngs("more", IMAGES[:3])
+    capsys.readouterr()
+    errors = fails(capsys, "compress", "more", "-o", "x.dae", "--append")
+    assert "one of their own" in errors
+    run("compress", "photos", "-o", "x.dae", "--append")
+    with open_archive("x.dae") as archive:
+        assert len(archive) == 2
+
+
+def test_the_archive_is_not_kept_in_itself(mixed, capsys):
+    arguments = ["compress", "mixed", "-o", "mixed/x.dae", "--lossless"]
+    run(*arguments, "--keep-others")
+    size = Path("mixed/x.dae").stat().st_size
+    assert main([*arguments, "--keep-others", "--force"]) == 3
+    assert "x.dae" in capsys.readouterr().err
+    assert Path("mixed/x.dae").stat().st_size < size + 200
+
+
+def test_hidden_folders_are_kept_whole(mixed, capsys):
+    Path("mixed/.git/objects").mkdir(parents=True)
+    Path("mixed/.git/objects/aa").write_text("object")
+    run("compress", "mixed", "-o", "x.dae", "--lossless", "--keep-others")
+    assert capsys.readouterr().err == ""
+    run("decompress", "x.dae", "-o", "out")
+    assert ".git/objects/aa as git/objects/aa" in capsys.readouterr().err
+
+
+def test_names_are_printed_harmlessly(mixed, capsys):
+    os.rename("mixed/grey.png", "mixed/a\nb\x1b[31m.png")
+    run("compress", "mixed", "-o", "x.dae", "--lossless")
+    capsys.readouterr()
+    run("inspect", "x.dae", "--names")
+    run("inspect", "x.dae")
+    output = capsys.readouterr().out
+    assert "a\\nb\\x1b[31m.png" in output
+    assert "\x1b" not in output
+
+
+def test_animations_are_kept_and_read(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    frames = [Image.fromarray(numbers(rng, 9, 8)) for _ in range(4)]
+    Path("in").mkdir()
+    frames[0].save("in/a.gif", save_all=True, append_images=frames[1:])
+    run("compress", "in", "-o", "x.dae", "--lossless")
+    with open_archive("x.dae") as archive:
+        assert len(archive) == 4
+        assert not archive.needs_codec
+        assert archive["a.gif[3]"].shape[:2] == (9, 8)
+    run("decompress", "x.dae", "-o", "out")
+    assert digests("in") == digests("out")

@@ -31,6 +31,7 @@ def append_to_archive(
     model: Any = None,
     chunk_size: int | None = None,
     progress: Callable[[int], object] | None = None,
+    check: Callable[[Archive], object] | None = None,
 ) -> ArchiveInfo:
     """Add images to an archive, coded by the model that it has.
 
@@ -51,6 +52,10 @@ def append_to_archive(
 
     model : codec, str, path-like or bytes, default=None
         As for `open_archive`.
+
+    check : callable, default=None
+        Called with the longer archive before it takes the place of the old one, which
+        stays if this raises.
 
     Returns
     -------
@@ -97,6 +102,10 @@ def append_to_archive(
             if before.n_images and writer.n_images > before.n_images:
                 _check_names(archive, writer.places[len(places) :])
             info = writer.finish(archive.header)
+            if check is not None:
+                file.seek(0)
+                with open_archive(file, model) as longer:
+                    check(longer)
     if info.images_apart:
         warn_of_images_apart(list(info.images_apart), info.n_images)
     return info

@@ -22,6 +22,7 @@ from sklearn_dae.archive._contents import (
     Images,
     Kept,
     images_of_chunk,
+    runs_of,
 )
 from sklearn_dae.archive._files import (
     DIGEST_SIZE,
@@ -44,12 +45,12 @@ from sklearn_dae.archive._intake import (
     batches_of_set,
     sets_of,
 )
-from sklearn_dae.archive._kept import open_again
+from sklearn_dae.archive._kept import can_stand_alone
 from sklearn_dae.archive._report import ArchiveInfo, Parts
 from sklearn_dae.codecs import Codec
 from sklearn_dae.codecs._images import check_image_shape
 from sklearn_dae.images import Account, ImageSet, ImageSpec
-from sklearn_dae.images._image_file import ImageFile, Unreadable
+from sklearn_dae.images._image_file import ImageFile
 
 #: Bytes of names and surroundings of files that are packed together.
 _MOST_FILE_BYTES = 2**23
@@ -137,7 +138,7 @@ class ArchiveWriter:
             raise ValueError("files=True needs an ImageSet: other images have none.")
         else:
             for part in sets_of(images, self._codec, image_shape):
-                self._check(part)
+                self._check(part, self.n_images)
                 self._name(source.of(part, self.n_images))
                 numbers = np.arange(self.n_images, self.n_images + len(part))
                 self.n_images += len(part)
@@ -200,6 +201,8 @@ class ArchiveWriter:
             for block in images.blocks(MOST_FILES):
                 self._name(source.of(block, self.n_images))
                 self.n_images += len(block)
+        if coded.any():
+            self._check(images[np.flatnonzero(coded)], first)
         # Before the images: if the end of the file is lost, their names are known.
         self._flush_entries()
         for batch in batches_of_set(images, coded, self._size_of):
@@ -220,17 +223,8 @@ class ArchiveWriter:
         return True
 
     def _keep_with_images(self, name: str, file: ImageFile) -> bool:
-        """Keep a file; return whether its images are to be coded nevertheless.
-
-        That is so where nobody could tell from the file what was taken of it: one array
-        of several, or images turned to grey.
-        """
-        try:
-            again = open_again(file.path, file.specs)
-            is_alone = type(again.reader) is type(file.reader)
-            is_alone &= again.specs == file.specs
-        except Unreadable:
-            is_alone = False
+        """Keep a file; return whether its images are to be coded nevertheless."""
+        is_alone = can_stand_alone(file)
         self._keep(name, file.path, file.specs if is_alone else ())
         if not is_alone:
             self._enter(Entry(name, len(file), NAMED))
@@ -240,7 +234,7 @@ class ArchiveWriter:
     def _keep(self, name: str, path: Path, specs: Sequence[ImageSpec]) -> None:
         """Keep a file as it is, piece by piece."""
         number, first_image = self.n_files, self.n_images
-        sha256, begin, runs = hashlib.sha256(), 0, _runs(specs)
+        sha256, begin, runs = hashlib.sha256(), 0, runs_of(specs)
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if len(specs) > MOST_IMAGES_OF_BYTE * min(size, _PIECE_SIZE):
@@ -259,7 +253,7 @@ class ArchiveWriter:
         digest = sha256.digest()[:DIGEST_SIZE]
         self._enter(Entry(name, len(specs), KEPT, digest=digest))
         self.n_images += len(specs)
-        for spec, n in _runs(specs):
+        for spec, n in runs_of(specs):
             self._count(spec, n)
 
     def _name(self, names: Iterable[str]) -> None:
@@ -294,15 +288,24 @@ class ArchiveWriter:
         of_codec = None if self._codec is None else self._codec.chunk_size
         return images_of_chunk(spec, self._chunk_size or of_codec)
 
-    def _check(self, images: ImageSet) -> None:
+    def _check(self, images: ImageSet, first: int) -> None:
         """Raise ValueError, naming an image, if some cannot be coded."""
+        names = images.names
         for spec, places in images.groups().items():
             if self._codec is None:
-                raise ValueError("There are images to be coded, but codec is None.")
-            if not self._codec.takes(spec):
                 raise ValueError(
-                    f"Image {self.n_images + int(places[0])} is {spec}, which "
-                    f"{self._codec} does not take."
+                    "There are images to be coded, but no codec: pass one, or, if this "
+                    "archive was written without, store them in one of their own."
+                )
+            if not self._codec.takes(spec):
+                place = int(places[0])
+                named = repr(names[place]) if len(names) else f"Image {first + place}"
+                codec = type(self._codec).__name__
+                shape = self._codec.image_shape_ or (1, self._codec.n_features_in_)
+                raise ValueError(
+                    f"{named} is {spec}, but {codec} was fitted on images of shape "
+                    f"{shape} and {self._codec.dtype_}: store it in an archive of its "
+                    "own."
                 )
 
     def _images(self, batch: Batch) -> None:
@@ -332,14 +335,3 @@ class ArchiveWriter:
             n_written = self._file.write(rest)
             # Most files take all of it, and some do not say so.
             rest = rest[len(rest) if n_written is None else n_written :]
-
-
-def _runs(specs: Sequence[ImageSpec]) -> tuple[tuple[ImageSpec, int], ...]:
-    """Count equal kinds that follow each other."""
-    runs: list[tuple[ImageSpec, int]] = []
-    for spec in specs:
-        if runs and runs[-1][0] == spec:
-            runs[-1] = spec, runs[-1][1] + 1
-        else:
-            runs.append((spec, 1))
-    return tuple(runs)

@@ -5,6 +5,7 @@ kept files, or an error that says what is lost, and where in the file.
 """
 
 import json
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -125,27 +126,48 @@ class FileTable:
                 self.n_files = max(self.n_files, place.contents.file + 1)
         self._parts.sort(key=lambda part: (part[0].first_image, part[0].start))
         self._starts = [contents.first_image for contents, _ in self._parts]
+        self._by_file = sorted(
+            (contents.start, i) for i, (contents, _) in enumerate(self._parts)
+        )
         self._last: tuple[int, list[Entry], list[int]] | None = None
 
-    def parts(self) -> Iterator[tuple[Files, list[Entry]]]:
-        """Yield the records of files, chunk by chunk."""
+    def parts(self, *, salvage: bool = False) -> Iterator[tuple[Files, list[Entry]]]:
+        """Yield the records of files, chunk by chunk; or those that are not damaged."""
         for contents, position in self._parts:
-            yield contents, self._entries(position)[0]
+            try:
+                entries, _ = self._entries(position)
+            except BitstreamError:
+                if not salvage:
+                    raise
+            else:
+                yield contents, entries
 
     def intact(self) -> Iterator[tuple[int, Entry]]:
         """Yield the first image of each file, and its record if it is not damaged."""
-        for contents, position in self._parts:
-            try:
-                entries, ends = self._entries(position)
-            except BitstreamError:
-                continue
-            for entry, end in zip(entries, ends, strict=True):
-                yield contents.first_image + end - entry.n_images, entry
+        for contents, entries in self.parts(salvage=True):
+            first = contents.first_image
+            for entry in entries:
+                yield first, entry
+                first += entry.n_images
+
+    def nameless(self) -> Iterator[Kept]:
+        """Yield the files that are kept as they are, but whose records are lost."""
+        known = {
+            number
+            for contents, _ in self.parts(salvage=True)
+            for number in range(contents.start, contents.stop)
+        }
+        for number, positions in self._pieces.items():
+            first = self._chunks.places[positions[0]].contents
+            if number not in known and isinstance(first, Kept) and not first.begin:
+                yield first
 
     def of_file(self, number: int) -> tuple[Entry, int]:
         """Return the record of a file, and the number of its first image."""
-        for contents, position in self._parts:
-            if contents.start <= number < contents.stop:
+        part = bisect_right(self._by_file, (number, math.inf)) - 1
+        if part >= 0:
+            contents, position = self._parts[self._by_file[part][1]]
+            if number < contents.stop:
                 entries, ends = self._entries(position)
                 at = number - contents.start
                 first = contents.first_image + (ends[at - 1] if at else 0)
@@ -171,6 +193,10 @@ class FileTable:
             last = position, entries, list(accumulate(e.n_images for e in entries))
             self._last = last
         return last[1:]
+
+    def is_kept(self, number: int) -> bool:
+        """Whether a file is kept as it is."""
+        return number in self._pieces
 
     def pieces(self, number: int) -> Iterator[bytes]:
         """Yield a file that is kept as it is, piece by piece.

@@ -4,6 +4,7 @@ In: what is to be stored. Out: the description that stands in the head of a chun
 the index, and back. From these alone it is known where every image is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Self
@@ -50,6 +51,17 @@ def images_of_chunk(spec: ImageSpec, wanted: int | None = None) -> int:
     """Return how many images of a kind are coded together."""
     by_default = max(1, _CHUNK_NUMBERS // spec.n_numbers)
     return min(wanted or by_default, most_images_of_chunk(spec.n_numbers))
+
+
+def runs_of(specs: Sequence[ImageSpec]) -> tuple[tuple[ImageSpec, int], ...]:
+    """Count equal kinds of images that follow each other."""
+    runs: list[tuple[ImageSpec, int]] = []
+    for spec in specs:
+        if runs and runs[-1][0] == spec:
+            runs[-1] = spec, runs[-1][1] + 1
+        else:
+            runs.append((spec, 1))
+    return tuple(runs)
 
 
 @dataclass(frozen=True)

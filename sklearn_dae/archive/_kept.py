@@ -7,24 +7,51 @@ from threading import Lock
 
 import numpy as np
 
+from sklearn_dae.archive._contents import runs_of
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.images._image_file import ImageFile, Options, Unreadable
 from sklearn_dae.images.readers import open_file
 
 
-def open_again(path: Path, specs: Sequence[ImageSpec]) -> ImageFile:
+def open_again(path: Path, runs: Sequence[tuple[ImageSpec, int]]) -> ImageFile:
     """Open a file of which it is known what its images are.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+
+    runs : sequence of (ImageSpec, n)
+        So many images of a kind, and then of another.
 
     Raises
     ------
     Unreadable, OSError
         If it cannot be opened.
     """
-    shapes = {spec.shape for spec in specs}
+    shapes = {spec.shape for spec, _ in runs}
     image_shape = shapes.pop() if len(shapes) == 1 else None
-    max_pixels = max((spec.n_pixels for spec in specs), default=0)
+    max_pixels = sum(spec.n_pixels * n for spec, n in runs)
     return open_file(path, Options(max_pixels, image_shape))
+
+
+def can_stand_alone(file: ImageFile) -> bool:
+    """Whether images of a file can be read from it by whoever has nothing else.
+
+    That is not so where nobody could tell from the file what was taken of it: one array
+    of several, or images turned to grey.
+    """
+    try:
+        again = open_again(file.path, runs_of(file.specs))
+    except Unreadable:
+        return False
+    return type(again.reader) is type(file.reader) and again.specs == file.specs
+
+
+def is_coded(file: ImageFile) -> bool:
+    """Whether a codec has to store the images of a file that is to be made again."""
+    return file.wrap() is not None or not can_stand_alone(file)
 
 
 class KeptImages:
@@ -40,7 +67,7 @@ class KeptImages:
         self,
         number: int,
         pieces: Iterable[bytes],
-        specs: Sequence[ImageSpec],
+        runs: Sequence[tuple[ImageSpec, int]],
         place: int,
     ) -> np.ndarray:
         """Return an image of a file.
@@ -53,7 +80,7 @@ class KeptImages:
         pieces : iterable of bytes
             The file; it is asked for only if another one was read before.
 
-        specs : sequence of ImageSpec
+        runs : sequence of (ImageSpec, n)
             What its images are.
 
         place : int
@@ -67,7 +94,7 @@ class KeptImages:
         with self._lock:
             try:
                 if self._file is None or self._number != number:
-                    self._open(number, pieces, specs)
+                    self._open(number, pieces, runs)
                 assert self._file is not None
                 return self._file.read(place)
             except (Unreadable, IndexError) as error:
@@ -76,7 +103,10 @@ class KeptImages:
                 ) from error
 
     def _open(
-        self, number: int, pieces: Iterable[bytes], specs: Sequence[ImageSpec]
+        self,
+        number: int,
+        pieces: Iterable[bytes],
+        runs: Sequence[tuple[ImageSpec, int]],
     ) -> None:
         self.close()
         self._folder = tempfile.TemporaryDirectory(prefix="sklearn-dae-")
@@ -84,7 +114,7 @@ class KeptImages:
         with path.open("wb") as file:
             for piece in pieces:
                 file.write(piece)
-        self._file, self._number = open_again(path, specs), number
+        self._file, self._number = open_again(path, runs), number
 
     def close(self) -> None:
         """Remove the file from the disk."""

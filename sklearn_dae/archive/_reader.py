@@ -181,6 +181,10 @@ class Archive:
             f"{kinds[1]}; expected one."
         )
 
+    def numbers(self) -> np.ndarray:
+        """Return the numbers of the images that are there, in ascending order."""
+        return self._store.table.numbers()
+
     def spec_of(self, i: int) -> ImageSpec:
         """Describe an image, without reading it."""
         return self._store.run(range(len(self))[i]).spec
@@ -318,8 +322,13 @@ class Archive:
         for i in range(len(self)):
             yield self._store.image(i).copy()
 
-    def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def chunks(self, first: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Iterate over the coded images, one chunk at a time, in the order of the file.
+
+        Parameters
+        ----------
+        first : int, default=0
+            Chunks that begin with an image before this one are left out.
 
         Yields
         ------
@@ -330,7 +339,8 @@ class Archive:
             The images.
         """
         for position, place in enumerate(self.places):
-            if isinstance(place.contents, Images):
+            contents = place.contents
+            if isinstance(contents, Images) and contents.runs[0][0] >= first:
                 yield numbers_of(place), self._store.decode(position)
 
     def salvage(self) -> Iterator[Salvaged]:
@@ -383,8 +393,14 @@ class Archive:
 
     # Files.
 
-    def files(self) -> Iterator[ArchivedFile]:
+    def files(self, *, salvage: bool = False) -> Iterator[ArchivedFile]:
         """Iterate over the files that can be made again, in the order of their numbers.
+
+        Parameters
+        ----------
+        salvage : bool, default=False
+            Whether to leave out those of which what is said is damaged, and to make up
+            names for files that are kept as they are where their own are lost.
 
         Yields
         ------
@@ -396,13 +412,17 @@ class Archive:
         BitstreamError
             If what is said of them is damaged.
         """
-        for contents, entries in self._store.file_table.parts():
+        table = self._store.file_table
+        for contents, entries in table.parts(salvage=salvage):
             first = contents.first_image
             for number, entry in enumerate(entries, contents.start):
                 images = range(first, first + entry.n_images)
                 first = images.stop
                 if entry.way != NAMED:
                     yield ArchivedFile(number, entry.name, images, entry.has_digest)
+        for kept in table.nameless() if salvage else ():
+            images = range(kept.first_image, kept.first_image + kept.n_images)
+            yield ArchivedFile(kept.file, f"file {kept.file}", images, True)
 
     def read_file(self, file: ArchivedFile) -> Iterator[bytes]:
         """Make a file again, piece by piece.

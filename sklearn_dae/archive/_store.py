@@ -15,7 +15,6 @@ from sklearn_dae.archive._codec_source import given_codec, stored_codec
 from sklearn_dae.archive._container import PREAMBLE_SIZE, check_header, header_size
 from sklearn_dae.archive._contents import Images, Kept
 from sklearn_dae.archive._file import SourceFile
-from sklearn_dae.archive._files import KEPT
 from sklearn_dae.archive._header import Header
 from sklearn_dae.archive._index import Index, find_chunks, read_index
 from sklearn_dae.archive._kept import KeptImages
@@ -76,7 +75,9 @@ class Store:
 
     def _open_index(self, salvage: bool) -> tuple[Index, BitstreamError | None]:
         try:
-            return read_index(self.file, self.chunks_begin), None
+            index = read_index(self.file, self.chunks_begin)
+            _check_dense(index)
+            return index, None
         except BitstreamError as error:
             lost = BitstreamError(f"The end of the archive is lost: {error}.")
             if salvage:
@@ -141,7 +142,7 @@ class Store:
         image = self._kept.read(
             contents.file,
             self.file_table.pieces(contents.file),
-            [spec for spec, _ in contents.specs],
+            contents.specs,
             place,
         )
         if image.shape != run.spec.shape or image.dtype != run.spec.dtype:
@@ -191,10 +192,10 @@ class Store:
         BitstreamError
             If it, or one of its images, is damaged.
         """
-        entry, first = self.file_table.of_file(number)
-        if entry.way == KEPT:
+        if self.file_table.is_kept(number):
             yield from self.file_table.pieces(number)
             return
+        entry, first = self.file_table.of_file(number)
         wrapper = unwrap(entry.wrapper)
         try:
             images = range(first, first + entry.n_images)
@@ -203,6 +204,12 @@ class Store:
             raise BitstreamError(
                 f"File {number} cannot be made again: {error}"
             ) from error
+
+
+def _check_dense(index: Index) -> None:
+    """Raise BitstreamError if there are numbers of images that no chunk has."""
+    for images in Table(index.places).missing():
+        raise BitstreamError(f"its index is false: {missing(images)}")
 
 
 def missing(images: range) -> BitstreamError:

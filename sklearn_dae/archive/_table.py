@@ -98,6 +98,11 @@ class Table:
         at[numbers >= np.append(self._ends, -1)[at]] = -1
         return at
 
+    def numbers(self) -> np.ndarray:
+        """Return the numbers of all images that a chunk has, in ascending order."""
+        parts = [np.arange(run.start, run.stop) for run in self.runs]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
+
     def missing(self) -> Iterator[range]:
         """Yield the numbers of images that no chunk has."""
         at = 0

@@ -41,7 +41,8 @@ def verify(
             _check(store, position, decode=decode and model_error is None)
         except BitstreamError as error:
             lost = _lost_with(store, place)
-            damages.append(Damage(place.number, lost, _told(error)))
+            told = BitstreamError(f"{error}{_named(store, place)}")
+            damages.append(Damage(place.number, lost, told))
         n_checked += len(numbers)
         if progress is not None and len(numbers):
             progress(n_checked)
@@ -86,6 +87,17 @@ def _lost_with(store: Store, place: Place) -> np.ndarray:
         if isinstance(first, Kept) and first.file == contents.file and first.specs:
             return numbers_of(other)
     return numbers_of(place)
+
+
+def _named(store: Store, place: Place) -> str:
+    """Name the file that a chunk is a piece of, if its name is not lost too."""
+    if not isinstance(place.contents, Kept):
+        return ""
+    try:
+        entry, _ = store.file_table.of_file(place.contents.file)
+    except BitstreamError:
+        return ""
+    return f"; it is a piece of {entry.name!r}"
 
 
 def _files_apart(store: Store) -> Iterator[str]:

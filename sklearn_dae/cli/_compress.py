@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sklearn_dae.archive import (
+    Archive,
     ArchiveInfo,
     append_to_archive,
     open_archive,
@@ -31,6 +32,9 @@ from sklearn_dae.cli._progress import counting
 from sklearn_dae.cli._summary import Fidelity, compare, summary
 from sklearn_dae.codecs import Codec
 from sklearn_dae.images import ImageSet
+
+#: What may be wrong where the work of a codec is not what it promises.
+_CHANGED = "Have the files changed meanwhile? If not, please report this."
 
 
 def add_command(commands: Any) -> None:
@@ -102,15 +106,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.append:
         check_file(output, arguments.force)
     codec = _given_codec(arguments)
-    is_exact = bool(arguments.lossless)
+    is_exact = bool(arguments.lossless or arguments.append)
     if codec is not None:
         is_exact = codec.error_bound == 0
     images = images_of(arguments, as_shown=not is_exact)
     keeping = Keeping.of(images, arguments, is_exact=is_exact)
     images = keeping.images
     if arguments.append:
-        info = _append(output, keeping, arguments)
-        fidelity = None
+        info, fidelity = _append(output, keeping, arguments, is_exact)
     else:
         if codec is None:
             codec = _fitted_codec(keeping.coded, arguments)
@@ -125,7 +128,7 @@ def _run(arguments: argparse.Namespace) -> int:
     say("\n".join(summary(info, keeping, fidelity)))
     if info.images_apart:
         _tell_of_images_apart(info.images_apart, images)
-    if fidelity is not None and fidelity.widest is not None and not fidelity.is_exact:
+    if fidelity.widest is not None and not fidelity.is_exact:
         (name,) = _names(images, [fidelity.widest])
         warn(
             f"{name} makes the range of all images more than a thousand times wider, "
@@ -203,9 +206,16 @@ def _write(
         )
 
 
-def _append(path: str, keeping: Keeping, arguments: argparse.Namespace) -> ArchiveInfo:
+def _append(
+    path: str, keeping: Keeping, arguments: argparse.Namespace, is_exact: bool
+) -> tuple[ArchiveInfo, Fidelity]:
+    read_back = []
+
+    def check(archive: Archive) -> None:
+        read_back.append(_checked(archive, keeping, is_exact))
+
     with counting("compressing", len(keeping.images)) as progress:
-        return append_to_archive(
+        info = append_to_archive(
             path,
             keeping.images,
             files=keeping.files,
@@ -213,36 +223,49 @@ def _append(path: str, keeping: Keeping, arguments: argparse.Namespace) -> Archi
             model=arguments.model,
             chunk_size=arguments.chunk_size,
             progress=progress,
+            check=check,
         )
+    return info, read_back[0]
 
 
 def _read_back(
     file: Any, keeping: Keeping, codec: Codec | None, is_exact: bool
 ) -> Fidelity:
-    """Compare what is in the archive with the images, before it gets its name."""
+    """Compare what is in an archive with the images, before it gets its name."""
     file.seek(0)
+    with open_archive(file, codec) as archive:
+        return _checked(archive, keeping, is_exact)
+
+
+def _checked(archive: Archive, keeping: Keeping, is_exact: bool) -> Fidelity:
+    """Compare the last images of an archive with those that went in.
+
+    Raises
+    ------
+    ValueError
+        If they are not what was promised.
+    """
     images = keeping.images
-    with (
-        open_archive(file, codec) as archive,
-        counting("reading back", len(images)) as progress,
-    ):
-        fidelity = compare(archive, images, progress)
-        bound = archive.codec.error_bound if archive.needs_codec else 0.0
-        found = archive.verify(decode=False, files=True) if keeping.files else None
-    if found is not None and not found.ok:
-        raise ValueError(
-            f"A file would not come back as it was; no archive is written: {found}. "
-            "Has it changed meanwhile? If not, please report this."
-        )
+    first = len(archive) - len(images)
+    with counting("reading back", len(images)) as progress:
+        fidelity = compare(archive, images, progress, first)
+    bound = archive.codec.error_bound if archive.needs_codec else 0.0
+    if keeping.files:
+        found = archive.verify(decode=False, files=True)
+        if not found.ok:
+            raise ValueError(
+                f"A file would not come back as it was, so no archive is written: "
+                f"{found}. {_CHANGED}"
+            )
     if is_exact and not fidelity.is_exact:
         raise ValueError(
-            "An image did not come back as it was; no archive is written. Please "
-            "report this."
+            f"An image did not come back as it was, so no archive is written. "
+            f"{_CHANGED}"
         )
     if fidelity.max_error > bound:
         raise ValueError(
             f"An image came back with a pixel off by {fidelity.max_error:g}, at most "
-            f"{bound:g} was promised; no archive is written. Please report this."
+            f"{bound:g} was promised, so no archive is written. {_CHANGED}"
         )
     return fidelity
 

@@ -3,6 +3,9 @@
 import argparse
 import re
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from sklearn_dae.cli._messages import (
     printable,
     warn,
 )
-from sklearn_dae.cli._only import chosen_numbers
+from sklearn_dae.cli._only import chosen
 from sklearn_dae.cli._options import add_model
 from sklearn_dae.cli._output import (
     check_file,
@@ -31,14 +34,13 @@ from sklearn_dae.cli._progress import counting
 from sklearn_dae.cli._restoring import (
     FolderWriter,
     check_idx,
-    png_of,
     write_gzipped_idx,
     write_idx,
     write_npy,
     write_npz,
 )
 from sklearn_dae.cli._verify import damage_lines
-from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
 
 #: Endings of files that this command does not write: whoever names one means no folder.
 _NOT_A_FOLDER = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dae", ".gz"}
@@ -107,26 +109,19 @@ def _run(arguments: argparse.Namespace) -> int:
         if archive.needs_codec:
             _ = archive.codec  # Where there is none, nothing is begun.
         found = _verify(archive) if arguments.salvage else None
-        numbers = np.arange(len(archive))
-        if found is not None:
-            numbers = np.setdiff1d(numbers, found.lost)
-        if arguments.only:
-            numbers = chosen_numbers(arguments.only, archive, numbers)
-        files: list[ArchivedFile] = []
-        if kind == "folder":
-            files = _files(archive, numbers, found, everything=not arguments.only)
-            _check_pngs(archive, numbers, files)
-        else:
-            _check_array(archive, kind)
-        if len(numbers) or files or found is None or found.ok:
-            _restore(archive, numbers, files, kind, output, arguments.force)
+        wanted = _wanted(archive, found, arguments.only)
+        if kind != "folder":
+            _check_array(archive, kind, wanted.numbers)
+        if wanted or found is None or found.ok:
+            _restore(archive, wanted, kind, arguments)
         else:
             warn("nothing can be saved, so nothing is written.")
         say = partial(print, file=sys.stderr if output == "-" else sys.stdout)
-        restored = counted(len(numbers), "image")
-        if files:
-            restored = f"{counted(len(files), 'file')}, {restored}"
-        say(f"{output}: {restored} of {described(archive.kinds)}")
+        restored = counted(len(wanted.numbers), "image")
+        if wanted.files and kind == "folder":
+            restored = f"{counted(len(wanted.files), 'file')}, {restored}"
+        kinds = _kinds(archive, wanted.numbers)
+        say(f"{output}: {restored}" + (f" of {described(kinds)}" if kinds else ""))
         if found is None or found.ok:
             return 0
         for line in damage_lines(archive, found):
@@ -155,71 +150,88 @@ def _verify(archive: Archive) -> Verification:
         return archive.verify(progress=progress)
 
 
-def _files(
-    archive: Archive,
-    numbers: np.ndarray,
-    found: Verification | None,
-    *,
-    everything: bool,
-) -> list[ArchivedFile]:
-    """Return the files to write: those of some images, or all that can be read."""
-    wanted = set(numbers.tolist())
-    lost = set() if found is None else set(found.lost.tolist())
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be restored: numbers of images, and files."""
+
+    numbers: np.ndarray
+    files: list[ArchivedFile]
+
+    def __bool__(self) -> bool:
+        return bool(len(self.numbers) or self.files)
+
+
+def _wanted(
+    archive: Archive, found: Verification | None, only: Sequence[str] | None
+) -> _Wanted:
+    """Return what is asked for and can be read."""
+    numbers, named = np.arange(len(archive)), None
+    if found is not None:
+        numbers = np.setdiff1d(archive.numbers(), found.lost)
+    if only:
+        numbers, named = chosen(only, archive, numbers)
+    there = set(numbers.tolist())
     files = []
-    try:
-        for file in archive.files():
-            is_wanted = any(number in wanted for number in file.images)
-            if (is_wanted or everything) and not lost.intersection(file.images):
-                files.append(file)
-    except BitstreamError:
-        if found is None:
-            raise
-    return files
+    for file in archive.files(salvage=found is not None):
+        is_whole = there.issuperset(file.images)
+        is_named = named is None or file.number in named
+        # A file is written if all of it is wanted, and else images by themselves.
+        if is_whole and (is_named or len(file.images)):
+            files.append(file)
+    return _Wanted(numbers, files)
 
 
-def _check_pngs(
-    archive: Archive, numbers: np.ndarray, files: list[ArchivedFile]
-) -> None:
-    """Raise ValueError if an image that is in no file cannot be a PNG file."""
-    in_files = {number for file in files for number in file.images}
-    for spec in {archive.spec_of(n) for n in numbers.tolist() if n not in in_files}:
-        png_of(spec)
+def _kinds(archive: Archive, numbers: np.ndarray) -> Mapping[ImageSpec, int]:
+    """Return how many of some images there are of each kind."""
+    if len(numbers) == len(archive):
+        return archive.kinds
+    return Counter(archive.spec_of(number) for number in numbers.tolist())
 
 
-def _check_array(archive: Archive, kind: str) -> None:
-    """Raise ValueError if the images cannot be an array."""
-    if len(archive.kinds) != 1:
+def _check_array(archive: Archive, kind: str, numbers: np.ndarray) -> None:
+    """Raise ValueError if images cannot be an array."""
+    kinds = _kinds(archive, numbers)
+    if not kinds:
+        raise ValueError("There is no image for an array: write a folder, -o FOLDER.")
+    if len(kinds) > 1:
         raise ValueError(
-            f"An array holds images of one kind, but the archive holds "
-            f"{described(archive.kinds)}: write a folder, -o FOLDER."
+            f"An array holds images of one kind, but these are of {described(kinds)}: "
+            "write a folder, -o FOLDER, or choose images, --only."
         )
     if kind.startswith("idx"):
-        check_idx(archive)
+        check_idx(next(iter(kinds)))
 
 
 def _restore(
-    archive: Archive,
-    numbers: np.ndarray,
-    files: list[ArchivedFile],
-    kind: str,
-    output: str,
-    force: bool,
+    archive: Archive, wanted: _Wanted, kind: str, arguments: argparse.Namespace
 ) -> None:
+    output, numbers = arguments.output, wanted.numbers
     with counting("decompressing", len(numbers)) as progress:
         if kind == "folder":
             with folder_output(output) as folder:
                 writer = FolderWriter(folder, archive, progress)
-                writer.write(numbers, files)
-            changed = [
-                f"{printable(name)} as {printable(path)}"
-                for name, path in writer.names.changed.items()
-            ]
-            if changed:
-                warn(f"written under other names: {listed(changed)}")
+                written = writer.write_files(wanted.files, salvage=arguments.salvage)
+                alone = [n for n in numbers.tolist() if n not in written]
+                writer.write_images(np.array(alone, np.int64))
+            _tell(writer)
         elif output == "-":
             with naming(output):
                 write_npy(sys.stdout.buffer, archive, numbers, progress)
                 sys.stdout.buffer.flush()
         else:
-            with file_output(output, force) as file:
+            with file_output(output, arguments.force) as file:
                 _WRITERS[kind](file, archive, numbers, progress)
+
+
+def _tell(writer: FolderWriter) -> None:
+    """Warn of what was written otherwise than one would think, or not at all."""
+    changed = [
+        f"{printable(name)} as {printable(path)}" for name, path in writer.names.changed
+    ]
+    if changed:
+        warn(f"written under other names: {listed(changed)}")
+    if writer.arrays:
+        names = listed(list(map(printable, writer.arrays)))
+        warn(f"PNG files cannot hold these images, so they are arrays: {names}")
+    if writer.lost:
+        warn(f"files that are lost: {listed(list(map(printable, writer.lost)))}")

@@ -46,8 +46,8 @@ class FileNames:
 
     Attributes
     ----------
-    changed : dict of str to str
-        The paths that are not the names they were made for, by these.
+    changed : list of (name, path)
+        The paths that are not the names they were made for.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class FileNames:
     >>> [names.new(name, ".png") for name in ("a.jpg", "a.png", "../a.png", "b/c.gif")]
     ['a.png', 'a-2.png', '_/a.png', 'b/c.png']
     >>> names.new("b/c.gif"), names.new("../d.gif"), names.changed
-    ('b/c.gif', '_/d.gif', {'../d.gif': '_/d.gif'})
+    ('b/c.gif', '_/d.gif', [('../d.gif', '_/d.gif')])
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class FileNames:
         self._folders: set[str] = set()
         self._places: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
-        self.changed: dict[str, str] = {}
+        self.changed: list[tuple[str, str]] = []
 
     def new(self, name: str, suffix: str | None = None) -> str:
         """Return a path for a file of that name, with slashes between folders.
@@ -98,7 +98,7 @@ class FileNames:
         path = self._different(above + stem, ending, self._files, self._folders)
         self._files.add(_key(path))
         if suffix is None and path != name:
-            self.changed[name] = path
+            self.changed.append((name, path))
         return path
 
     def _different(self, stem: str, suffix: str, *taken: set[str]) -> str:

@@ -3,12 +3,14 @@
 import argparse
 import json
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from sklearn_dae.archive import Archive, open_archive
 from sklearn_dae.cli._input import binary_input, is_model_file
+from sklearn_dae.cli._messages import printable
 from sklearn_dae.cli._options import UsageError, add_model
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models import model_from_bytes, model_hash
@@ -47,8 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
         with open_archive(source, arguments.model) as archive:
             if arguments.names:
                 for name in archive.names:
-                    # Bytes of a name that are no text are shown by their numbers.
-                    print(name.encode("utf-8", "backslashreplace").decode())
+                    print(printable(name, sys.stdout))
             else:
                 _show(_describe_archive(path, archive), as_json=arguments.json)
     return 0
@@ -140,7 +141,7 @@ def _show(content: dict[str, Any], *, as_json: bool) -> None:
     rows = list(_rows(content))
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
-        print(f"{label:{width}}  {value}".rstrip())
+        print(printable(f"{label:{width}}  {value}".rstrip(), sys.stdout))
 
 
 def _rows(content: dict[str, Any], indent: str = "") -> Iterator[tuple[str, str]]:

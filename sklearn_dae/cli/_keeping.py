@@ -5,6 +5,7 @@ coded of it.
 """
 
 import argparse
+import os
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Self
 
 import numpy as np
 
+from sklearn_dae.archive._kept import is_coded
 from sklearn_dae.cli._input import tell_of_left_out
 from sklearn_dae.images import Account, ImageSet
 
@@ -67,7 +69,8 @@ class Keeping:
         others = [
             (name, path)
             for name, path in images.others
-            if arguments.keep_others or name in belonging
+            if (arguments.keep_others or name in belonging)
+            and not _is_same(path, arguments.output)
         ]
         images = copy(images)
         images.account = _without(images.account, {name for name, _ in others})
@@ -82,6 +85,12 @@ class Keeping:
 
 def _without(account: Account, names: set[str]) -> Account:
     """Return an account in which some files are not left out."""
+    # A folder that was left out is told as one.
+    names = names | {
+        "/".join(parts[:n])
+        for parts in (name.split("/") for name in names)
+        for n in range(1, len(parts))
+    }
     left_out = {}
     for reason, named in account.left_out.items():
         others = {name: why for name, why in named.items() if name not in names}
@@ -90,7 +99,15 @@ def _without(account: Account, names: set[str]) -> Account:
     return replace(account, left_out=left_out)
 
 
+def _is_same(path: Path, output: str) -> bool:
+    """Whether a file is the one that is to be written."""
+    try:
+        return os.path.samefile(path, output)
+    except OSError:
+        return False
+
+
 def _coded(images: ImageSet) -> ImageSet:
-    """Return the images of files that pixels restore."""
-    flags = [np.full(len(file), file.wrap() is not None) for file in images.files]
+    """Return the images that are not in files that are kept as they are."""
+    flags = [np.full(len(file), is_coded(file)) for file in images.files]
     return images[np.flatnonzero(np.concatenate([np.empty(0, bool), *flags]))]

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 from sklearn_dae.images import ImageSpec
 
@@ -70,13 +71,22 @@ def naming(path: str) -> Iterator[None]:
         raise
 
 
-def printable(text: str) -> str:
-    """Escape what a terminal would obey or cannot show, such as line ends."""
+def printable(text: str, stream: TextIO | None = None) -> str:
+    """Escape what a terminal would obey or cannot show, such as line ends.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    stream : text file, default=None
+        Where it is to be shown; None means stderr.
+    """
     escaped = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text.encode("utf-8", "backslashreplace").decode()
     )
-    encoding = sys.stderr.encoding or "utf-8"
+    encoding = (stream or sys.stderr).encoding or "utf-8"
     return escaped.encode(encoding, "backslashreplace").decode(encoding)
 
 

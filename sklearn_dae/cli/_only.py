@@ -1,4 +1,4 @@
-"""What ``--only`` asks for -> numbers of images.
+"""What ``--only`` asks for -> numbers of images, and of files.
 
 In: numbers, slices and names as text, and the archive. Out: the numbers, in the order
 asked for, none twice.
@@ -15,15 +15,16 @@ _NUMBER = re.compile(r"-?\d+")
 _SLICE = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d*))?")
 
 
-def chosen_numbers(
+def chosen(
     terms: Sequence[str], archive: Archive, available: np.ndarray
-) -> np.ndarray:
+) -> tuple[np.ndarray, set[int]]:
     """Return the numbers of the images that are asked for and can be read.
 
     Parameters
     ----------
     terms : sequence of str
-        Numbers such as ``3`` or ``-1``, slices such as ``10:20``, names.
+        Numbers such as ``3`` or ``-1``, slices such as ``10:20``, names of images or of
+        files.
 
     archive : Archive
         Where they are.
@@ -33,23 +34,26 @@ def chosen_numbers(
 
     Returns
     -------
-    ndarray
+    numbers : ndarray of int
         Some of these.
+
+    files : set of int
+        Numbers of the files that are asked for by their names.
 
     Raises
     ------
     ValueError
-        If there is no such image.
+        If there is no such image or file.
     """
     names = {term for term in terms if not _is_number_or_slice(term)}
-    by_name = _find_names(names, archive, available)
+    by_name, files = _find_names(names, archive, available)
     found = [
         by_name[term] if term in names else _numbers(term, len(archive), available)
         for term in terms
     ]
     numbers = np.concatenate(found)
     _, firsts = np.unique(numbers, return_index=True)
-    return numbers[np.sort(firsts)]
+    return numbers[np.sort(firsts)], files
 
 
 def _is_number_or_slice(term: str) -> bool:
@@ -78,24 +82,27 @@ def _numbers(term: str, n_images: int, available: np.ndarray) -> np.ndarray:
 
 def _find_names(
     names: set[str], archive: Archive, available: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Look for names; several images may have the same."""
+) -> tuple[dict[str, np.ndarray], set[int]]:
+    """Look for names, of images and of files; several may have the same."""
     if not names:
-        return {}
-    if not len(archive.names):
-        raise ValueError(
-            f"--only {min(names)}: the images of this archive have no names; give "
-            "numbers, such as 3, or slices, such as 10:20."
-        )
-    found: dict[str, list[int]] = {name: [] for name in names}
-    for number in available.tolist():
+        return {}, set()
+    images: dict[str, list[int]] = {name: [] for name in names}
+    files: dict[str, list[int]] = {name: [] for name in names}
+    numbers = set(available.tolist())
+    for file in archive.files(salvage=True):
+        if file.name in files:
+            files[file.name].append(file.number)
+            images[file.name] += [n for n in file.images if n in numbers]
+    for number in available.tolist() if archive.names else ():
         name = archive.names[number]
-        if name in found:
-            found[name].append(number)
-    for name, numbers in found.items():
-        if not numbers:
+        if name in images and number not in images[name]:
+            images[name].append(number)
+    for name in names:
+        if not images[name] and not files[name]:
             raise ValueError(
-                f"--only {name}: no image of that name can be read; "
-                "'sklearn-dae inspect --names' lists all."
+                f"--only {name}: nothing of that name can be read; "
+                "'sklearn-dae inspect --names' lists all names, and numbers, such as "
+                "3, or slices, such as 10:20, will do too."
             )
-    return {name: np.array(numbers) for name, numbers in found.items()}
+    found = {name: np.array(of_name, np.int64) for name, of_name in images.items()}
+    return found, {number for of_name in files.values() for number in of_name}

@@ -8,6 +8,7 @@ import gzip
 import io
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,39 +17,24 @@ import numpy as np
 from sklearn_dae.archive import Archive, ArchivedFile
 from sklearn_dae.archive._contents import images_of_chunk
 from sklearn_dae.cli._file_names import FileNames
+from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.images._idx import idx_header
 from sklearn_dae.images._png import Png
 
 
-def batches(archive: Archive, numbers: np.ndarray) -> Iterator[np.ndarray]:
-    """Split numbers of images, of one kind, to as many as a chunk has."""
-    size = images_of_chunk(archive.spec) if len(numbers) else 1
+def batches(spec: ImageSpec, numbers: np.ndarray) -> Iterator[np.ndarray]:
+    """Split numbers of images of a kind to as many as a chunk has."""
+    size = images_of_chunk(spec)
     for start in range(0, len(numbers), size):
         yield numbers[start : start + size]
 
 
-def png_of(spec: ImageSpec) -> Png:
-    """Return what stands around the pixels of the PNG file of an image.
-
-    Raises
-    ------
-    ValueError
-        If images cannot be PNG files.
-    """
-    try:
-        return Png.plain(spec)
-    except ValueError as error:
-        raise ValueError(
-            f"The images cannot be PNG files: {error}; write an array: -o FILE.npy."
-        ) from error
-
-
-def check_idx(archive: Archive) -> None:
+def check_idx(spec: ImageSpec) -> None:
     """Raise ValueError if images cannot be an IDX file."""
-    if archive.spec.dtype != np.uint8:
+    if spec.dtype != np.uint8:
         raise ValueError(
-            f"The images are {archive.spec.dtype}, but IDX files are written of uint8 "
+            f"The images are {spec.dtype}, but IDX files are written of uint8 "
             "images; write another array: -o FILE.npy."
         )
 
@@ -66,33 +52,70 @@ class FolderWriter:
 
     progress : callable or None
         Called with the number of images written so far.
+
+    Attributes
+    ----------
+    names : FileNames
+        The names of files.
+
+    lost : list of str
+        Names of the files that could not be made again.
+
+    arrays : list of str
+        Paths of images that PNG files cannot hold, written as .npy files.
     """
 
     def __init__(self, folder: Path, archive: Archive, progress: Any) -> None:
         self._folder, self._archive, self._progress = folder, archive, progress
         self.names = FileNames()
+        self.lost: list[str] = []
+        self.arrays: list[str] = []
         self._n_done = 0
 
-    def write(self, numbers: np.ndarray, files: list[ArchivedFile]) -> None:
-        """Write files, and the images of some numbers that are in none of them."""
-        in_files: set[int] = set()
+    def write_files(self, files: list[ArchivedFile], *, salvage: bool) -> set[int]:
+        """Write files; return the numbers of the images in them.
+
+        Raises
+        ------
+        BitstreamError
+            If one is damaged, and this is not to salvage others.
+        """
+        written: set[int] = set()
         for file in files:
             path = self._place(self.names.new(file.name))
-            with path.open("wb") as target:
-                for piece in self._archive.read_file(file):
-                    target.write(piece)
-            in_files.update(file.images)
-            self._tell(len(file.images))
-        width = len(str(max(0, len(self._archive) - 1)))
-        names = self._archive.names
-        for number in numbers.tolist():
-            if number in in_files:
+            try:
+                with path.open("wb") as target:
+                    for piece in self._archive.read_file(file):
+                        target.write(piece)
+            except BitstreamError:
+                if not salvage:
+                    raise
+                path.unlink()
+                self.lost.append(file.name)
                 continue
-            name = names[number] if names else f"{number:0{width}}"
+            written.update(file.images)
+            self._tell(len(file.images))
+        return written
+
+    def write_images(self, numbers: np.ndarray) -> None:
+        """Write a file for each image: PNG, or .npy where PNG cannot hold it."""
+        names = self._archive.names
+        width = len(str(max(0, len(self._archive) - 1)))
+        for number in numbers.tolist():
+            # A lost name is no reason to lose the image.
+            name = f"{number:0{width}}"
+            with suppress(BitstreamError):
+                name = names[number] if names else name
             image = self._archive[number]
-            png = png_of(self._archive.spec_of(number))
-            path = self._place(self.names.new(name, ".png"))
-            path.write_bytes(b"".join(png.rebuild([image])))
+            try:
+                png = Png.plain(self._archive.spec_of(number))
+            except ValueError:
+                path = self._place(self.names.new(name, ".npy"))
+                np.save(path, image)
+                self.arrays.append(path.name)
+            else:
+                path = self._place(self.names.new(name, ".png"))
+                path.write_bytes(b"".join(png.rebuild([image])))
             self._tell(1)
 
     def _place(self, name: str) -> Path:
@@ -110,7 +133,7 @@ def write_npy(
     file: Any, archive: Archive, numbers: np.ndarray, progress: Any = None
 ) -> None:
     """Write a .npy file of all images to a file that need not be seekable."""
-    spec = archive.spec
+    spec = archive.spec_of(int(numbers[0]))
     shape = (len(numbers), *spec.shape)
     header = np.lib.format.header_data_from_array_1_0(np.empty(0, spec.dtype))
     np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
@@ -119,7 +142,7 @@ def write_npy(
 
 def write_idx(file: Any, archive: Archive, numbers: np.ndarray, progress: Any) -> None:
     """Write an IDX file of all images."""
-    file.write(idx_header((len(numbers), *archive.spec.shape)))
+    file.write(idx_header((len(numbers), *archive.spec_of(int(numbers[0])).shape)))
     _write_pixels(file, archive, numbers, progress)
 
 
@@ -135,7 +158,7 @@ def _write_pixels(
     file: Any, archive: Archive, numbers: np.ndarray, progress: Any
 ) -> None:
     n_done = 0
-    for batch in batches(archive, numbers):
+    for batch in batches(archive.spec_of(int(numbers[0])), numbers):
         file.write(np.ascontiguousarray(archive[batch]).data)
         n_done += len(batch)
         if progress is not None:

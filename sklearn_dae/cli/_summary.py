@@ -55,16 +55,35 @@ class Fidelity:
 
 
 def compare(
-    archive: Archive, images: ImageSet, progress: Callable[[int], None] | None
+    archive: Archive,
+    images: ImageSet,
+    progress: Callable[[int], None] | None,
+    first: int = 0,
 ) -> Fidelity:
-    """Read all images back from an archive, and compare them with the original ones."""
+    """Read images back from an archive, and compare them with the original ones.
+
+    Parameters
+    ----------
+    archive : Archive
+        The archive.
+
+    images : ImageSet
+        The images, of which the first one has the number ``first`` there.
+
+    progress : callable or None
+        Called with the number of images compared so far.
+
+    first : int, default=0
+        What was in the archive before.
+    """
     # Codecs know the range of pixels: that of the type for 8 bits.
     codec: Any = archive.codec if archive.needs_codec else None
     span = 1.0 if codec is None else codec.high_ - codec.low_ or 1.0
     is_exact, total, largest, n_numbers = True, 0.0, 0.0, 0
     ends = np.full((2, len(images)), np.nan)
     n_done = 0
-    for numbers, restored in archive.chunks():
+    for numbers, restored in archive.chunks(first):
+        numbers = numbers - first
         rows = images[numbers].data
         others = restored.reshape(rows.shape)
         is_same = (rows == others) | (np.isnan(rows) & np.isnan(others))
@@ -135,9 +154,7 @@ def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
     return math.ceil(fixed_bytes / (otherwise - coded))
 
 
-def summary(
-    info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity | None
-) -> list[str]:
+def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str]:
     """Say what came of compressing images.
 
     Parameters
@@ -148,8 +165,8 @@ def summary(
     keeping : Keeping
         What went in.
 
-    fidelity : Fidelity or None
-        How it came back, if that was looked at.
+    fidelity : Fidelity
+        How it came back.
     """
     n, images, parts = info.n_images, keeping.images, info.parts
     packed = lzma_bytes(images)
@@ -179,8 +196,7 @@ def summary(
     lines.append("")
     if images.account.n_files:
         lines.append(f"Taken in: {images.account}")
-    if fidelity is not None:
-        lines.append(f"Read back: {fidelity}")
+    lines.append(f"Read back: {fidelity}")
     if keeping.has_headers:
         lines.append(
             "Headers of DICOM files are in the archive as they were: they may identify "

@@ -199,6 +199,8 @@ class Codec(BaseEstimator):
         main = max(given.kinds, key=lambda kind: kind.rows.size)
         if given.form != ROWS:
             self._checked(main.rows)
+        for kind in given.kinds:
+            self._check_finite(kind.rows)
         if given.form != ROWS or self._needs_shape:
             if self.image_shape_ not in (None, main.spec.shape):
                 raise ValueError(
@@ -271,7 +273,7 @@ class Codec(BaseEstimator):
         """Raise ValueError unless such images can be coded."""
         if not self.takes_any_size and spec.n_numbers != self.n_features_in_:
             raise ValueError(
-                f"Images of {spec} have {spec.n_numbers} numbers, but "
+                f"Images of shape {spec.shape} have {spec.n_numbers} numbers, but "
                 f"{type(self).__name__} was fitted on images of {self.n_features_in_}."
             )
 
@@ -424,7 +426,7 @@ class Codec(BaseEstimator):
         self._check_finite(rows)
         coded = self._coded_spec(spec or self._spec)
         self._check_kind(coded)
-        return self._encode_chunk(_converted(rows, coded.dtype, self), coded)
+        return self._encode_chunk(converted(rows, coded.dtype, self), coded)
 
     def decode_chunk(
         self, data: bytes, n_images: int, spec: ImageSpec | None = None
@@ -494,7 +496,7 @@ class Codec(BaseEstimator):
             ensure_min_samples=0,
             ensure_all_finite=not self._takes_nan,
         )
-        return _converted(rows, self.dtype_, self)
+        return converted(rows, self.dtype_, self)
 
 
 class _Part(NamedTuple):
@@ -522,18 +524,35 @@ def _read_order(reader: ByteReader, parts: list[_Part]) -> list[int]:
     return order
 
 
-def _converted(rows: np.ndarray, dtype: np.dtype, codec: Codec) -> np.ndarray:
-    """Convert rows to the dtype in which they are coded, if they lose nothing."""
+def converted(rows: np.ndarray, dtype: np.dtype, codec: Codec) -> np.ndarray:
+    """Convert rows to the dtype in which they are coded.
+
+    Raises
+    ------
+    ValueError
+        If that changes a number, and the codec or the dtype allows no change.
+    """
     if rows.dtype == dtype:
         return rows
-    converted = rows.astype(dtype)
-    if dtype.kind in "iu" and not np.array_equal(converted, rows):
+    with np.errstate(invalid="ignore", over="ignore"):
+        numbers = rows.astype(dtype)
+        again = numbers.astype(rows.dtype)
+    is_same = np.array_equal(numbers, rows) if dtype.kind in "iu" else True
+    if codec.error_bound == 0:
+        # Minus zero is equal to zero, but has other bits.
+        is_same = np.array_equal(_bits(again), _bits(rows))
+    if not is_same:
         raise ValueError(
             f"X holds {rows.dtype} numbers that {dtype} cannot hold, the dtype that "
             f"{type(codec).__name__} was fitted on; round them, or fit on "
             f"{rows.dtype}."
         )
-    return converted
+    return numbers
+
+
+def _bits(rows: np.ndarray) -> np.ndarray:
+    """View numbers as integers of their size."""
+    return np.ascontiguousarray(rows).view(f"u{rows.itemsize}")
 
 
 def _range(rows: np.ndarray) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from sklearn_dae._fields import Fields, expect_equal, instance
-from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._base import Codec, converted
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import Given
 from sklearn_dae.coding._huffman import HuffmanCode
@@ -80,7 +80,7 @@ class HuffmanCodec(Codec):
         return 0.0
 
     def _learn_kinds(self, given: Given) -> None:
-        pixels = [kind.rows.astype(self.dtype_, copy=False) for kind in given.kinds]
+        pixels = [converted(kind.rows, self.dtype_, self) for kind in given.kinds]
         values, counts = np.unique(
             np.concatenate(pixels, axis=None), return_counts=True
         )

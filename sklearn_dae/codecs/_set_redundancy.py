@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae._fields import Fields, each, expect_equal, instance
-from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._base import Codec, converted
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import Given, check_grey
 from sklearn_dae.codecs._residuals import from_symbols, to_symbols
@@ -141,7 +141,7 @@ default="min_max_predictive"
             # Kinds that differ in their dtype only are one.
             check_grey(kind.spec)
             spec = ImageSpec(kind.spec.height, kind.spec.width)
-            rows.setdefault(spec, []).append(kind.rows.astype(self.dtype_, copy=False))
+            rows.setdefault(spec, []).append(converted(kind.rows, self.dtype_, self))
         limits = self.low_, self.high_
         self.sets_ = [
             SetModel.learn(
@@ -171,9 +171,10 @@ default="min_max_predictive"
             if part.shape == spec.shape:
                 return part
         known = ", ".join(str(part.shape) for part in self.sets_[:5])
+        more = ", ..." if len(self.sets_) > 5 else ""
         raise ValueError(
             f"Images are {spec}, of shape {spec.shape}, but SetRedundancyCodec was "
-            f"fitted on images of {len(self.sets_)} shapes: {known}."
+            f"fitted on images of the shapes {known}{more}."
         )
 
     def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
