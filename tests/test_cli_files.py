@@ -295,3 +295,11 @@ def test_animations_are_kept_and_read(tmp_path, monkeypatch, rng):
         assert archive["a.gif[3]"].shape[:2] == (9, 8)
     run("decompress", "x.dae", "-o", "out")
     assert digests("in") == digests("out")
+
+
+def test_images_too_large_for_a_network_are_refused_at_once(here, capsys):
+    np.save("large.npy", np.zeros((4, 1024, 1024), np.uint8))
+    errors = fails(capsys, "compress", "large.npy", "-o", "x.dae")
+    assert "GB are free" in errors
+    assert "--lossless" in errors
+    run("compress", "large.npy", "-o", "x.dae", "--lossless")

@@ -34,8 +34,11 @@ _REMEDIES = {
     "max_abs_error ==": "--max-abs-error is",
     "chunk_size ==": "--chunk-size is",
     "take the images of one kind, images[numbers] for numbers in "
-    "images.groups().values()": "put each kind into a folder of its own",
+    "images.groups().values()": "put each kind into a folder of its own, or lose "
+    "nothing: --lossless takes all kinds",
     "pass max_pixels=... if": "pass --max-pixels N if",
+    "give smaller images or hidden_layer_sizes, or solver='adam', which keeps no "
+    "curvature": "make the images smaller, or lose nothing (--lossless)",
     "image_shape=(height, width)": "--image-shape HEIGHT WIDTH",
 }
 

@@ -212,7 +212,7 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
                 packed,
             )
         )
-    if info.model_inside and parts.total >= packed * n:
+    if info.model_inside and not keeping.files and parts.total >= packed * n:
         lines.append(
             "LZMA stores these images in fewer bytes, without loss: compress more of "
             "them,\nor keep one model for many archives (--model, --model-reference)"
