@@ -298,7 +298,7 @@ def test_animations_are_kept_and_read(tmp_path, monkeypatch, rng):
 
 
 def test_images_too_large_for_a_network_are_refused_at_once(here, capsys):
-    np.save("large.npy", np.zeros((4, 1024, 1024), np.uint8))
+    np.save("large.npy", np.zeros((2, 2500, 2500), np.uint8))
     errors = fails(capsys, "compress", "large.npy", "-o", "x.dae")
     assert "GB are free" in errors
     assert "--lossless" in errors
