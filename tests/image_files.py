@@ -68,9 +68,15 @@ def tiff_bytes(pixels, **options):
 
 
 def dicom_bytes(
-    pixels, *, bits=None, photometric="MONOCHROME2", big_endian=False, packed=False
+    pixels,
+    *,
+    bits=None,
+    photometric="MONOCHROME2",
+    big_endian=False,
+    packed=False,
+    **said,
 ):
-    """Write a DICOM file of one image, or of frames."""
+    """Write a DICOM file of one image, or of frames; ``said`` replaces what it says."""
     import pydicom
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
@@ -82,12 +88,16 @@ def dicom_bytes(
     meta.MediaStorageSOPInstanceUID = "1.2.3"
     data_set = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     data_set.PatientName = "Nobody^At All"
-    frames = pixels if pixels.ndim == 3 else pixels[np.newaxis]
+    is_grey = photometric.startswith("MONOCHROME")
+    frames = pixels if pixels.ndim == 3 and is_grey else pixels[np.newaxis]
     if len(frames) > 1:
         data_set.NumberOfFrames = len(frames)
     size = 8 * pixels.itemsize
-    data_set.Rows, data_set.Columns = frames.shape[1:]
-    data_set.SamplesPerPixel, data_set.PhotometricInterpretation = 1, photometric
+    data_set.Rows, data_set.Columns = frames.shape[1:3]
+    data_set.SamplesPerPixel = 1 if is_grey else 3
+    data_set.PhotometricInterpretation = photometric
+    if not is_grey:
+        data_set.PlanarConfiguration = 0
     data_set.BitsAllocated = size
     data_set.BitsStored = bits or size
     data_set.HighBit = data_set.BitsStored - 1
@@ -97,6 +107,8 @@ def dicom_bytes(
     data_set["PixelData"].VR = "OW" if size == 16 else "OB"
     if packed:
         data_set.compress(RLELossless)
+    for name, value in said.items():
+        setattr(data_set, name, value)
     file = io.BytesIO()
     pydicom.dcmwrite(file, data_set, enforce_file_format=True)
     return file.getvalue()
@@ -105,6 +117,22 @@ def dicom_bytes(
 def npz_bytes(arrays, deflated=True):
     file = io.BytesIO()
     (np.savez_compressed if deflated else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+def gif_bytes(frames, **options):
+    """Write an animation of grey images."""
+    first, *others = map(Image.fromarray, frames)
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others, **options)
+    return file.getvalue()
+
+
+def cmyk_bytes(rng, format="JPEG", **options):  # noqa: A002
+    pixels = np.linspace(0, 255, 7 * 9 * 4).astype(np.uint8).reshape(7, 9, 4)
+    image = Image.fromarray(rng.permuted(pixels, axis=2), "CMYK")
+    file = io.BytesIO()
+    image.save(file, format, **options)
     return file.getvalue()
 
 
@@ -201,8 +229,10 @@ def files_of_all_formats(rng):
         "deep-colour.png": (deep_png_bytes(numbers(rng, 7, 9, 3, bits=16)), None),
         "grey.jpg": (pillow_bytes(grey, "JPEG"), None),
         "colour.jpg": (pillow_bytes(colour, "JPEG"), None),
+        "cmyk.jpg": (cmyk_bytes(rng), None),
         "colour.webp": (pillow_bytes(colour, "WEBP", lossless=True), colour),
         "grey.gif": (pillow_bytes(grey, "GIF"), grey),
+        "frames.gif": (gif_bytes(frames), None),
         "grey.bmp": (pillow_bytes(grey, "BMP"), grey),
         "colour.bmp": (pillow_bytes(colour, "BMP"), colour),
         "bits.bmp": (pillow_bytes(bits.astype(bool), "BMP"), bits),
@@ -219,10 +249,15 @@ def files_of_all_formats(rng):
         "colour.tif": (tiff_bytes(colour, photometric="rgb"), colour),
         "real.tif": (tiff_bytes(real), real),
         "packed.tif": (tiff_bytes(deep, compression="zlib"), deep),
+        "white.tif": (tiff_bytes(grey, photometric="miniswhite"), grey),
+        "cmyk.tif": (tiff_bytes(opaque, photometric="separated"), opaque),
+        "lab.tif": (tiff_bytes(colour, photometric="cielab"), colour),
         "stack.tif": (tiff_bytes(frames, photometric="minisblack"), frames),
         **tiff_files(rng),
         "twelve.dcm": (dicom_bytes(twelve, bits=12), twelve),
         "signed.dcm": (dicom_bytes(signed), signed),
+        "white.dcm": (dicom_bytes(grey, photometric="MONOCHROME1"), grey),
+        "ybr.dcm": (dicom_bytes(colour, photometric="YBR_FULL"), colour),
         "frames.dcm": (dicom_bytes(frames), frames),
         "big-endian.dcm": (dicom_bytes(deep, big_endian=True), deep),
         "packed.dcm": (dicom_bytes(deep, packed=True), deep),

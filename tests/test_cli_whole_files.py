@@ -286,4 +286,4 @@ def test_archive_that_breaks_its_promise_is_not_written(here, monkeypatch, capsy
     )
     save_model(HuffmanCodec().fit(IMAGES.reshape(40, -1)), "h.daem")
     arguments = ["compress", "x.npy", "-o", "x.dae", "--model", "h.daem"]
-    assert "did not come back as it was" in fails(capsys, *arguments)
+    assert "would not come back as it was" in fails(capsys, *arguments)

@@ -35,12 +35,18 @@ def test_arrays_of_all_kinds_are_read(tmp_path, pixels, name):
     assert (len(images), images.image_shape) == (3, (4, 5))
     assert images.source == str(path)
     assert_array_equal(images.data, pixels.reshape(3, 20))
-    assert len(images.names) == 0
+    assert list(images.file_names) == [name]
+    # Thousands of images of an array need no names, however they are shown.
+    for some in (images, images[1:], images.as_shown(), images.to_grey()):
+        assert not some.names
+    assert b"".join(images.files[0].wrap().rebuild(images))
 
 
 def test_images_of_npz_files_have_their_names(tmp_path, pixels):
     np.savez(tmp_path / "x.npz", images=pixels, names=["a", "b", "c"])
-    assert list(read_images(tmp_path / "x.npz").names) == ["a", "b", "c"]
+    images = read_images(tmp_path / "x.npz")
+    assert list(images.names) == list(images.to_grey().names) == ["a", "b", "c"]
+    assert list(images.file_names) == ["x.npz"]
     np.savez(tmp_path / "x.npz", images=pixels, names=["a", "b"])
     with pytest.raises(ValueError, match="3 images, but 2 names"):
         read_images(tmp_path / "x.npz")

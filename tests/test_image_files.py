@@ -1,13 +1,15 @@
 """Files of images of all formats: read exactly, and made again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
-from image_files import files_of_all_formats, joined, numbers
+from image_files import files_of_all_formats, gif_bytes, joined, numbers
 from numpy.testing import assert_array_equal
 from PIL import Image
 
 from sklearn_dae.images import ImageSpec
-from sklearn_dae.images._image_file import Unreadable
+from sklearn_dae.images._image_file import Options, Unreadable
 from sklearn_dae.images._png import Png
 from sklearn_dae.images._raw import Raw
 from sklearn_dae.images._wrappers import unwrap
@@ -17,7 +19,7 @@ FORMATS = files_of_all_formats(np.random.default_rng(0))
 
 #: Files that are not made again from their pixels: text, and what may lose pixels.
 KEPT = [
-    *("grey.jpg", "colour.jpg", "colour.webp", "grey.gif"),
+    *("grey.jpg", "colour.jpg", "cmyk.jpg", "colour.webp", "grey.gif", "frames.gif"),
     *("grey-text.pgm", "colour-text.ppm", "bits-text.pbm"),
     *("packed.dcm", "packed-frames.dcm"),
 ]
@@ -88,6 +90,49 @@ def test_an_animated_png_is_kept_as_only_one_image_is_read(tmp_path, pixels):
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
     file = open_file(tmp_path / "a.png")
     assert (len(file), file.wrap()) == (1, None)
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP"])
+def test_each_frame_of_an_animation_may_have_all_pixels(tmp_path, rng, format):  # noqa: A002
+    path, frames = tmp_path / "a", numbers(rng, 5, 7, 9, 3)
+    first, *others = map(Image.fromarray, frames)
+    options = {"lossless": True} if format == "WEBP" else {}
+    first.save(path, format, save_all=True, append_images=others, **options)
+    file = open_file(path, Options(max_pixels=63))
+    with Image.open(path) as image:
+        for number, frame in enumerate(file.images()):
+            image.seek(number)
+            assert_array_equal(frame, np.asarray(image.convert("RGBA")))
+            assert_array_equal(file.read(number), frame)
+    assert len(file) == 5
+    with pytest.raises(Unreadable, match="too large: it claims 63 pixels"):
+        open_file(path, Options(max_pixels=62))
+
+
+def test_a_frame_that_claims_more_than_the_first_one_takes_no_memory(tmp_path, rng):
+    data = gif_bytes(numbers(rng, 2, 40, 50))
+    # A frame begins with a comma, its place and its size.
+    size = b",\0\0\0\0" + (50).to_bytes(2, "little") + (40).to_bytes(2, "little")
+    before, _, after = data.rpartition(size)
+    path = tmp_path / "a.gif"
+    path.write_bytes(before + b",\0\0\0\0\xff\xff\xff\xff" + after)
+    file = open_file(path)
+    for read in (lambda: file.read(1), lambda: [*file.images()]):
+        with pytest.raises(Unreadable, match=r"damaged: Image size \(4294836225"):
+            read()
+
+
+def test_frames_are_read_while_other_files_are(tmp_path, rng):
+    path = tmp_path / "a.gif"
+    path.write_bytes(FORMATS["frames.gif"][0])
+    one, other = open_file(path), open_file(path)
+    for frame, again in zip(one.images(), other.images(), strict=True):
+        assert_array_equal(frame, again)
+    limit, begun = Image.MAX_IMAGE_PIXELS, one.images()
+    next(begun)
+    assert Image.MAX_IMAGE_PIXELS == limit
+    with ThreadPoolExecutor(1) as threads:
+        assert len(threads.submit(lambda: [*other.images()]).result(timeout=60)) == 3
 
 
 def test_a_palette_is_read_with_the_numbers_of_its_colours(tmp_path):

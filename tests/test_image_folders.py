@@ -186,7 +186,11 @@ def test_a_set_is_whole_with_all_images_of_its_files_in_order(tmp_path, pixels):
     assert images[np.arange(9)].is_whole
     assert not images[1:].is_whole
     assert not images[::-1].is_whole
-    assert not ImageSet.from_array(pixels).is_whole
+    assert images.file_names
+    array = ImageSet.from_array(pixels)
+    assert array.is_whole
+    assert not array[1:].is_whole
+    assert not array.file_names
     assert images[3:6].names[1] == "b.npy[1]"
 
 

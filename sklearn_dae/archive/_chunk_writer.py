@@ -187,13 +187,14 @@ class ArchiveWriter:
         if files:
             if source.is_given:
                 raise ValueError("files=True takes the names of the files: no names.")
+            if not images.file_names:
+                raise ValueError(f"files=True: {images!r} is in no files.")
             if not images.is_whole:
                 raise ValueError(
                     f"files=True: {images!r} holds some images of its files only."
                 )
             at = 0
-            names = images.file_names or [file.path.name for file in images.files]
-            for name, file in zip(names, images.files, strict=True):
+            for name, file in zip(images.file_names, images.files, strict=True):
                 is_coded = self._add_file(name, file)
                 coded[at : at + len(file)] = is_coded
                 at += len(file)

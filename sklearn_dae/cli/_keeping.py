@@ -63,8 +63,11 @@ class Keeping:
         is_exact : bool
             Whether nothing may be lost.
         """
-        # Grey images are no longer those of the files.
-        files = is_exact and not arguments.grey and bool(images.file_names)
+        # Grey images are no longer those of the files, one array is not all of its
+        # file, and names of its own are worth more than the file.
+        is_part = arguments.grey or arguments.key is not None
+        has_names = len(images.files) == 1 and len(images.files[0].names) > 0
+        files = is_exact and not (is_part or has_names or not images.file_names)
         belonging = images.account.left_out.get(_BELONGING, {}) if files else {}
         others = [
             (name, path)

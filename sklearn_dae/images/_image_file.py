@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_dae.images._appearance import PLAIN, Appearance
 from sklearn_dae.images._spec import ImageSpec
 from sklearn_dae.images._wrapper import MOST_BYTES, Wrapper, are_same
 
@@ -155,8 +156,10 @@ class Reader(ABC):
     def wrappers(self, file: "ImageFile") -> Iterable[Wrapper | None]:
         """Return ways in which the file may be made again, the best one first.
 
-        `ImageFile.wrap` compares what exact ones make with the file; others must have
-        been tried. None, and nothing, mean that pixels alone do not restore it.
+        `ImageFile.wrap` compares what exact ones make with the file. Others must have
+        been tried where a library writes pixels in one of many ways, as for TIFF; PNG
+        has one way for each kind of pixels, and this package writes it. None, and
+        nothing, mean that pixels alone do not restore the file.
         """
         return ()
 
@@ -186,15 +189,8 @@ class ImageFile:
     size : int, default=0
         Its bytes, when it was opened.
 
-    palette : ndarray of uint8 of shape (n_colours, 3 or 4), default=None
-        The colours, where pixels are numbers of colours; there is nothing between two
-        of them.
-
-    transparent : tuple of int, default=None
-        The colour, a number for each channel, whose pixels are transparent.
-
-    orientation : int, default=1
-        How images are to be turned when they are shown, as EXIF says it.
+    appearances : sequence of Appearance, default=(PLAIN,)
+        How each of its images is to be shown; one for all that look alike.
 
     names : sequence of str, default=()
         A name for each image, if the file has them.
@@ -205,13 +201,35 @@ class ImageFile:
     specs: Sequence[ImageSpec]
     reader: Reader
     size: int = 0
-    palette: np.ndarray | None = None
-    transparent: tuple[int, ...] | None = None
-    orientation: int = 1
+    appearances: Sequence[Appearance] = (PLAIN,)
     names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.specs)
+
+    def appearance_of(self, number: int) -> Appearance:
+        """Return how an image is to be shown."""
+        return self.appearances[number if len(self.appearances) > 1 else 0]
+
+    @property
+    def photometric(self) -> str:
+        """What the channels of its first image are: see `Appearance`."""
+        return self.appearances[0].photometric
+
+    @property
+    def palette(self) -> np.ndarray | None:
+        """The colours that pixels of its first image are numbers of."""
+        return self.appearances[0].palette
+
+    @property
+    def transparent(self) -> tuple[int, ...] | None:
+        """The colour whose pixels are transparent in its first image."""
+        return self.appearances[0].transparent
+
+    @property
+    def orientation(self) -> int:
+        """How its first image is to be turned, as EXIF says it."""
+        return self.appearances[0].orientation
 
     @property
     def path(self) -> Path:

@@ -12,7 +12,7 @@ from sklearn_dae.images._held import Held, Names
 from sklearn_dae.images._image_file import ImageFile
 from sklearn_dae.images._shown import grey_file, shown_file
 from sklearn_dae.images._spec import ImageSpec
-from sklearn_dae.images.readers._arrays import array_file, as_images
+from sklearn_dae.images.readers._arrays import array_file, as_images, dense
 
 
 class ImageSet(Sequence[np.ndarray]):
@@ -39,6 +39,10 @@ class ImageSet(Sequence[np.ndarray]):
     others : sequence of (str, Path), default=()
         The files that were left out but can be read: their names, and where they are.
 
+    images_are_named : bool, default=True
+        Whether the names of files are names of the images in them, too. Images that
+        have names of their own in a file are called so in any case.
+
     Examples
     --------
     >>> from sklearn_dae.datasets import load_digits
@@ -58,10 +62,13 @@ class ImageSet(Sequence[np.ndarray]):
         names: Sequence[str] = (),
         account: Account | None = None,
         others: Sequence[tuple[str, Path]] = (),
+        *,
+        images_are_named: bool = True,
     ) -> None:
         self.source = source
         self.account = Account() if account is None else account
         self.others = tuple(others)
+        self._images_are_named = images_are_named
         self._held = Held(files, names)
         self._numbers: Sequence[int] | np.ndarray = range(self._held.n_images)
 
@@ -72,17 +79,17 @@ class ImageSet(Sequence[np.ndarray]):
 
     @property
     def file_names(self) -> Sequence[str]:
-        """A name for each file; empty if they have none."""
+        """A name for each file; empty if images are in no files, but in an array."""
         return self._held.names
 
     @property
     def is_whole(self) -> bool:
-        """Whether the set has all images of its files, in order, and files it has.
+        """Whether the set has all images of its files, or of its array, in order.
 
-        The files can be made again from such a set.
+        Files can be made again from such a set; `file_names` says whether there are
+        any.
         """
-        are_all = np.array_equal(self._number_array, np.arange(self._held.n_images))
-        return are_all and all(file.location for file in self.files)
+        return np.array_equal(self._number_array, np.arange(self._held.n_images))
 
     @property
     def _number_array(self) -> np.ndarray:
@@ -94,7 +101,7 @@ class ImageSet(Sequence[np.ndarray]):
     @classmethod
     def from_array(
         cls,
-        array: np.ndarray,
+        array: Any,
         source: str = "array",
         *,
         image_shape: tuple[int, ...] | None = None,
@@ -104,8 +111,8 @@ class ImageSet(Sequence[np.ndarray]):
 
         Parameters
         ----------
-        array : ndarray of shape (n, height, width[, channels]) or (n, n_numbers)
-            The images, or rows of their numbers. It is not copied.
+        array : array-like of shape (n, height, width[, channels]) or (n, n_numbers)
+            The images, or rows of their numbers. An array is not copied.
 
         source : str, default="array"
             What to call it.
@@ -123,7 +130,7 @@ class ImageSet(Sequence[np.ndarray]):
             If it holds no images.
         """
         try:
-            images = as_images(array, image_shape)
+            images = as_images(dense(array), image_shape)
         except ValueError as error:
             raise ValueError(f"{source}: {error}.") from error
         if len(names) not in (0, len(images)):
@@ -238,17 +245,26 @@ class ImageSet(Sequence[np.ndarray]):
     def names(self) -> Sequence[str]:
         """A name for each image; empty if they have none.
 
-        Images of a file that holds several have its name and their number in it.
+        Images have the names that their file has for them. Others have the name of
+        their file, with their number in it if it holds several; but those that were
+        read from one file with an array have none.
         """
-        if not self.file_names and not (self.files and len(self.files[0].names)):
-            return ()
-        return Names(self._held, self._numbers)
+        have_own = len(self.files) > 0 and len(self.files[0].names) > 0
+        if have_own or (self.file_names and self._images_are_named):
+            return Names(self._held, self._numbers)
+        return ()
 
     def as_shown(self) -> Self:
         """Return the same images as pixels that are shown without anything else.
 
-        Numbers of a palette become its colours, a colour that stands for transparency
-        a channel of opacity, and images are turned upright; all when they are read.
+        Numbers of a palette become its colours, CMYK and YCbCr RGB, a colour that
+        stands for transparency a channel of opacity; grey of which zero is white is
+        turned round, and images upright; all when they are read.
+
+        Raises
+        ------
+        ValueError
+            If a file has colours of another kind, such as CIELAB.
         """
         return self._with_files([shown_file(file) for file in self.files])
 
@@ -258,7 +274,8 @@ class ImageSet(Sequence[np.ndarray]):
         Raises
         ------
         ValueError
-            If there are images of real or signed numbers in several channels.
+            If there are images of real or signed numbers in several channels, or
+            colours that cannot be shown.
         """
         return self._with_files([grey_file(shown_file(file)) for file in self.files])
 

@@ -85,8 +85,10 @@ def _read(path: Path, options: Options) -> ImageSet:
     if file is None:
         return _read_folder(path, source, options)
     account = Account(1, len(file), file.size)
-    names = () if file.array is not None else (path.name,)
-    return ImageSet([file], source, names, account)
+    # Thousands of images of one array need no thousands of names.
+    are_named = file.array is None
+    names = (path.name,)
+    return ImageSet([file], source, names, account, images_are_named=are_named)
 
 
 def _read_folder(folder: Path, source: str, options: Options) -> ImageSet:

@@ -39,6 +39,12 @@ class ImageSpec:
         bits of 16. None means what the dtype can hold, and for real numbers that
         nothing is known.
 
+    Raises
+    ------
+    ValueError
+        If there can be no such image: no pixel, numbers of another kind, or a range
+        that the dtype does not hold.
+
     Examples
     --------
     >>> from sklearn_dae.images import ImageSpec
@@ -65,11 +71,12 @@ class ImageSpec:
                 "bits: convert them, such as by images.astype(np.float64)."
             )
         object.__setattr__(self, "dtype", dtype)
-        if self.range is None and dtype.kind != "f":
-            limits = (0, 1)
-            if dtype.kind in "iu":
-                limits = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-            object.__setattr__(self, "range", limits)
+        limits = self.range
+        if limits is not None:
+            limits = _checked_range(limits, dtype)
+        elif dtype.kind != "f":
+            limits = _range_of(dtype)
+        object.__setattr__(self, "range", limits)
 
     @classmethod
     def of_shape(cls, shape: tuple[int, ...], dtype: Any = np.uint8) -> Self:
@@ -114,7 +121,7 @@ class ImageSpec:
     @property
     def depth(self) -> int:
         """Bits that a number of the range takes; those of its dtype for real ones."""
-        if self.range is None:
+        if self.range is None or self.dtype.kind == "f":
             return 8 * self.dtype.itemsize
         low, high = self.range
         return max(1, int(high - low).bit_length())
@@ -124,3 +131,29 @@ class ImageSpec:
         plain = self.dtype.kind == "b" or self.depth == 8 * self.dtype.itemsize
         depth = "" if plain else f", {self.depth} bit{'s' if self.depth > 1 else ''}"
         return f"{self.width} x {self.height} pixels, {colours}, {self.dtype}{depth}"
+
+
+def _range_of(dtype: np.dtype) -> tuple[float, float]:
+    """Return the smallest and the largest number of a dtype."""
+    if dtype.kind == "b":
+        return 0, 1
+    if dtype.kind == "f":
+        return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+
+def _checked_range(limits: Any, dtype: np.dtype) -> tuple[float, float]:
+    """Return a range as Python's numbers; raises ValueError if there is none such."""
+    number: type = float if dtype.kind == "f" else int
+    lowest, highest = _range_of(dtype)
+    try:
+        low, high = given = tuple(map(number, limits))
+        is_sound = given == tuple(limits) and lowest <= low <= high <= highest
+    except (TypeError, ValueError, OverflowError):
+        is_sound = False
+    if not is_sound:
+        raise ValueError(
+            f"Pixels have the range {limits!r}; expected (low, high), {dtype} from "
+            f"{lowest:g} to {highest:g}."
+        )
+    return low, high

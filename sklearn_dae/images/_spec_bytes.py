@@ -57,9 +57,10 @@ def unpack_spec(reader: ByteReader) -> ImageSpec:
     if len(limits) != 2 * dtype.itemsize:
         raise BitstreamError(f"a range of pixels of {len(limits)} bytes")
     low, high = np.frombuffer(limits, _stored(dtype)).tolist()
-    if not low <= high:
-        raise BitstreamError(f"pixels from {low} to {high}")
-    return ImageSpec(height, width, channels, dtype, (low, high))
+    try:
+        return ImageSpec(height, width, channels, dtype, (low, high))
+    except ValueError as error:
+        raise BitstreamError(f"pixels from {low} to {high}") from error
 
 
 def _stored(dtype: np.dtype) -> np.dtype:

@@ -52,7 +52,7 @@ def open_file(path: Path, options: Options | None = None) -> ImageFile:
     Raises
     ------
     Unreadable
-        If it is none of them, empty, or damaged.
+        If it is none of them, empty, damaged, or without an image.
 
     OSError
         If it cannot be opened.
@@ -67,8 +67,13 @@ def open_file(path: Path, options: Options | None = None) -> ImageFile:
     for begin, open_as in _READERS:
         if re.match(begin, head, re.DOTALL):
             with naming_damage():
-                opened = open_as(path, options or Options())
-            return replace(opened, size=status.st_size)
+                opened = replace(
+                    open_as(path, options or Options()), size=status.st_size
+                )
+                # An array of no image is one that somebody made.
+                if not len(opened) and opened.array is None:
+                    raise Unreadable("no image", f"{opened.format} without images")
+            return opened
     raise Unreadable("unknown format", f"it begins with {head[:8].hex(' ')}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
+from scipy.sparse import issparse
 
 from sklearn_dae.images._idx import GZIP, LONGEST_HEADER, idx_layout, read_idx
 from sklearn_dae.images._image_file import (
@@ -52,6 +53,12 @@ def shape_of_images(
     ValueError
         If the array is neither, or rows may be anything.
     """
+    if dtype.kind == "O":
+        raise ValueError(
+            f"an array of Python objects of shape {shape}; expected numbers: join "
+            "images of one shape by np.stack(list(array)), or make numbers of objects "
+            "by array.astype(np.float64)"
+        )
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise ValueError(
             f"an array of {dtype}; expected integers or real numbers of at most "
@@ -81,6 +88,34 @@ def shape_of_images(
         "(n_images, height, width, channels) with up to four channels, or (n_images, "
         "n_values)"
     )
+
+
+def dense(array: Any) -> np.ndarray:
+    """Take whatever is like an array as one, without a copy where it is one.
+
+    Raises
+    ------
+    ValueError
+        If it holds its numbers in another way, or not all of them.
+    """
+    if issparse(array):
+        raise ValueError(
+            f"a {type(array).__name__}, which is sparse; expected all numbers of "
+            "images: pass array.toarray()"
+        )
+    if np.ma.isMaskedArray(array) and np.ma.is_masked(array):
+        raise ValueError(
+            "a masked array, of which some numbers are missing: pass array.filled(0), "
+            "or another number in their place"
+        )
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        # NumPy says so of lists whose items have several shapes.
+        raise ValueError(
+            f"a {type(array).__name__} that is no array ({error}): pass images of one "
+            "shape at a time"
+        ) from error
 
 
 def as_images(

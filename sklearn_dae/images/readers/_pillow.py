@@ -4,13 +4,14 @@ import io
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sklearn_dae.images._appearance import CMYK, Appearance, shared
 from sklearn_dae.images._image_file import (
     ORIENTATION_TAG,
     ImageFile,
@@ -51,15 +52,9 @@ def open_png(path: Path, options: Options) -> ImageFile:
         palette, orientation = _palette(image), _turned(image)
         transparent = _transparent(image) if palette is None else None
 
-    return ImageFile(
-        os.fspath(path),
-        "PNG",
-        same_specs(head.spec),
-        PngReader(),
-        palette=palette,
-        transparent=transparent,
-        orientation=orientation,
-    )
+    look = Appearance("", palette, transparent, orientation)
+    specs, looks = same_specs(head.spec), shared([look])
+    return ImageFile(os.fspath(path), "PNG", specs, PngReader(), appearances=looks)
 
 
 class PngReader(Reader):
@@ -114,18 +109,14 @@ def open_pillow(path: Path, options: Options, format: str) -> ImageFile:  # noqa
             )
         channels, dtype, limits = _MODES[mode]
         spec = ImageSpec(image.height, image.width, channels, np.dtype(dtype), limits)
-        options.check_size(spec.n_pixels * n_frames)
-        orientation = _turned(image)
+        # Frames are counted in the file, and read one at a time.
+        options.check_size(spec.n_pixels)
         palette = _palette(image) if n_frames == 1 else None
+        photometric = CMYK if mode == "CMYK" else ""
+        look = Appearance(photometric, palette, orientation=_turned(image))
 
-    return ImageFile(
-        os.fspath(path),
-        format,
-        same_specs(spec, n_frames),
-        _READERS[format, mode],
-        palette=palette,
-        orientation=orientation,
-    )
+    specs, reader = same_specs(spec, n_frames), _READERS[format, mode]
+    return ImageFile(os.fspath(path), format, specs, reader, appearances=shared([look]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +137,25 @@ class PillowReader(Reader):
 
     def read(self, file: ImageFile, number: int) -> np.ndarray:
         """Return an image, or a frame."""
-        spec = file.specs[number]
         with _opened(file.location, self.format) as image:
-            if number:
+            return self._frame(image, file, number)
+
+    def images(self, file: ImageFile) -> Iterator[np.ndarray]:
+        """Yield all images; a frame may be made from the one before it."""
+        with closing(_open(file.location, self.format)) as image:
+            for number in range(len(file)):
+                with _limit_of_pixels(None):
+                    frame = self._frame(image, file, number)
+                yield frame
+
+    def _frame(self, image: Any, file: ImageFile, number: int) -> np.ndarray:
+        spec = file.specs[number]
+        if number:
+            # No frame may claim more pixels than the first one.
+            with _limit_of_pixels(spec.n_pixels):
                 image.seek(number)
-            pixels = image if image.mode == self.mode else image.convert(self.mode)
-            return np.asarray(pixels, spec.dtype).reshape(spec.shape)
+        pixels = image if image.mode == self.mode else image.convert(self.mode)
+        return np.asarray(pixels, spec.dtype).reshape(spec.shape)
 
 
 class BmpReader(PillowReader):
@@ -188,6 +192,12 @@ _READERS = {
 
 @contextmanager
 def _opened(source: Any, format: str) -> Iterator[Any]:  # noqa: A002
+    """Open a file as this format and no other; see `_open`."""
+    with _limit_of_pixels(None), _open(source, format) as image:
+        yield image
+
+
+def _open(source: Any, format: str) -> Any:  # noqa: A002
     """Open a file as this format and no other.
 
     Raises
@@ -195,6 +205,23 @@ def _opened(source: Any, format: str) -> Iterator[Any]:  # noqa: A002
     Unreadable
         If Pillow is missing.
     """
+    with _limit_of_pixels(None):
+        return _pillow().open(source, formats=[format])
+
+
+@contextmanager
+def _limit_of_pixels(limit: int | None) -> Iterator[None]:
+    """Set how large Pillow lets an image be; by default that is decided here."""
+    pillow = _pillow()
+    with _one_at_a_time:
+        before, pillow.MAX_IMAGE_PIXELS = pillow.MAX_IMAGE_PIXELS, limit
+        try:
+            yield
+        finally:
+            pillow.MAX_IMAGE_PIXELS = before
+
+
+def _pillow() -> Any:
     try:
         from PIL import Image
     except ImportError as error:
@@ -202,14 +229,7 @@ def _opened(source: Any, format: str) -> Iterator[Any]:  # noqa: A002
             "needs Pillow",
             "reading image files takes Pillow: pip install 'sklearn-dae[full]'",
         ) from error
-    with _one_at_a_time:
-        # How large an image may be is decided here.
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            with Image.open(source, formats=[format]) as image:
-                yield image
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+    return Image
 
 
 def _turned(image: Any) -> int:

@@ -8,6 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_dae.images._appearance import (
+    CMYK,
+    WHITE_IS_ZERO,
+    YCBCR,
+    Appearance,
+    shared,
+)
 from sklearn_dae.images._image_file import (
     ORIENTATION_TAG,
     ImageFile,
@@ -25,6 +32,20 @@ from sklearn_dae.images._wrapper import Wrapper
 #: What a page says whose pixels are numbers of a palette.
 _PALETTE = 3
 
+#: What pages say of their colours, and what they are: a mask is shown as grey.
+_COLOURS = {0: WHITE_IS_ZERO, 1: "", 2: "", _PALETTE: "", 4: "", 5: CMYK, 6: YCBCR}
+
+#: Kinds of compression that are fax, where white is zero, and JPEG, of which tifffile
+#: gives RGB where YCbCr was stored.
+_FAX, _JPEG = (2, 3, 4), (6, 7, 33007, 34892)
+
+#: Tags that say what colours are, which inks there are, how YCbCr was made, and what
+#: its ends stand for.
+_PHOTOMETRIC, _INKS, _WEIGHTS, _ENDS = 262, 332, 529, 532
+
+#: How YCbCr is usually made, of all of the range.
+_BT_601, _FULL = (0.299, 0.587, 0.114), (0, 255, 128, 255, 128, 255)
+
 #: TIFF's code for pixels that are stored as they are, and that of planes of channels.
 _PLAIN, _SEPARATE = 1, 2
 
@@ -37,22 +58,49 @@ def open_tiff(path: Path, options: Options) -> ImageFile:
     with tifffile().TiffFile(path) as file:
         pages = list(pages_of(file))
         specs = tuple(same_specs(_spec(page))[0] for page in pages)
-        options.check_size(max(spec.n_pixels for spec in specs))
-        # A tile is read as a whole, however small the image in it is.
-        options.check_size(max(page.tilelength * page.tilewidth for page in pages))
-        first = pages[0]
-        orientation = orientation_of(first.tags.valueof(ORIENTATION_TAG))
-        palette = None
-        if int(first.photometric) == _PALETTE:
-            palette = (np.asarray(first.colormap).T >> 8).astype(np.uint8)
-    return ImageFile(
-        os.fspath(path),
-        "TIFF",
-        same_specs(specs[0]) if len(specs) == 1 else specs,
-        TiffReader(),
-        palette=palette,
-        orientation=orientation,
-    )
+        for page, spec in zip(pages, specs, strict=True):
+            # A tile is read as a whole, however small the image in it is.
+            options.check_size(max(spec.n_pixels, page.tilelength * page.tilewidth))
+        looks = shared(map(_appearance, pages))
+    specs = same_specs(specs[0]) if len(specs) == 1 else specs
+    return ImageFile(os.fspath(path), "TIFF", specs, TiffReader(), appearances=looks)
+
+
+def _appearance(page: Any) -> Appearance:
+    """Say how a page is to be shown."""
+    palette = None
+    if int(page.photometric) == _PALETTE:
+        palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+    orientation = orientation_of(page.tags.valueof(ORIENTATION_TAG))
+    return Appearance(_photometric(page), palette, orientation=orientation)
+
+
+def _photometric(page: Any) -> str:
+    """Say what the channels of a page are, as tifffile gives them."""
+    code, compression = int(page.photometric), int(page.compression)
+    said = page.tags.valueof
+    if code == 0 and said(_PHOTOMETRIC) is None and compression not in _FAX:
+        # Where a page does not say what zero is, it is black, as for libtiff.
+        return ""
+    if code == 5 and said(_INKS, 1) != 1:
+        return "inks"
+    if code == 6:
+        is_rgb = compression in _JPEG and page.planarconfig != _SEPARATE
+        if is_rgb and not page.extrasamples:
+            return ""
+        if not (_are(said(_WEIGHTS), _BT_601) and _are(said(_ENDS), _FULL)):
+            return "YCbCr of another kind"
+    return _COLOURS.get(code, getattr(page.photometric, "name", str(code)))
+
+
+def _are(fractions: tuple[int, ...] | None, usual: tuple[float, ...]) -> bool:
+    """Whether a tag has the usual numbers, as it does if it is not there."""
+    if fractions is None:
+        return True
+    numbers = np.array(fractions, float)
+    if numbers.size == 2 * len(usual):
+        numbers = numbers[::2] / numbers[1::2]
+    return numbers.shape == (len(usual),) and np.allclose(numbers, usual, atol=1e-3)
 
 
 class TiffReader(Reader):
