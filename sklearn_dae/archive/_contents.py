@@ -7,6 +7,7 @@ the index, and back. From these alone it is known where every image is.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
@@ -51,6 +52,15 @@ def images_of_chunk(spec: ImageSpec, wanted: int | None = None) -> int:
     """Return how many images of a kind are coded together."""
     by_default = max(1, _CHUNK_NUMBERS // spec.n_numbers)
     return min(wanted or by_default, most_images_of_chunk(spec.n_numbers))
+
+
+@lru_cache(1024)
+def _spec_of(data: bytes) -> ImageSpec:
+    """Read a kind of images, of which there are few in many chunks."""
+    reader = ByteReader(data)
+    spec = unpack_spec(reader)
+    reader.finish()
+    return spec
 
 
 def runs_of(specs: Sequence[ImageSpec]) -> tuple[tuple[ImageSpec, int], ...]:
@@ -106,7 +116,7 @@ class Images:
     @classmethod
     def read(cls, reader: ByteReader) -> Self:
         """Read a description."""
-        spec = unpack_spec(ByteReader(reader.take(reader.leb128())))
+        spec = _spec_of(reader.take(reader.leb128()))
         at, runs, n_images = 0, [], 0
         for _ in range(reader.leb128()):
             start = at + reader.leb128()
@@ -217,7 +227,7 @@ class Kept:
         file, begin, size, first_image, n_specs = (reader.leb128() for _ in range(5))
         specs = []
         for _ in range(n_specs):
-            spec = unpack_spec(ByteReader(reader.take(reader.leb128())))
+            spec = _spec_of(reader.take(reader.leb128()))
             specs.append((spec, reader.leb128()))
         kept = cls(file, begin, size, first_image, tuple(specs))
         if max(file, size, first_image + kept.n_images) >= _MOST:

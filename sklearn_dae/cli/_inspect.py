@@ -84,9 +84,11 @@ def _describe_archive(path: str, archive: Archive) -> dict[str, Any]:
     # A model that is elsewhere, or damaged, does not hide what else there is.
     with suppress(ValueError):
         content["model"] = _describe_model(archive.codec)
-    account = archive.account()
-    if account.n_files:
-        content["taken_in"] = account.to_dict()
+    with suppress(BitstreamError):
+        account = archive.account().to_dict()
+        if account["files"]:
+            left_out = account.pop("left_out")
+            content["taken_in"] = account | ({"left_out": left_out} if left_out else {})
     if info.metadata:
         content["metadata"] = info.metadata
     return content

@@ -24,6 +24,10 @@ _SAMPLE_BYTES = 2**22
 _MUCH_WIDER = 1000
 
 
+#: Share of an archive from which on it is worth keeping a model for many.
+_LARGE_SHARE = 0.1
+
+
 @dataclass(frozen=True)
 class Fidelity:
     """How far images that came back are from those that went in.
@@ -170,11 +174,14 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
     """
     n, images, parts = info.n_images, keeping.images, info.parts
     packed = lzma_bytes(images)
+    # What was added to an archive says nothing of all that is in it.
+    is_all = n == len(images)
     rows: list[tuple[str, float]] = []
-    if images.account.n_bytes:
+    if images.account.n_bytes and is_all:
         rows.append(("read from disk", images.account.n_bytes))
     rows.append(("pixels", info.pixel_bytes))
-    rows.append(("pixels by LZMA", packed * n))
+    if is_all:
+        rows.append(("pixels by LZMA", packed * n))
     model = "with the model" if info.model_inside else "with the model, elsewhere"
     rows.append((f"archive {model}", info.bytes_with_model))
     rows.append(("archive without the model", parts.without_model))
@@ -189,10 +196,10 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
         f"{'':{width}}  {'bytes':>15}  {'an image':>12}  {'ratio':>8}",
     ]
     for name, size in rows:
-        ratio = info.pixel_bytes / size
-        lines.append(
-            f"{name:{width}}  {size:>15,.0f}  {size / n:>12,.1f}  {ratio:>8.2f}"
-        )
+        # Parts of the archive are compared with nothing.
+        ratio = "" if name.startswith(" ") else f"{info.pixel_bytes / size:.2f}"
+        line = f"{name:{width}}  {size:>15,.0f}  {size / n:>12,.1f}  {ratio:>8}"
+        lines.append(line.rstrip())
     lines.append("")
     if images.account.n_files:
         lines.append(f"Taken in: {images.account}")
@@ -202,7 +209,7 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
             "Headers of DICOM files are in the archive as they were: they may identify "
             "patients"
         )
-    if len(info.kinds) == 1 and not keeping.files:
+    if len(info.kinds) == 1 and is_all and not keeping.files:
         lines.append(
             when_it_pays(
                 info.model_size,
@@ -212,7 +219,8 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
                 packed,
             )
         )
-    if info.model_inside and not keeping.files and parts.total >= packed * n:
+    is_shared = info.model_size > parts.total * _LARGE_SHARE
+    if is_all and info.model_inside and is_shared and parts.total >= packed * n:
         lines.append(
             "LZMA stores these images in fewer bytes, without loss: compress more of "
             "them,\nor keep one model for many archives (--model, --model-reference)"

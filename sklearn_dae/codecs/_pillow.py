@@ -188,8 +188,8 @@ class PillowCodec(ImageFormatCodec):
     """Store images in an image format, through Pillow.
 
     The bytes of a chunk are Pillow's own: one file of all images side by side, or one
-    file per image. JPEG, JPEG 2000, AVIF and PNG are written in greyscale, AVIF as
-    4:0:0; WebP has only colour, so its two colour channels stay empty.
+    file per image. Grey images are written in greyscale, in AVIF as 4:0:0; WebP has
+    only colour, so its two colour channels stay empty.
 
     Parameters
     ----------
