@@ -345,7 +345,7 @@ def test_damage_is_an_error(kind, split, rng, request):
 def test_strange_images_are_stored_apart_and_the_user_is_told(lossy, split):
     images = split[1][:30].copy()
     images[[3, 17]] = 255 - images[[3, 17]]
-    with pytest.warns(OutOfDomainWarning, match=r"2 of 30 .* rows 3, 17"):
+    with pytest.warns(OutOfDomainWarning, match=r"2 of 30 .* images 3, 17"):
         data = lossy.encode(images)
     decoded = lossy.decode(data)
     assert_array_equal(decoded[[3, 17]], images[[3, 17]])
@@ -364,7 +364,7 @@ def test_rows_are_counted_over_chunks(split):
     codec = TransformCodec(PCA(8), chunk_size=4).fit(split[0])
     images = split[1][:10].copy()
     images[[1, 9]] = 255 - images[[1, 9]]
-    with pytest.warns(OutOfDomainWarning, match=r"rows 1, 9\."):
+    with pytest.warns(OutOfDomainWarning, match=r"images 1, 9\."):
         data = codec.encode(images)
     assert_array_equal(codec.decode(data)[[1, 9]], images[[1, 9]])
 

@@ -332,7 +332,7 @@ def test_the_command_prints_it(capsys):
     assert main(["similarity", "digits"]) == 0
     similarity = set_similarity(load_digits().data)
     header, verdict, *rest = capsys.readouterr().out.splitlines()
-    assert header == "digits: 1,797 images of 8 x 8 pixels"
+    assert header == "digits: 1,797 images of 8 x 8 pixels, grey, uint8"
     assert verdict == similarity.verdict
     assert "\n".join([verdict, *rest]) == str(similarity)
     assert max(map(len, rest)) <= 88

@@ -115,7 +115,7 @@ def factor_numbers(layout: Layout, block_size: int = BLOCK_SIZE) -> int:
     """
     total = 0
     for layer in layout.layers:
-        n_inputs, n_out = layer.n_inputs + 1, layer.n_out
+        n_inputs, n_out = layer.n_inputs, layer.n_out
         total += n_inputs * min(n_inputs, block_size) + n_out * min(n_out, block_size)
     # That of the output layer is diagonal.
     last = layout.layers[-1].n_out
