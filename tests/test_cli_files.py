@@ -303,3 +303,15 @@ def test_images_too_large_for_a_network_are_refused_at_once(here, capsys):
     assert "GB are free" in errors
     assert "--lossless" in errors
     run("compress", "large.npy", "-o", "x.dae", "--lossless")
+
+
+def test_images_apart_are_named_when_they_are_added(here, trained, rng, capsys):
+    run("compress", "images", "-o", "x.dae", "--model", trained)
+    noise = rng.integers(256, size=(2, 8, 6), dtype=np.uint8)
+    names = [f"{letter}.png" for letter in "abcde"]
+    save_pngs("more", np.concatenate([IMAGES[:3], noise]), names)
+    capsys.readouterr()
+    run("compress", "more", "-o", "x.dae", "--append")
+    errors = capsys.readouterr().err
+    assert "2 of 5 images are unlike those" in errors
+    assert "d.png, e.png" in errors

@@ -127,7 +127,9 @@ def _run(arguments: argparse.Namespace) -> int:
     say("" if output == "-" else f"{output}: ", end="")
     say("\n".join(summary(info, keeping, fidelity)))
     if info.images_apart:
-        _tell_of_images_apart(info.images_apart, images)
+        # Those of an archive that was there before have the first numbers.
+        n_before = info.n_images - len(images)
+        _tell_of_images_apart([n - n_before for n in info.images_apart], images)
     if fidelity.widest is not None and not fidelity.is_exact:
         (name,) = _names(images, [fidelity.widest])
         warn(
@@ -270,7 +272,7 @@ def _checked(archive: Archive, keeping: Keeping, is_exact: bool) -> Fidelity:
     return fidelity
 
 
-def _tell_of_images_apart(numbers: tuple[int, ...], images: ImageSet) -> None:
+def _tell_of_images_apart(numbers: Sequence[int], images: ImageSet) -> None:
     names = _names(images, numbers)
     are = "is" if len(names) == 1 else "are"
     warn(
