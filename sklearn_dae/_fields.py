@@ -147,9 +147,7 @@ def image_shape(value: Any, sizes: Sizes) -> None:
     """Accept the height and width of an image, and perhaps its channels."""
     instance(tuple)(value, sizes)
     if len(value) not in (2, 3):
-        raise ValueError(
-            f"is {briefly(value)}, expected (height, width[, channels])"
-        )
+        raise ValueError(f"is {briefly(value)}, expected (height, width[, channels])")
     for length in value:
         count(1, _MAX_SIZE)(length, sizes)
 
