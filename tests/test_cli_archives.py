@@ -490,15 +490,20 @@ def test_any_names_make_safe_and_different_file_names(names):
     assert not folders & set(made)
 
 
-def test_names_that_lead_out_of_the_folder_stay_in_it(here, trained, capsys):
+def test_names_that_lead_out_of_the_folder_stay_in_it(
+    here, trained, monkeypatch, capsys
+):
+    inner = here / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
     names = ["../a.jpg", "/etc/b.png", "..", "a.png", "A.PNG", "c/d.tif", "C:\\e", ""]
     names += [".hidden.png", "x" * 400, "é\udcff.png", "con.png"]
     images = ImageSet.from_array(IMAGES[:12], "here", names=names)
     write_archive("x.dae", images, load_model(trained))
-    before = {p for p in here.parent.rglob("*") if here / "out" not in p.parents}
+    before = {p for p in here.rglob("*") if inner / "out" not in p.parents}
     run("decompress", "x.dae", "-o", "out")
-    after = {p for p in here.parent.rglob("*") if here / "out" not in p.parents}
-    assert after - before == {here / "out"}
+    after = {p for p in here.rglob("*") if inner / "out" not in p.parents}
+    assert after - before == {inner / "out"}
     expected = ["_/a.png", "etc/b.png", "_.png", "a.png", "A-2.png", "c/d.png"]
     expected += ["C__e.png", "_-2.png", "hidden.png", "x" * 236 + ".png"]
     expected += ["é\udcff.png"]

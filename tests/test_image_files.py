@@ -51,10 +51,10 @@ def test_a_file_is_read_exactly_and_made_again(tmp_path, name):
             assert spec.range[0] <= image.min() <= image.max() <= spec.range[1]
     for image, other in zip(images, file.images(), strict=True):
         assert_array_equal(image, other)
-    if expected is not None and file.palette is None:
+    if expected is not None and file.appearance_of(0).palette is None:
         assert_array_equal(np.squeeze(images), expected)
     elif expected is not None:
-        assert_array_equal(file.palette[images[0]][..., 0], expected)
+        assert_array_equal(file.appearance_of(0).palette[images[0]][..., 0], expected)
     wrapper = file.wrap()
     assert (wrapper is None) == (name in KEPT)
     if wrapper is None:
@@ -141,7 +141,7 @@ def test_a_palette_is_read_with_the_numbers_of_its_colours(tmp_path):
         file = open_file(tmp_path / name)
         with Image.open(tmp_path / name) as image:
             expected = np.asarray(image.convert("RGB"))
-        assert_array_equal(file.palette[file.read(0)], expected)
+        assert_array_equal(file.appearance_of(0).palette[file.read(0)], expected)
 
 
 def test_rows_of_bmp_files_may_come_from_the_top(tmp_path):
@@ -206,7 +206,9 @@ def test_grey_and_palettes_of_few_bits_come_back_so(tmp_path, rng, depth):
     assert_array_equal(file.read(0), np.asarray(image))
     path.write_bytes(joined(file))
     assert_array_equal(open_file(path).read(0), np.asarray(image))
-    assert_array_equal(open_file(path).palette, file.palette)
+    assert_array_equal(
+        open_file(path).appearance_of(0).palette, file.appearance_of(0).palette
+    )
 
 
 def test_text_in_pnm_files_is_read(tmp_path):
@@ -228,7 +230,7 @@ def test_how_an_image_is_turned_and_coloured_is_kept(tmp_path, pixels):
         path = tmp_path / f"turned.{suffix}"
         Image.fromarray(pixels[0]).save(path, exif=exif, icc_profile=b"profile")
         file = open_file(path)
-        assert (file.orientation, file.read(0).shape) == (6, (4, 5))
+        assert (file.appearance_of(0).orientation, file.read(0).shape) == (6, (4, 5))
     path = tmp_path / "turned.png"
     path.write_bytes(joined(open_file(path)))
     with Image.open(path) as image:
@@ -236,7 +238,7 @@ def test_how_an_image_is_turned_and_coloured_is_kept(tmp_path, pixels):
         assert image.info["icc_profile"] == b"profile"
     plain = b"".join(Png.plain(ImageSpec(4, 5), orientation=6).rebuild([pixels[0]]))
     (tmp_path / "plain.png").write_bytes(plain)
-    assert open_file(tmp_path / "plain.png").orientation == 6
+    assert open_file(tmp_path / "plain.png").appearance_of(0).orientation == 6
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

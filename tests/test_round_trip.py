@@ -74,10 +74,14 @@ def assert_same(before, after):
     old, new = open_file(before), open_file(after)
     assert old.format == new.format in ("PNG", "TIFF", "IDX", "NPZ[images]")
     assert old.specs == new.specs
-    assert (old.orientation, old.transparent) == (new.orientation, new.transparent)
-    assert (old.palette is None) == (new.palette is None)
-    if old.palette is not None:
-        assert_array_equal(old.palette, new.palette)
+    look, shown = old.appearance_of(0), new.appearance_of(0)
+    assert (look.orientation, look.transparent) == (
+        shown.orientation,
+        shown.transparent,
+    )
+    assert (look.palette is None) == (shown.palette is None)
+    if look.palette is not None:
+        assert_array_equal(look.palette, shown.palette)
     for i in range(len(old)):
         assert_array_equal(old.read(i), new.read(i))
 

@@ -166,18 +166,13 @@ class ArchiveWriter:
         self._write(end)
         self._file.flush()
         self.parts.index = len(end)
-        return ArchiveInfo(
+        return ArchiveInfo.of(
+            header,
             n_images=self.n_images,
             n_files=self.n_files,
             n_chunks=len(self.places),
             kinds=self._specs,
-            model_class=header.model_class,
-            model_hash=header.model_hash,
-            model_size=header.model_size,
-            model_inside=header.model_inside,
-            created_by=header.created_by,
             parts=self.parts,
-            metadata=header.metadata,
             images_apart=tuple(sorted(self._apart)),
         )
 
@@ -310,8 +305,7 @@ class ArchiveWriter:
                 )
 
     def _images(self, batch: Batch) -> None:
-        if self._codec is None:
-            raise ValueError("There are images to be coded, but codec is None.")
+        assert self._codec is not None, "images were not checked"
         coded = self._codec.encode_chunk(batch.rows, batch.spec)
         self._chunk(Images.of(batch.spec, batch.numbers), coded.data)
         self._apart += batch.numbers[coded.apart].tolist()

@@ -35,9 +35,6 @@ class Chunks:
     def __init__(self, file: SourceFile, places: Sequence[Place]) -> None:
         self._file, self.places = file, places
 
-    def __len__(self) -> int:
-        return len(self.places)
-
     def read(self, position: int) -> bytes:
         """Return the contents of a chunk, after checking its checksums.
 

@@ -251,7 +251,7 @@ class Archive:
 
         Neither the model nor the images are read.
         """
-        store, header = self._store, self.header
+        store = self._store
         parts = Parts(
             header=store.model_begin,
             model=store.chunks_begin - store.model_begin,
@@ -259,18 +259,13 @@ class Archive:
         )
         for place in self.places:
             parts.add(place.contents.kind, place.end - place.begin)
-        return ArchiveInfo(
+        return ArchiveInfo.of(
+            self.header,
             n_images=len(self),
             n_files=store.file_table.n_files,
             n_chunks=len(self.places),
             kinds=self.kinds,
-            model_class=header.model_class,
-            model_hash=header.model_hash,
-            model_size=header.model_size,
-            model_inside=header.model_inside,
-            created_by=header.created_by,
             parts=parts,
-            metadata=header.metadata,
         )
 
     # Images.

@@ -1,11 +1,12 @@
 """What can be said about an archive: its sizes, its damage, what was salvaged."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from sklearn_dae.archive._contents import ChunkKind
+from sklearn_dae.archive._header import Header
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 
@@ -110,6 +111,19 @@ class ArchiveInfo:
     images_apart: tuple[int, ...] | None = field(
         default=None, compare=False, repr=False
     )
+
+    @classmethod
+    def of(cls, header: Header, **known: Any) -> Self:
+        """Add what a header says to what else is known of an archive."""
+        return cls(
+            model_class=header.model_class,
+            model_hash=header.model_hash,
+            model_size=header.model_size,
+            model_inside=header.model_inside,
+            created_by=header.created_by,
+            metadata=header.metadata,
+            **known,
+        )
 
     @property
     def n_apart(self) -> int | None:

@@ -66,22 +66,21 @@ class Store:
         self.chunks_begin = self.model_begin + model_inside
         self._codec = None if model is None else given_codec(model, self.header)
         self._codec_lock = Lock()
-        index, self.index_error = self._open_index(salvage)
+        index, self.table, self.index_error = self._open_index(salvage)
         self.places, self.chunks_end = index
         self.chunks = Chunks(file, self.places)
-        self.table = Table(self.places)
         self.file_table = FileTable(self.chunks)
         self._recent, self._kept = Recent(), KeptImages()
 
-    def _open_index(self, salvage: bool) -> tuple[Index, BitstreamError | None]:
+    def _open_index(self, salvage: bool) -> tuple[Index, Table, BitstreamError | None]:
         try:
             index = read_index(self.file, self.chunks_begin)
-            _check_dense(index)
-            return index, None
+            return index, _dense_table(index), None
         except BitstreamError as error:
             lost = BitstreamError(f"The end of the archive is lost: {error}.")
             if salvage:
-                return find_chunks(self.file, self.chunks_begin), lost
+                index = find_chunks(self.file, self.chunks_begin)
+                return index, Table(index.places), lost
             raise BitstreamError(
                 f"{lost} open_archive(file, salvage=True) opens what is left."
             ) from error
@@ -94,16 +93,7 @@ class Store:
 
     @property
     def codec(self) -> Codec:
-        """The codec, read when it is first needed.
-
-        Raises
-        ------
-        BitstreamError
-            If the model in the archive is damaged.
-
-        ValueError
-            If the archive holds none, and none was given.
-        """
+        """The codec, read when it is first needed; see `Archive.codec`."""
         with self._codec_lock:
             if self._codec is None:
                 self._codec = stored_codec(self.read_model, self.header)
@@ -206,10 +196,12 @@ class Store:
             ) from error
 
 
-def _check_dense(index: Index) -> None:
-    """Raise BitstreamError if there are numbers of images that no chunk has."""
-    for images in Table(index.places).missing():
+def _dense_table(index: Index) -> Table:
+    """Return the places of images, or raise BitstreamError if no chunk has some."""
+    table = Table(index.places)
+    for images in table.missing():
         raise BitstreamError(f"its index is false: {missing(images)}")
+    return table
 
 
 def missing(images: range) -> BitstreamError:

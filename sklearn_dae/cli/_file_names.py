@@ -8,7 +8,8 @@ to compose a letter.
 
 import os
 import re
-import unicodedata
+
+from sklearn_dae.archive._names import folded
 
 #: What separates drives or folders elsewhere, what no file name may hold somewhere, and
 #: surrogates that do not even stand for a byte.
@@ -85,7 +86,7 @@ class FileNames:
             wanted = above + _safe(folder)
             if wanted not in self._places:
                 self._places[wanted] = self._different(wanted, "", self._files)
-                self._folders.add(_key(self._places[wanted]))
+                self._folders.add(folded(self._places[wanted]))
             above = f"{self._places[wanted]}/"
         stem, ending = os.path.splitext(last)
         if suffix is not None:
@@ -96,7 +97,7 @@ class FileNames:
         ending = _FORBIDDEN.sub("_", ending).rstrip(". ")
         stem = _safe(stem, len(ending))
         path = self._different(above + stem, ending, self._files, self._folders)
-        self._files.add(_key(path))
+        self._files.add(folded(path))
         if suffix is None and path != name:
             self.changed.append((name, path))
         return path
@@ -104,17 +105,12 @@ class FileNames:
     def _different(self, stem: str, suffix: str, *taken: set[str]) -> str:
         """Number a path until it is in none of some sets."""
         path = stem + suffix
-        key = _key(path)
-        while any(_key(path) in paths for paths in taken):
+        key = folded(path)
+        while any(folded(path) in paths for paths in taken):
             # A million images may have the same name: numbers are not tried again.
             number = self._numbers[key] = self._numbers.get(key, 1) + 1
             path = f"{stem}-{number}{suffix}"
         return path
-
-
-def _key(path: str) -> str:
-    """Return what paths have in common that some file system takes for the same."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _safe(name: str, n_left: int = 0) -> str:

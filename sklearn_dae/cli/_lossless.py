@@ -40,7 +40,7 @@ def smallest_codec(images: ImageSet) -> Codec:
     sizes = []
     for codec in _candidates(sample):
         try:
-            codec.fit([image for part in sample.values() for image in part])
+            codec.fit([image for stack in sample.values() for image in stack])
             coded = _size(codec, sample) / share
             sizes.append((coded + len(model_to_bytes(codec)), codec))
         except (ValueError, ImportError):
@@ -50,13 +50,13 @@ def smallest_codec(images: ImageSet) -> Codec:
     return best
 
 
-def _sample(images: ImageSet) -> tuple[dict[ImageSpec, ImageSet], float]:
-    """Return some images of each kind, and which share of all numbers they have."""
+def _sample(images: ImageSet) -> tuple[dict[ImageSpec, np.ndarray], float]:
+    """Read some images of each kind; return also their share of all numbers."""
     groups = images.groups()
     n_numbers = _count(groups)
     step = -(-n_numbers // _SAMPLE_NUMBERS)
     chosen = {spec: places[::step] for spec, places in groups.items()}
-    sample = {spec: images[places] for spec, places in chosen.items()}
+    sample = {spec: images[places].stack() for spec, places in chosen.items()}
     return sample, _count(chosen) / n_numbers
 
 
@@ -65,16 +65,17 @@ def _count(groups: dict[ImageSpec, np.ndarray]) -> int:
     return sum(len(places) * spec.n_numbers for spec, places in groups.items())
 
 
-def _size(codec: Codec, sample: dict[ImageSpec, ImageSet]) -> int:
+def _size(codec: Codec, sample: dict[ImageSpec, np.ndarray]) -> int:
     """Return the bytes of a sample in chunks as archives have them."""
-    return sum(
-        len(codec.encode_chunk(block.data, spec).data)
-        for spec, images in sample.items()
-        for block in images.blocks(images_of_chunk(spec))
-    )
+    n_bytes = 0
+    for spec, stack in sample.items():
+        rows, step = stack.reshape(len(stack), spec.n_numbers), images_of_chunk(spec)
+        for start in range(0, len(rows), step):
+            n_bytes += len(codec.encode_chunk(rows[start : start + step], spec).data)
+    return n_bytes
 
 
-def _candidates(sample: dict[ImageSpec, ImageSet]) -> Iterator[Codec]:
+def _candidates(sample: dict[ImageSpec, np.ndarray]) -> Iterator[Codec]:
     yield GeneralCodec("lzma")
     yield PillowCodec("png", layout="files")
     yield JpegXLCodec(lossless=True, effort=7, layout="files")

@@ -15,6 +15,7 @@ all bytes but the last.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
@@ -519,7 +520,7 @@ def _read_order(reader: ByteReader, parts: list[_Part]) -> list[int]:
     if sum(counts) > reader.n_left:
         raise BitstreamError(f"There are not {sum(counts)} images.")
     order = [reader.leb128() for _ in range(sum(counts))]
-    if [order.count(number) for number in range(len(parts))] != counts:
+    if Counter(order) != Counter(dict(enumerate(counts))):
         raise BitstreamError("Images are not of the kinds that there are.")
     return order
 

@@ -212,26 +212,6 @@ class ImageFile:
         return self.appearances[number if len(self.appearances) > 1 else 0]
 
     @property
-    def photometric(self) -> str:
-        """What the channels of its first image are: see `Appearance`."""
-        return self.appearances[0].photometric
-
-    @property
-    def palette(self) -> np.ndarray | None:
-        """The colours that pixels of its first image are numbers of."""
-        return self.appearances[0].palette
-
-    @property
-    def transparent(self) -> tuple[int, ...] | None:
-        """The colour whose pixels are transparent in its first image."""
-        return self.appearances[0].transparent
-
-    @property
-    def orientation(self) -> int:
-        """How its first image is to be turned, as EXIF says it."""
-        return self.appearances[0].orientation
-
-    @property
     def path(self) -> Path:
         """Where it is; ``Path()`` for an array that is in no file."""
         return Path(self.location)
