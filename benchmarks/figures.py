@@ -78,9 +78,8 @@ TOLERANCE = 1e-3
 #: known from a few files only.
 NOISE = 2
 
-#: Training rows whose error is measured, from which codecs learn, and from which
-#: networks of pixels do.
-N_ERROR_ROWS, N_CODEC_ROWS, N_PIXEL_MODEL_ROWS = 1000, 5000, 400
+#: Training rows whose error is measured, and from which codecs learn.
+N_ERROR_ROWS, N_CODEC_ROWS = 1000, 5000
 
 #: The name of a figure, and the figure.
 Figure = tuple[str, float | int | str]
@@ -390,19 +389,6 @@ def transform_codecs(images: Images, shared: dict[str, Any]) -> Iterator[Figure]
         yield from coded(f"codec-{name}", codec, images)
         if name == "autoencoder":
             yield from archived(codec, images)
-    bounds: dict[str, tuple[Any, dict[str, Any]]] = {
-        "pca-lossless": (pca, {"lossless": True}),
-        "autoencoder-bounded": (dae, {"max_abs_error": 2}),
-    }
-    if images.are_small:
-        bounds |= {
-            "pca-bounded": (pca, {"max_abs_error": 2}),
-            "autoencoder-lossless": (dae, {"lossless": True}),
-        }
-    for name, (transformer, parameters) in bounds.items():
-        codec = TransformCodec(transformer, **parameters)
-        codec.fit(images.training[:N_PIXEL_MODEL_ROWS])
-        yield from coded(f"codec-{name}", codec, images)
 
 
 def coded(name: str, codec: Any, images: Images) -> Iterator[Figure]:

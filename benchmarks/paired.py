@@ -37,9 +37,8 @@ LIMIT = 1.03
 #: counted, and the median counts.
 SECONDS, MOST_CALLS = 2.0, 50
 
-#: Rows that networks and codecs learn from, that are coded, and that are coded without
-#: loss.
-N_ROWS, N_CODED_ROWS, N_LOSSLESS_ROWS = 5000, 2000, 500
+#: Rows that networks and codecs learn from, and that are coded.
+N_ROWS, N_CODED_ROWS = 5000, 2000
 
 #: The function to be timed.
 Call = Callable[[], object]
@@ -60,7 +59,6 @@ def prepare(folder: Path) -> Call:
         models = {
             "dae": dae.fit(X),
             "codec": TransformCodec(dae).fit(X),
-            "lossless": TransformCodec(dae, lossless=True).fit(X[:N_LOSSLESS_ROWS]),
         }
         for name, model in models.items():
             (folder / f"{name}.pickle").write_bytes(pickle.dumps(model))
@@ -166,17 +164,6 @@ def decode(folder: Path) -> Call:
     return lambda: codec.decode(data)
 
 
-def lossless_encode(folder: Path) -> Call:
-    codec, X = model(folder, "lossless"), rows(folder, N_LOSSLESS_ROWS)
-    return lambda: codec.encode(X)
-
-
-def lossless_decode(folder: Path) -> Call:
-    codec = model(folder, "lossless")
-    data = codec.encode(rows(folder, N_LOSSLESS_ROWS))
-    return lambda: codec.decode(data)
-
-
 def evaluate_digits(folder: Path) -> Call:
     from sklearn_dae.datasets import ImageSplit, load_digits
     from sklearn_dae.evaluation import evaluate
@@ -209,8 +196,6 @@ JOBS: dict[str, Callable[[Path], Call]] = {
     "codec-fit": fit_codec,
     "codec-encode": encode,
     "codec-decode": decode,
-    "lossless-encode": lossless_encode,
-    "lossless-decode": lossless_decode,
     "evaluate-digits": evaluate_digits,
     "import": import_package,
 }

@@ -120,10 +120,6 @@ def specimens():
         "floats by reference": specimen(
             TransformCodec(PCA(3)).fit(floats), floats, model="reference"
         ),
-        "lossless": specimen(
-            TransformCodec(PCA(2), lossless=True).fit(flat.astype(np.uint8)),
-            small.astype(np.uint8),
-        ),
         "one image": specimen(HuffmanCodec().fit(flat), small[:1]),
         "no image": specimen(HuffmanCodec().fit(flat), small[:0]),
     }

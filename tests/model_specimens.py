@@ -59,7 +59,6 @@ MODELS = {
     "codec": TransformCodec(make_pipeline(StandardScaler(), PCA(3))),
     "exact codec": TransformCodec(PCA(6, svd_solver="full"), UniformQuantizer(64)),
     "kmeans codec": TransformCodec(PCA(3), KMeansQuantizer(5), rotate=False),
-    "lossless codec": TransformCodec(PCA(3), lossless=True, image_shape=(2, 3)),
     "min-max codec": SetRedundancyCodec(image_shape=(2, 3)),
     "centroid codec": SetRedundancyCodec("centroid", image_shape=(2, 3)),
     "general codec": GeneralCodec("bz2", level=1),
@@ -69,7 +68,7 @@ MODELS = {
 }
 
 #: Models of images of bytes.
-OF_BYTES = {"lossless codec", "min-max codec", "centroid codec"}
+OF_BYTES = {"min-max codec", "centroid codec"}
 
 
 def fit(name, dtype=np.float64, rows=ROWS):

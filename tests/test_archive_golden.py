@@ -12,7 +12,6 @@ from numpy.testing import assert_array_equal
 from sklearn_dae.archive import _writer as writer
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec
-from sklearn_dae.datasets import load_digits
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.models import load_model
 
@@ -152,14 +151,6 @@ def test_a_golden_archive_of_a_transformer():
         assert archive[:].shape == (30, 8, 8)
         assert abs(archive[:].astype(int) - pixels).max() <= 1
         assert archive.verify().ok
-
-
-def test_a_golden_archive_without_loss():
-    # Predicted by a network, and yet the same pixels on every machine.
-    pixels = np.array(json.loads((GOLDEN / "archive-lossless.json").read_text()))
-    with open_archive(GOLDEN / "archive-lossless.dae") as archive:
-        assert_array_equal(archive[:], pixels)
-        assert_array_equal(pixels, load_digits().data[:30].reshape(-1, 8, 8) * 15)
 
 
 def test_the_model_of_an_archive_is_a_model_file(tmp_path):

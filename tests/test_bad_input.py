@@ -101,14 +101,6 @@ def test_images_of_one_grey(codec, dtype):
             assert_array_equal(through_an_archive(others, codec), others)
 
 
-@CONSTANT
-def test_images_of_one_grey_without_loss(rng):
-    images = np.full((50, 16), 7, np.uint8)
-    codec = TransformCodec(PCA(2), lossless=True).fit(images)
-    assert_exact(images, codec)
-    assert_exact(rng.integers(256, size=(50, 16), dtype=np.uint8), codec)
-
-
 # No image, and one.
 
 
@@ -119,10 +111,9 @@ def test_images_of_one_grey_without_loss(rng):
     [
         HuffmanCodec(),
         TransformCodec(PCA(1)),
-        TransformCodec(PCA(1), lossless=True),
         TransformCodec(DeepAutoencoderCompressor(1, max_iter=2, random_state=0)),
     ],
-    ids=["Huffman", "PCA", "lossless", "autoencoder"],
+    ids=["Huffman", "PCA", "autoencoder"],
 )
 def test_no_image_and_one(codec, n_training, digits):
     images = digits[:n_training]

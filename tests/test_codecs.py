@@ -66,6 +66,14 @@ def test_rows_come_back_in_order_whatever_their_number(n_rows, split):
     assert_array_equal(some, whole[:n_rows])
 
 
+def test_symbols_are_those_that_are_coded(split):
+    X, fresh = split
+    codec = TransformCodec(PCA(8)).fit(X)
+    symbols = codec.symbols(fresh)
+    assert symbols.shape == (len(fresh), 8)
+    assert codec.encode_chunk(fresh).data.endswith(codec.tables_.encode(symbols))
+
+
 def test_fewer_bytes_than_the_transformers_values(split):
     X, fresh = split
     codec = TransformCodec(PCA(8)).fit(X)

@@ -284,7 +284,7 @@ def test_the_command_compares_all_codecs(evaluated):
     lossy = {point["codec"] for point in record["lossy"]}
     assert {"autoencoder", "PCA", "JPEG", "JPEG 2000", "WebP", "AVIF"} <= lossy
     exact = {point["codec"] for point in record["lossless"]}
-    assert {"pixel model", "Huffman", "PNG", "LZMA", "Centroid"} <= exact
+    assert {"Huffman", "PNG", "LZMA", "Centroid"} <= exact
     points = [*record["lossy"], *record["lossless"]]
     assert [point["error"] for point in points if point["error"]] == []
     assert all(point["mse"] == 0 for point in record["lossless"])

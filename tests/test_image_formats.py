@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from codec_checks import check_codec
 from numpy.testing import assert_array_equal
-from sklearn.decomposition import PCA
 
 from sklearn_dae.codecs import (
     GeneralCodec,
@@ -12,7 +11,6 @@ from sklearn_dae.codecs import (
     JpegXLCodec,
     PillowCodec,
     SetRedundancyCodec,
-    TransformCodec,
 )
 from sklearn_dae.evaluation import psnr
 from sklearn_dae.models._files import model_from_bytes, model_to_bytes
@@ -110,7 +108,6 @@ def test_depths_that_a_format_would_narrow_are_refused(codec, channels, dtype):
         PillowCodec("png"),
         JpegXLCodec(lossless=True),
         SetRedundancyCodec(),
-        TransformCodec(PCA(2), lossless=True),
     ],
     ids=lambda codec: type(codec).__name__,
 )

@@ -98,6 +98,7 @@ class ArchiveWriter:
         self.parts = Parts()
         self.n_images = self.n_files = 0
         self._n_written = 0
+        self._waiting: list[Batch] = []
         self._apart: list[int] = []
         self._specs: dict[ImageSpec, int] = {}
         self._entries: list[Entry] = []
@@ -151,6 +152,7 @@ class ArchiveWriter:
                 self._images(rest)
         source.finish(self.n_images)
         self._flush_entries()
+        self._flush_images()
 
     def keep_others(self, others: Iterable[tuple[str, Path]]) -> None:
         """Keep files without images."""
@@ -305,11 +307,23 @@ class ArchiveWriter:
                 )
 
     def _images(self, batch: Batch) -> None:
+        """Code images, as soon as there are enough that it is worthwhile."""
         assert self._codec is not None, "images were not checked"
-        coded = self._codec.encode_chunk(batch.rows, batch.spec)
-        self._chunk(Images.of(batch.spec, batch.numbers), coded.data)
-        self._apart += batch.numbers[coded.apart].tolist()
-        self._count(batch.spec, len(batch.numbers))
+        self._waiting.append(batch)
+        n_numbers = sum(waiting.rows.size for waiting in self._waiting)
+        if n_numbers + batch.rows.size > self._codec.numbers_at_once:
+            self._flush_images()
+
+    def _flush_images(self) -> None:
+        if not self._waiting:
+            return
+        assert self._codec is not None, "images were not checked"
+        batches, self._waiting = self._waiting, []
+        coded = self._codec.encode_chunks([(b.rows, b.spec) for b in batches])
+        for batch, chunk in zip(batches, coded, strict=True):
+            self._chunk(Images.of(batch.spec, batch.numbers), chunk.data)
+            self._apart += batch.numbers[chunk.apart].tolist()
+            self._count(batch.spec, len(batch.numbers))
 
     def _count(self, spec: ImageSpec, n: int) -> None:
         self._specs[spec] = self._specs.get(spec, 0) + n

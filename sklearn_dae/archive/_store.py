@@ -5,6 +5,7 @@ number.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -71,6 +72,14 @@ class Store:
         self.chunks = Chunks(file, self.places)
         self.file_table = FileTable(self.chunks)
         self._recent, self._kept = Recent(), KeptImages()
+        self._image_chunks = [
+            position
+            for position, place in enumerate(self.places)
+            if isinstance(place.contents, Images)
+        ]
+        self._ranks = {chunk: rank for rank, chunk in enumerate(self._image_chunks)}
+        self._ahead: dict[int, np.ndarray] = {}
+        self._ahead_lock, self._last = Lock(), -2
 
     def _open_index(self, salvage: bool) -> tuple[Index, Table, BitstreamError | None]:
         try:
@@ -102,7 +111,7 @@ class Store:
     @property
     def needs_codec(self) -> bool:
         """Whether there are images that a codec has to decode."""
-        return any(isinstance(place.contents, Images) for place in self.places)
+        return bool(self._image_chunks)
 
     def read_model(self) -> bytes:
         """Return the model file that is in the archive, unchecked."""
@@ -154,16 +163,55 @@ class Store:
         return [self.image(i).copy() for i in numbers_of(place).tolist()]
 
     def decode(self, position: int) -> np.ndarray:
-        """Read and decode a chunk of images."""
-        codec, place = self.codec, self.places[position]
-        contents = place.contents
-        assert isinstance(contents, Images)
-        data, spec = self.chunks.read(position), contents.spec
-        with locating(place):
-            if not codec.takes(spec):
-                raise BitstreamError(f"the model does not take images of {spec}")
-            rows = codec.decode_chunk(data, contents.n_images, spec)
-        return rows.reshape(contents.n_images, *spec.shape)
+        """Read and decode a chunk of images.
+
+        Where chunk after chunk is asked for, several are decoded at once.
+        """
+        with self._ahead_lock:
+            rank = self._ranks[position]
+            is_next, self._last = rank == self._last + 1, rank
+            images = self._ahead.pop(position, None)
+        if images is not None:
+            return images
+        positions = self._together(rank) if is_next else [position]
+        if len(positions) > 1:
+            with suppress(BitstreamError):
+                first, *rest = self._decode(positions)
+                with self._ahead_lock:
+                    self._ahead = dict(zip(positions[1:], rest, strict=True))
+                return first
+        # Which of several is damaged shows where it is asked for.
+        return self._decode([position])[0]
+
+    def _together(self, rank: int) -> list[int]:
+        """Return chunks that are best decoded at once, from one on."""
+        positions, n_numbers = [], 0
+        for position in self._image_chunks[rank:]:
+            contents = self.places[position].contents
+            assert isinstance(contents, Images)
+            n_numbers += contents.n_images * contents.spec.n_numbers
+            if positions and n_numbers > self.codec.numbers_at_once:
+                break
+            positions.append(position)
+        return positions
+
+    def _decode(self, positions: list[int]) -> list[np.ndarray]:
+        codec, chunks = self.codec, []
+        with locating(self.places[positions[0]]):
+            for position in positions:
+                contents = self.places[position].contents
+                assert isinstance(contents, Images)
+                if not codec.takes(contents.spec):
+                    raise BitstreamError(
+                        f"the model does not take images of {contents.spec}"
+                    )
+                data = self.chunks.read(position)
+                chunks.append((data, contents.n_images, contents.spec))
+            decoded = codec.decode_chunks(chunks)
+        return [
+            rows.reshape(n_images, *spec.shape)
+            for rows, (_, n_images, spec) in zip(decoded, chunks, strict=True)
+        ]
 
     def missing(self) -> Iterator[tuple[np.ndarray, BitstreamError]]:
         """Yield the numbers of images that no chunk has."""

@@ -16,16 +16,19 @@ from sklearn_dae.archive import (
 from sklearn_dae.cli._fitting import fit_codec, parameters_beside
 from sklearn_dae.cli._input import images_of, read_codec, status_of
 from sklearn_dae.cli._keeping import Keeping
-from sklearn_dae.cli._lossless import smallest_codec, wants_network
+from sklearn_dae.cli._lossless import bounded_codec, smallest_codec
 from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.cli._options import (
+    CODEC_OPTIONS,
+    NETWORK_OPTIONS,
     UsageError,
+    add_bound,
     add_force,
     add_images,
     add_model,
     add_training,
+    options_given,
     positive_integer,
-    training_options_given,
 )
 from sklearn_dae.cli._output import check_file, file_output
 from sklearn_dae.cli._progress import counting
@@ -42,12 +45,13 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser(
         "compress",
         help="images to an archive",
-        description="Compress images into an archive. Without --model, a network is "
-        "trained on the images themselves. All images are read back from the archive "
-        "before it gets its name. Without loss, files come back as they were: DICOM, "
-        "BMP, PGM, TIFF and .npy files byte for byte, PNG files with the same pixels "
-        "and whatever else was in them; JPEG and other files that pixels alone do not "
-        "restore are kept as they are.",
+        description="Compress images into an archive. Nothing is lost unless an option "
+        "asks for it: of several codecs the one is taken that needs the fewest bytes, "
+        "and files come back as they were: DICOM, BMP, PGM, TIFF and .npy files byte "
+        "for byte, PNG files with the same pixels and whatever else was in them; JPEG "
+        "and other files that pixels alone do not restore are kept as they are. With "
+        "--psnr and other options, a network is trained on the images themselves. All "
+        "images are read back from the archive before it gets its name.",
     )
     parser.set_defaults(run=_run)
     add_images(parser)
@@ -94,9 +98,11 @@ def add_command(commands: Any) -> None:
         action="store_true",
         help="keep all other files of the folder too, as they are",
     )
+    add_bound(parser)
     add_training(
         parser,
         "1000 500 for 784 pixels, or as many as take at most a quarter of the pixels",
+        is_choice=True,
     )
 
 
@@ -106,9 +112,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.append:
         check_file(output, arguments.force)
     codec = _given_codec(arguments)
-    is_exact = bool(arguments.lossless or arguments.append)
-    if codec is not None:
-        is_exact = codec.error_bound == 0
+    is_exact = codec.error_bound == 0 if codec is not None else _is_exact(arguments)
     images = images_of(arguments, as_shown=not is_exact)
     keeping = Keeping.of(images, arguments, is_exact=is_exact)
     images = keeping.images
@@ -141,7 +145,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check_usage(arguments: argparse.Namespace) -> None:
-    given = training_options_given(arguments)
+    _check_one_way(arguments)
+    given = options_given(arguments, CODEC_OPTIONS)
     if arguments.append:
         if arguments.output == "-" or arguments.force or given:
             wrong = "-o -" if arguments.output == "-" else "--force"
@@ -160,9 +165,27 @@ def _check_usage(arguments: argparse.Namespace) -> None:
         return
     if given:
         raise UsageError(
-            f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} how to train, "
-            "but --model is trained already; leave out one of them."
+            f"{', '.join(given)} {'says' if len(given) == 1 else 'say'} how to make a "
+            "model, but --model is one already; leave out one of them."
         )
+
+
+def _check_one_way(arguments: argparse.Namespace) -> None:
+    """Raise unless at most one way to compress is asked for."""
+    network = options_given(arguments, NETWORK_OPTIONS)
+    bound = options_given(arguments, ("lossless", "max_abs_error"))
+    if network and bound:
+        promise = "loses nothing" if arguments.lossless else "bounds all errors"
+        raise UsageError(
+            f"{bound[0]} {promise}, but {', '.join(network)} "
+            f"{'asks' if len(network) == 1 else 'ask'} for a network, which does not; "
+            "leave out one of them."
+        )
+
+
+def _is_exact(arguments: argparse.Namespace) -> bool:
+    """Whether nothing is to be lost, which is so unless an option asks for loss."""
+    return not (options_given(arguments, NETWORK_OPTIONS) or arguments.max_abs_error)
 
 
 def _given_codec(arguments: argparse.Namespace) -> Codec | None:
@@ -177,8 +200,10 @@ def _fitted_codec(images: ImageSet, arguments: argparse.Namespace) -> Codec | No
     """Fit a codec to images; None if there are none."""
     if not len(images):
         return None
-    if arguments.lossless and not wants_network(arguments):
+    if _is_exact(arguments):
         return smallest_codec(images)
+    if arguments.max_abs_error:
+        return bounded_codec(images, arguments.max_abs_error)
     return fit_codec(images, arguments, parameters_beside(images))
 
 

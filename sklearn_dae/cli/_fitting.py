@@ -9,7 +9,6 @@ import math
 import sys
 import warnings
 from contextlib import redirect_stdout
-from typing import Any
 
 from sklearn_dae._callbacks import progress_bar
 from sklearn_dae.codecs import TransformCodec
@@ -71,10 +70,13 @@ def fit_codec(
     """
     _check_images(images)
     autoencoder = _make_autoencoder(images, arguments, most_parameters)
-    codec = TransformCodec(autoencoder, **_quality(images, arguments))
+    codec = TransformCodec(
+        autoencoder,
+        target_psnr=arguments.psnr,
+        target_bits_per_sample=arguments.bits_per_image,
+    )
     _train(autoencoder, images)
-    _fit_showing_progress(codec, images)
-    return codec
+    return codec.fit(images.stack())
 
 
 def _check_images(images: ImageSet) -> None:
@@ -85,32 +87,6 @@ def _check_images(images: ImageSet) -> None:
         raise ValueError(
             f"{images.source} holds NaN or infinity; replace these pixels."
         )
-
-
-def _quality(images: ImageSet, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Parameters of the codec that say how well it is to restore images."""
-    quality: dict[str, Any] = {
-        "target_psnr": arguments.psnr,
-        "target_bits_per_sample": arguments.bits_per_image,
-    }
-    if arguments.lossless or arguments.max_abs_error is not None:
-        if images.spec.channels > 1:
-            raise ValueError(
-                f"{images.source} holds images of {images.spec}, but --lossless and "
-                "--max-abs-error take shades of grey: turn colours to grey (--grey)."
-            )
-        if images.spec.dtype != "uint8":
-            raise ValueError(
-                f"{images.source} holds {images.spec.dtype} numbers, but --lossless "
-                "and --max-abs-error take 8-bit images (uint8): convert them, if they "
-                "are whole numbers from 0 to 255."
-            )
-        quality |= {
-            "lossless": bool(arguments.lossless),
-            "max_abs_error": arguments.max_abs_error,
-            "image_shape": images.image_shape,
-        }
-    return quality
 
 
 def _make_autoencoder(
@@ -164,19 +140,14 @@ def _hidden_layer_sizes(
 
 
 def _train(autoencoder: DeepAutoencoderCompressor, images: ImageSet) -> None:
-    with warnings.catch_warnings():
+    bar = progress_bar() if sys.stderr.isatty() else None
+    if bar is not None:
+        autoencoder.set_callbacks(bar)
+    # The bar writes to stdout, where the archive may be to go.
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
-        _fit_showing_progress(autoencoder, images)
+        autoencoder.fit(images.data)
+    autoencoder.set_callbacks()
     if autoencoder.interrupted_:
         # The compressor would go on with what it has, which nobody asked for here.
         raise KeyboardInterrupt
-
-
-def _fit_showing_progress(estimator: Any, images: ImageSet) -> None:
-    bar = progress_bar() if sys.stderr.isatty() else None
-    if bar is not None:
-        estimator.set_callbacks(bar)
-    # The bar writes to stdout, where the archive may be to go.
-    with redirect_stdout(sys.stderr):
-        estimator.fit(images.data)
-    estimator.set_callbacks()

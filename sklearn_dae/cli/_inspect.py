@@ -12,6 +12,7 @@ from sklearn_dae.archive import Archive, open_archive
 from sklearn_dae.cli._input import binary_input, is_model_file
 from sklearn_dae.cli._messages import printable
 from sklearn_dae.cli._options import UsageError, add_model
+from sklearn_dae.codecs import Codec, TransformCodec
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models import model_from_bytes, model_hash
 
@@ -121,10 +122,11 @@ def _describe_model(model: Any) -> dict[str, Any]:
         content["parameters"] = layout.n_parameters
     if hasattr(model, "dtype_"):
         content["dtype"] = model.dtype_.name
-    if hasattr(model, "bits_per_sample_"):
-        parameters = model.get_params(deep=False)
-        content["lossless"] = parameters["lossless"]
-        content["max_abs_error"] = parameters["max_abs_error"]
+    if isinstance(model, Codec):
+        content["lossless"] = model.error_bound == 0
+        if 0 < model.error_bound < math.inf:
+            content["max_abs_error"] = model.error_bound
+    if isinstance(model, TransformCodec):
         content["bytes_an_image_in_training"] = model.bits_per_sample_ / 8
         # JSON has no infinity: without a number, images come back exactly.
         exact = math.isinf(model.psnr_)

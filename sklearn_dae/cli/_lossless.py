@@ -1,12 +1,10 @@
-"""Images -> the codec that stores them without loss in the fewest bytes."""
+"""Images -> the codec that stores them in the fewest bytes, without loss or nearly."""
 
-import argparse
 from collections.abc import Iterator
 
 import numpy as np
 
 from sklearn_dae.archive._contents import images_of_chunk
-from sklearn_dae.cli._options import NETWORK_OPTIONS
 from sklearn_dae.codecs import (
     Codec,
     GeneralCodec,
@@ -25,11 +23,6 @@ _FEW_PIXELS, _VERY_FEW_PIXELS = 2**18, 2**12
 _SAMPLE_NUMBERS = 2**20
 
 
-def wants_network(arguments: argparse.Namespace) -> bool:
-    """Whether options ask for a network, which takes long to learn."""
-    return any(getattr(arguments, name) is not None for name in NETWORK_OPTIONS)
-
-
 def smallest_codec(images: ImageSet) -> Codec:
     """Fit the codecs that can store images exactly, and return the smallest.
 
@@ -44,10 +37,21 @@ def smallest_codec(images: ImageSet) -> Codec:
             coded = _size(codec, sample) / share
             sizes.append((coded + len(model_to_bytes(codec)), codec))
         except (ValueError, ImportError):
+            if isinstance(codec, GeneralCodec):
+                # No other takes what this one does not.
+                raise
             # The format cannot hold them, or its library is not there.
-            continue
     _, best = min(sizes, key=lambda pair: pair[0])
     return best
+
+
+def bounded_codec(images: ImageSet, max_abs_error: int) -> Codec:
+    """Fit the codec that stores each pixel with an error of at most so many levels."""
+    from sklearn_dae.codecs import PixelCodec
+
+    codec = PixelCodec(max_abs_error=max_abs_error)
+    codec.fit(images)
+    return codec
 
 
 def _sample(images: ImageSet) -> tuple[dict[ImageSpec, np.ndarray], float]:

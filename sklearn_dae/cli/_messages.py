@@ -30,15 +30,15 @@ _REMEDIES = {
     "target_psnr ==": "--psnr is",
     "psnr ==": "--psnr is",
     "target_bits_per_sample ==": "--bits-per-image is",
-    "lossless and max_abs_error take": "--lossless and --max-abs-error take",
     "max_abs_error ==": "--max-abs-error is",
     "chunk_size ==": "--chunk-size is",
     "take the images of one kind, images[numbers] for numbers in "
     "images.groups().values()": "put each kind into a folder of its own, or lose "
-    "nothing: --lossless takes all kinds",
+    "nothing: 'sklearn-dae compress --lossless' takes all kinds",
     "pass max_pixels=... if": "pass --max-pixels N if",
     "give smaller images or hidden_layer_sizes, or solver='adam', which keeps no "
-    "curvature": "make the images smaller, or lose nothing (--lossless)",
+    "curvature": "make the images smaller, or lose nothing: 'sklearn-dae compress "
+    "--lossless' takes any size",
     "image_shape=(height, width)": "--image-shape HEIGHT WIDTH",
 }
 

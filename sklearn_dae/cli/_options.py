@@ -1,22 +1,23 @@
 """Options that several commands share."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sklearn_dae.images._image_file import MAX_PIXELS
 
-#: Options that say which network is trained and how long, and, with these, all that say
-#: how a model is made; they make no sense beside a given one.
-NETWORK_OPTIONS = ("n_components", "hidden_layer_sizes", "max_iter")
-TRAINING_OPTIONS = (
-    *NETWORK_OPTIONS,
+#: Options that ask for a network, which loses something.
+NETWORK_OPTIONS = (
     "psnr",
     "bits_per_image",
-    "max_abs_error",
-    "lossless",
-    "random_state",
+    "n_components",
+    "hidden_layer_sizes",
+    "max_iter",
 )
+
+#: All options that say how a codec is made; they make no sense beside a given one.
+CODEC_OPTIONS = ("lossless", "max_abs_error", *NETWORK_OPTIONS, "random_state")
 
 
 class UsageError(Exception):
@@ -78,15 +79,39 @@ def add_model(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--model", type=Path, metavar="MODEL", help=text)
 
 
-def add_training(parser: argparse.ArgumentParser, sizes: str) -> None:
-    """Add how a model is trained, and how well it is to restore images.
+def add_bound(parser: argparse.ArgumentParser) -> None:
+    """Add how far pixels may be off when they come back."""
+    group = parser.add_argument_group("without loss, or nearly")
+    bound = group.add_mutually_exclusive_group()
+    bound.add_argument(
+        "--lossless",
+        action="store_true",
+        default=None,
+        help="give every pixel back as it is, by what takes the fewest bytes (default)",
+    )
+    bound.add_argument(
+        "--max-abs-error",
+        type=whole_number,
+        metavar="N",
+        help="how far any pixel of any image may be off",
+    )
 
-    ``sizes`` says which hidden layers there are by default.
+
+def add_training(
+    parser: argparse.ArgumentParser, sizes: str, *, is_choice: bool = False
+) -> None:
+    """Add how a network is trained, and how well it is to restore images.
+
+    ``sizes`` says which hidden layers there are by default, and ``is_choice`` whether
+    there is a network only where one of the options asks for it.
     """
-    quality = parser.add_argument_group(
-        "quality",
-        "One of these; without any, codes lose a little on top of the network.",
-    ).add_mutually_exclusive_group()
+    choice = "Any of these but --random-state asks for a network. " if is_choice else ""
+    network = parser.add_argument_group(
+        "with loss, by a network",
+        f"{choice}Without --psnr or --bits-per-image, codes lose a little on top of "
+        "what the network loses.",
+    )
+    quality = network.add_mutually_exclusive_group()
     quality.add_argument(
         "--psnr",
         type=positive_number,
@@ -99,21 +124,6 @@ def add_training(parser: argparse.ArgumentParser, sizes: str) -> None:
         metavar="B",
         help="bits that an image takes on average",
     )
-    quality.add_argument(
-        "--max-abs-error",
-        type=whole_number,
-        metavar="N",
-        help="how far any pixel of any image may be off (8-bit images)",
-    )
-    quality.add_argument(
-        "--lossless",
-        action="store_true",
-        default=None,
-        help="give every pixel back as it is: by what takes the fewest bytes of JPEG "
-        "XL, WebP, PNG, LZMA and prediction from the set, or by a network, where "
-        "options of it are given",
-    )
-    network = parser.add_argument_group("network and training")
     network.add_argument(
         "--n-components",
         type=positive_integer,
@@ -139,9 +149,9 @@ def add_training(parser: argparse.ArgumentParser, sizes: str) -> None:
     )
 
 
-def training_options_given(arguments: argparse.Namespace) -> list[str]:
-    """Name the options of `add_training` that were given."""
-    given = [name for name in TRAINING_OPTIONS if getattr(arguments, name) is not None]
+def options_given(arguments: argparse.Namespace, names: Sequence[str]) -> list[str]:
+    """Return those of some options that were given, as they are typed."""
+    given = [name for name in names if getattr(arguments, name) is not None]
     return ["--" + name.replace("_", "-") for name in given]
 
 

@@ -22,7 +22,7 @@ def add_command(commands: Any) -> None:
         "train",
         help="learn from images a model that compresses others like them",
         description="Train a network on images, and save it as a model that compresses "
-        "images like them: sklearn-dae compress --model.",
+        "images like them, with loss: sklearn-dae compress --model.",
     )
     parser.set_defaults(run=_run)
     add_images(parser)

@@ -11,6 +11,7 @@ from sklearn_dae.codecs._general import GeneralCodec
 from sklearn_dae.codecs._huffman import HuffmanCodec
 from sklearn_dae.codecs._jpegxl import JpegXLCodec
 from sklearn_dae.codecs._pillow import PillowCodec
+from sklearn_dae.codecs._pixel import PixelCodec
 from sklearn_dae.codecs._set_redundancy import SetRedundancyCodec
 from sklearn_dae.codecs._transform import TransformCodec
 
@@ -21,6 +22,7 @@ __all__ = [
     "HuffmanCodec",
     "JpegXLCodec",
     "PillowCodec",
+    "PixelCodec",
     "SetRedundancyCodec",
     "TransformCodec",
 ]

@@ -16,9 +16,10 @@ all bytes but the last.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from itertools import islice
 from numbers import Integral
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -90,6 +91,10 @@ class Codec(BaseEstimator):
     #: Whether images may have another size than those that `fit` saw, or each its own.
     takes_any_size: ClassVar[bool] = False
 
+    #: Numbers of images that are best coded at once, in several chunks: more take more
+    #: memory, and make nothing faster.
+    numbers_at_once: ClassVar[int] = 0
+
     #: Whether rows must be known to be pictures, and of which shape.
     _needs_shape: bool = False
 
@@ -144,9 +149,6 @@ class Codec(BaseEstimator):
             If a parameter is invalid or asks for what cannot be reached, or the codec
             cannot code such images.
 
-        TypeError
-            If a codec is to restore exactly what a transformer cannot.
-
         ImportError
             If a library that the codec needs is not installed.
         """
@@ -177,6 +179,18 @@ class Codec(BaseEstimator):
     def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
         """Decode images of a kind to rows; the caller casts them to its dtype."""
         raise NotImplementedError
+
+    def _encode_chunks(
+        self, chunks: list[tuple[np.ndarray, ImageSpec]]
+    ) -> list[CodedChunk]:
+        """Encode several chunks."""
+        return [self._encode_chunk(rows, spec) for rows, spec in chunks]
+
+    def _decode_chunks(
+        self, chunks: list[tuple[bytes, int, ImageSpec]]
+    ) -> list[np.ndarray]:
+        """Decode several chunks."""
+        return [self._decode_chunk(*chunk) for chunk in chunks]
 
     def _check_parameters(self) -> None:
         """Raise unless the parameters are valid, one by one and together."""
@@ -305,23 +319,24 @@ class Codec(BaseEstimator):
             head += [leb128(given.form), leb128(0)]
         if given.form == SEQUENCE:
             head.append(leb128(len(given.kinds)))
-        chunks, apart = [], []
-        for place, kind in enumerate(given.kinds):
-            order[kind.places] = place
+        chunks, places = [], []
+        for number, kind in enumerate(given.kinds):
+            order[kind.places] = number
             if given.form != ROWS:
                 head.append(pack_spec(kind.spec))
             size = self.images_of_chunk(kind.spec)
             head += [leb128(len(kind.rows)), leb128(size)]
             for start in range(0, len(kind.rows), size):
-                rows = kind.rows[start : start + size]
-                chunk = self.encode_chunk(rows, kind.spec)
-                chunks.append(frame(chunk.data))
-                apart += kind.places[start + chunk.apart].tolist()
+                chunks.append((kind.rows[start : start + size], kind.spec))
+                places.append(kind.places[start : start + size])
         if len(given.kinds) > 1:
             head += map(leb128, order.tolist())
-        if apart:
-            warn_of_images_apart(apart, given.n_images)
-        return b"".join(head + chunks)
+        coded = self.encode_chunks(chunks)
+        apart = [of[chunk.apart] for of, chunk in zip(places, coded, strict=True)]
+        told = np.concatenate([np.empty(0, np.int64), *apart]).tolist()
+        if told:
+            warn_of_images_apart(told, given.n_images)
+        return b"".join(head + [frame(chunk.data) for chunk in coded])
 
     def decode(self, data: bytes) -> Any:
         """Decode what `encode` returned.
@@ -369,7 +384,7 @@ class Codec(BaseEstimator):
         else:
             raise BitstreamError(f"Images in form {first}, expected 1 or 2.")
         order = _read_order(reader, parts) if len(parts) > 1 else None
-        kinds = [(part.spec, self._decode_part(reader, part)) for part in parts]
+        kinds = self._decode_parts(reader, parts)
         reader.finish()
         if order is None:
             order = [0] * sum(len(rows) for _, rows in kinds)
@@ -382,18 +397,31 @@ class Codec(BaseEstimator):
             raise BitstreamError(f"Images are {spec}, which the codec does not take.")
         return part
 
-    def _decode_part(self, reader: ByteReader, part: "_Part") -> np.ndarray:
-        if not 0 < part.chunk_size <= MAX_CHUNK_SIZE:
-            raise BitstreamError(
-                f"Chunks of {part.chunk_size} images, expected 1 to {MAX_CHUNK_SIZE}."
-            )
+    def _decode_parts(
+        self, reader: ByteReader, parts: list["_Part"]
+    ) -> list[tuple[ImageSpec, np.ndarray]]:
         chunks = []
-        for place, n_images in enumerate(part.chunks()):
-            data = reader.frame(f"Chunk {place}")
-            chunks.append(self.decode_chunk(data, n_images, part.spec))
-        if not chunks:
-            return np.empty((0, part.spec.n_numbers), part.spec.dtype)
-        return np.concatenate(chunks)
+        for part in parts:
+            if not 0 < part.chunk_size <= MAX_CHUNK_SIZE:
+                raise BitstreamError(
+                    f"Chunks of {part.chunk_size} images, expected 1 to "
+                    f"{MAX_CHUNK_SIZE}."
+                )
+            for place, n_images in enumerate(part.chunks()):
+                chunks.append((reader.frame(f"Chunk {place}"), n_images, part.spec))
+        decoded = iter(self.decode_chunks(chunks))
+        return [
+            (
+                part.spec,
+                np.concatenate(
+                    [
+                        np.empty((0, part.spec.n_numbers), part.spec.dtype),
+                        *islice(decoded, part.n_chunks),
+                    ]
+                ),
+            )
+            for part in parts
+        ]
 
     def images_of_chunk(self, spec: ImageSpec | None = None) -> int:
         """Return how many images of a kind are coded together, at most."""
@@ -424,10 +452,37 @@ class Codec(BaseEstimator):
         """
         check_is_fitted(self)
         rows = self._given(X).kinds[0].rows if spec is None else np.asarray(X)
-        self._check_finite(rows)
-        coded = self._coded_spec(spec or self._spec)
-        self._check_kind(coded)
-        return self._encode_chunk(converted(rows, coded.dtype, self), coded)
+        (coded,) = self.encode_chunks([(rows, spec or self._spec)])
+        return coded
+
+    def encode_chunks(
+        self, chunks: Sequence[tuple[np.ndarray, ImageSpec]]
+    ) -> list[CodedChunk]:
+        """Encode several chunks, which some codecs do faster than one after another.
+
+        Parameters
+        ----------
+        chunks : sequence of (rows, spec)
+            The images of each chunk, as rows, and what they are.
+
+        Returns
+        -------
+        list of CodedChunk
+            The same as `encode_chunk` returns for each.
+
+        Raises
+        ------
+        ValueError
+            If the codec does not take such images.
+        """
+        check_is_fitted(self)
+        checked = []
+        for rows, spec in chunks:
+            self._check_finite(rows)
+            coded = self._coded_spec(spec)
+            self._check_kind(coded)
+            checked.append((converted(rows, coded.dtype, self), coded))
+        return self._encode_chunks(checked)
 
     def decode_chunk(
         self, data: bytes, n_images: int, spec: ImageSpec | None = None
@@ -439,9 +494,31 @@ class Codec(BaseEstimator):
         ndarray of ``spec.dtype`` of shape (n_images, n_numbers)
             The images as rows of their numbers.
         """
-        spec = spec or self._spec
-        rows = self._decode_chunk(data, n_images, self._coded_spec(spec))
-        return cast(rows, spec.dtype)
+        (rows,) = self.decode_chunks([(data, n_images, spec or self._spec)])
+        return rows
+
+    def decode_chunks(
+        self, chunks: Sequence[tuple[bytes, int, ImageSpec]]
+    ) -> list[np.ndarray]:
+        """Decode several chunks, which some codecs do faster than one after another.
+
+        Parameters
+        ----------
+        chunks : sequence of (data, n_images, spec)
+            The bytes of each chunk, how many images it has, and what they are.
+
+        Returns
+        -------
+        list of ndarray
+            The same as `decode_chunk` returns for each.
+        """
+        coded = [(data, n, self._coded_spec(spec)) for data, n, spec in chunks]
+        return [
+            cast(rows, spec.dtype)
+            for rows, (_, _, spec) in zip(
+                self._decode_chunks(coded), chunks, strict=True
+            )
+        ]
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return a score that ranks codecs of any rate and error; higher is better.
@@ -506,6 +583,11 @@ class _Part(NamedTuple):
     spec: ImageSpec
     n_images: int
     chunk_size: int
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of chunks."""
+        return -(-self.n_images // self.chunk_size)
 
     def chunks(self) -> Iterator[int]:
         """Yield the number of images of each chunk."""

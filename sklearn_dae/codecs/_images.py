@@ -170,12 +170,3 @@ def check_grey(spec: ImageSpec) -> None:
             f"Images are {spec}: {spec.channels} channels, expected shades of grey; "
             "turn colours to grey."
         )
-
-
-def check_bytes(dtype: np.dtype) -> None:
-    """Raise unless pixels are unsigned bytes."""
-    if dtype != np.uint8:
-        raise ValueError(
-            f"X holds {dtype} numbers, but lossless and max_abs_error take images of "
-            "uint8: convert them, if they are whole numbers from 0 to 255."
-        )

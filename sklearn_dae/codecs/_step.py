@@ -13,7 +13,7 @@ from sklearn_dae.entropy import ColumnTables
 from sklearn_dae.quantizers import UniformQuantizer
 
 #: Most rows that a step is chosen on.
-SEARCH_ROWS = 2_000
+_SEARCH_ROWS = 2_000
 
 #: Unless told otherwise, quantising adds this fraction to the transformer's error.
 _ADDED_ERROR = 0.25
@@ -64,7 +64,7 @@ def choose_step(
     ValueError
         If no step meets the wish.
     """
-    X, at = sample(X, SEARCH_ROWS), sample(coordinates, SEARCH_ROWS)
+    X, at = sample(X, _SEARCH_ROWS), sample(coordinates, _SEARCH_ROWS)
     least_psnr = 0.0
     if most_bits is None:
         mse = mean_squared_error(X, restore(at))

@@ -1,124 +1,389 @@
 """rANS for models that compute the interval of each symbol afresh.
 
-Where a table is mixed afresh for every symbol, it would be a waste to make all of it:
-an encoder needs the interval of one symbol, and a decoder compares one slot with the
-cumulative frequencies. The stream is that of the module `_lanes`.
+Where a distribution is made afresh for every symbol, it would be a waste to make a table
+of it: an encoder needs the interval of one symbol, and a decoder compares one slot with
+the cumulative frequencies. Intervals are cut from 2**22 slots, so that an alphabet of
+65,536 symbols, each with a slot or more, still leaves nearly all slots to be shared out.
+
+The state of a lane is a number from 2**32 to below 2**48. Coding a symbol of frequency
+f, whose interval starts at c, takes the state x to ``(x // f << 22) + x % f + c``; first,
+while the result would outgrow 48 bits, the lower 16 of x go to the stream, as one word.
+Decoding takes all of it back. Since decoding undoes coding, the last symbol is coded
+first. All arithmetic is on integers.
+
+Lanes begin and end when they are needed, and lend each other their ends, so that one
+costs nine bits: a lane whose last symbol is decoded is left with the state 2**32 + w,
+where w is two words that were coded already and that the decoder gives back to the
+stream. An encoder, which begins with these last symbols, takes w from there.
+
+A *step* is a number of symbols, known to both sides, that do not depend on each other.
+It is cut into parts of as many symbols as there are lanes; the i-th symbol of a part
+belongs to lane i. Several streams, each with lanes of its own, are decoded in lockstep.
+
+Stream: the number of lanes (LEB128), then words of 16 bits, little-endian, in the order
+in which a decoder takes them, the higher of a state first. The stream of no symbols is
+empty.
+
+References
+----------
+Duda, J. (2013). Asymmetric numeral systems: entropy coding combining speed of Huffman
+coding with compression rate of arithmetic coding. arXiv:1311.2540.
+
+Giesen, F. (2014). Interleaved entropy coders. arXiv:1402.3392.
 """
 
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae._validation import check_integer
-from sklearn_dae.coding._lanes import MAX_LANES, LaneDecoder, encode_lanes
+from sklearn_dae._bytes import ByteReader, leb128
+from sklearn_dae.exceptions import BitstreamError
 
-#: Binary logarithm of the number of slots that intervals are cut from.
-PRECISION = 16
+#: Binary logarithm of the number of slots that intervals are cut from, and that number.
+PRECISION = 22
+N_SLOTS = 1 << PRECISION
+
+#: Largest number of lanes in a stream.
+MAX_LANES = 2**16
+
+#: Least state of a lane.
+_LEAST = np.uint64(1 << 32)
+
+#: Words of a state, of a state that is lent, and most words that a symbol moves.
+_STATE_WORDS, _LENT_WORDS, _SYMBOL_WORDS = 3, 2, 2
+
+_PRECISION, _WORD_BITS, _HIGH = np.uint64(PRECISION), np.uint64(16), np.uint64(32)
+_LOW_WORD, _SLOT_MASK = np.uint64(0xFFFF), np.uint64(N_SLOTS - 1)
+_SLOTS, _LIMIT_BITS = np.uint64(N_SLOTS), np.uint64(48 - PRECISION)
 
 
-class IntervalEncoder:
-    """Codes symbols by their intervals, within 2**16 slots.
+class _Part(NamedTuple):
+    """Symbols of a step that are coded at once: their places in it, and their lanes."""
 
-    Symbols that are pushed are kept, and coded by `to_bytes`.
+    symbols: np.ndarray
+    lanes: np.ndarray
+
+
+class _Schedule:
+    """Which lane codes which symbol.
 
     Parameters
     ----------
-    n_lanes : int
-        How many symbols are coded at a time, at most 65,536. Each push begins with the
-        first lane.
+    counts : ndarray of int of shape (n_steps, n_streams)
+        Symbols of each stream in each step, one stream after another.
+
+    n_lanes : ndarray of int of shape (n_streams,)
+        Lanes of each stream.
+    """
+
+    def __init__(self, counts: np.ndarray, n_lanes: np.ndarray) -> None:
+        self.counts = counts.astype(np.int64)
+        self.n_lanes = n_lanes.astype(np.int64)
+        self.first_lanes = np.cumsum(self.n_lanes) - self.n_lanes
+        self.stream_of_lane = np.repeat(np.arange(len(n_lanes)), self.n_lanes)
+        used = np.minimum(self.counts, self.n_lanes)
+        none = np.zeros((1, len(n_lanes)), np.int64)
+        # Lanes that have been needed so far, and those that will still be.
+        self._begun = np.maximum.accumulate(np.vstack([none, used]))
+        self._left = np.maximum.accumulate(np.vstack([used, none])[::-1])[::-1]
+        self._key, self._parts = b"", list[_Part]()
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return len(self.counts)
+
+    def begins(self, step: int) -> list[tuple[int, slice]]:
+        """Return the streams that take more lanes at the beginning of a step."""
+        return self._changes(self._begun[step], self._begun[step + 1])
+
+    def ends(self, step: int) -> list[tuple[int, slice]]:
+        """Return the streams that are done with lanes at the end of a step."""
+        return self._changes(self._left[step + 1], self._left[step])
+
+    def _changes(self, few: np.ndarray, many: np.ndarray) -> list[tuple[int, slice]]:
+        return [
+            (s, slice(*(int(self.first_lanes[s] + n[s]) for n in (few, many))))
+            for s in np.flatnonzero(few != many).tolist()
+        ]
+
+    def parts(self, step: int) -> list[_Part]:
+        """Cut a step into parts."""
+        counts = self.counts[step]
+        # Most steps are like the one before.
+        key = counts.tobytes()
+        if key != self._key:
+            self._key, self._parts = key, list(self._cut(counts))
+        return self._parts
+
+    def _cut(self, counts: np.ndarray) -> Iterator[_Part]:
+        n_parts = int((-(-counts // self.n_lanes)).max(initial=0))
+        firsts = np.cumsum(counts) - counts
+        for part in range(n_parts):
+            sizes = np.clip(counts - part * self.n_lanes, 0, self.n_lanes)
+            within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            yield _Part(
+                within + np.repeat(firsts + part * self.n_lanes, sizes),
+                within + np.repeat(self.first_lanes, sizes),
+            )
+
+
+def encode_intervals(
+    starts: np.ndarray,
+    frequencies: np.ndarray,
+    counts: np.ndarray,
+    n_lanes: Sequence[int],
+) -> list[bytes]:
+    """Code symbols by their intervals, several streams at once.
+
+    Parameters
+    ----------
+    starts, frequencies : ndarray of int of shape (n_symbols,)
+        The first of each symbol's slots out of ``N_SLOTS``, and its number of slots, at
+        least 1: step by step, and within a step stream by stream.
+
+    counts : ndarray of int of shape (n_steps, n_streams)
+        Symbols of each stream in each step.
+
+    n_lanes : sequence of int
+        Lanes of each stream, 1 to 65,536.
+
+    Returns
+    -------
+    list of bytes
+        The streams.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_dae.coding._intervals import IntervalDecoder, IntervalEncoder
-    >>> encoder = IntervalEncoder(n_lanes=2)
-    >>> encoder.push(np.array([0, 30000, 7]), np.array([30000, 5, 1]))
-    >>> decoder = IntervalDecoder(encoder.to_bytes())
-    >>> decoder.slots(2) >= [0, 30000]
-    array([ True,  True])
-    >>> decoder.take(np.array([0, 30000]), np.array([30000, 5]))
-    >>> decoder.take(np.array([7]), np.array([1]))
+    >>> from sklearn_dae.coding._intervals import IntervalDecoder, encode_intervals
+    >>> starts, frequencies = np.array([0, 30000, 7]), np.array([30000, 5, 1])
+    >>> counts = np.array([[2], [1]])
+    >>> streams = encode_intervals(starts, frequencies, counts, [2])
+    >>> decoder = IntervalDecoder(streams, counts)
+    >>> for step in range(2):
+    ...     for part in decoder.parts(step):
+    ...         print(part, decoder.slots() >= starts[2 * step + part])
+    ...         decoder.take(starts[2 * step + part], frequencies[2 * step + part])
+    [0 1] [ True  True]
+    [0] [ True]
     >>> decoder.finish()
     """
+    schedule = _Schedule(counts, np.asarray(n_lanes, np.int64))
+    stacks = _Stacks(schedule)
+    states = np.empty(len(schedule.stream_of_lane), np.uint64)
+    ends = np.concatenate([[0], np.cumsum(schedule.counts.sum(axis=1))])
+    for step in reversed(range(schedule.n_steps)):
+        for stream, lanes in schedule.ends(step):
+            states[lanes] = _LEAST | stacks.borrow(stream, lanes.stop - lanes.start)
+        f = frequencies[ends[step] : ends[step + 1]].astype(np.uint64)
+        c = starts[ends[step] : ends[step + 1]].astype(np.uint64)
+        for symbols, lanes in reversed(schedule.parts(step)):
+            x, of = states[lanes], f[symbols]
+            limits = of << _LIMIT_BITS
+            full = (x >= limits).nonzero()[0]
+            if full.size:
+                low, x[full] = x[full] & _LOW_WORD, x[full] >> _WORD_BITS
+                still = x[full] >= limits[full]
+                if still.any():
+                    over = full[still]
+                    stacks.push(lanes[over], low[still])
+                    low[still], x[over] = x[over] & _LOW_WORD, x[over] >> _WORD_BITS
+                stacks.push(lanes[full], low)
+            # (x // f << 22) + x % f + c, without the remainder.
+            states[lanes] = x + (x // of) * (_SLOTS - of) + c[symbols]
+        for stream, lanes in schedule.begins(step):
+            stacks.push_states(stream, states[lanes])
+    return stacks.streams()
 
-    def __init__(self, n_lanes: int) -> None:
-        check_integer("n_lanes", n_lanes, 1, MAX_LANES)
-        self.n_lanes = n_lanes
-        self._pushed: list[np.ndarray] = []
 
-    def push(self, starts: np.ndarray, frequencies: np.ndarray) -> None:
-        """Append symbols.
+class _Stacks:
+    """The words of each stream, of which the last written is the first to be read."""
 
-        Parameters
-        ----------
-        starts, frequencies : ndarray of int of shape (n,)
-            The first slot of each interval, and its number of slots, at least 1.
-        """
-        interval = (frequencies.astype(np.uint32) - np.uint32(1)) << np.uint32(16)
-        self._pushed.append(interval | starts.astype(np.uint32))
+    def __init__(self, schedule: _Schedule) -> None:
+        self._schedule = schedule
+        n_symbols, n_lanes = schedule.counts.sum(axis=0), schedule.n_lanes
+        # Zeros at the end are what the first lanes borrow.
+        n_words = _SYMBOL_WORDS * n_symbols + (_STATE_WORDS + _LENT_WORDS) * n_lanes
+        self._ends = np.cumsum(n_words)
+        self._words = np.zeros(int(n_words.sum()), np.uint16)
+        self._tops = self._ends - _LENT_WORDS * n_lanes
+        self._bottoms = self._tops.copy()
 
-    def to_bytes(self) -> bytes:
-        """Code all symbols; return the stream."""
-        ends = np.cumsum([0, *(pushed.size for pushed in self._pushed)]).tolist()
-        bounds = [step for a, b in pairwise(ends) for step in range(a, b, self.n_lanes)]
-        intervals = np.concatenate([np.empty(0, np.uint32), *self._pushed])
-        return encode_lanes(intervals, [*bounds, ends[-1]], PRECISION)
+    def borrow(self, stream: int, n_states: int) -> np.ndarray:
+        """Take the words that follow; return them by twos, as numbers of 32 bits."""
+        words = self._words[self._tops[stream] :][: _LENT_WORDS * n_states]
+        high, low = words.astype(np.uint64).reshape(-1, 2).T
+        self._tops[stream] += words.size
+        self._bottoms[stream] = max(self._bottoms[stream], self._tops[stream])
+        return high << _WORD_BITS | low
+
+    def push_states(self, stream: int, states: np.ndarray) -> None:
+        """Write whole states."""
+        shifts = np.array([32, 16, 0], np.uint64)
+        words = (states[:, np.newaxis] >> shifts) & _LOW_WORD
+        begin = self._tops[stream] - words.size
+        self._words[begin : self._tops[stream]] = words.ravel()
+        self._tops[stream] = begin
+
+    def push(self, lanes: np.ndarray, words: np.ndarray) -> None:
+        """Write a word for each of some lanes, in ascending order."""
+        streams = self._schedule.stream_of_lane[lanes]
+        n_words = np.bincount(streams, minlength=len(self._tops))
+        self._tops -= n_words
+        self._words[_spread(self._tops, n_words, streams)] = words
+
+    def streams(self) -> list[bytes]:
+        """Return all streams."""
+        return [
+            leb128(n) + self._words[top:bottom].astype("<u2").tobytes() if some else b""
+            for n, top, bottom, some in zip(
+                self._schedule.n_lanes.tolist(),
+                self._tops.tolist(),
+                self._bottoms.tolist(),
+                self._schedule.counts.any(axis=0).tolist(),
+                strict=True,
+            )
+        ]
+
+
+def _spread(firsts: np.ndarray, counts: np.ndarray, streams: np.ndarray) -> np.ndarray:
+    """Return where words of ascending streams lie, one after another in each."""
+    before = np.cumsum(counts) - counts
+    return np.arange(streams.size) + (firsts - before)[streams]
 
 
 class IntervalDecoder:
-    """Decodes what `IntervalEncoder` coded, one step of the lanes at a time.
+    """Decodes what `encode_intervals` coded.
 
     Parameters
     ----------
-    data : bytes
-        What `IntervalEncoder.to_bytes` returned.
+    streams : list of bytes
+        The streams.
+
+    counts : ndarray of int of shape (n_steps, n_streams)
+        Symbols of each stream in each step.
 
     Raises
     ------
     BitstreamError
-        If the stream is too short for the lanes it claims, or a lane is in a state in
-        which no encoder leaves it.
+        If a stream is none, or does not hold so many symbols.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._lanes = LaneDecoder(data)
+    def __init__(self, streams: Sequence[bytes], counts: np.ndarray) -> None:
+        n_symbols = counts.sum(axis=0).tolist()
+        parts = [_read(*both) for both in zip(streams, n_symbols, strict=True)]
+        self._schedule = _Schedule(counts, np.array([n for n, _ in parts], np.int64))
+        sizes = [words.size for _, words in parts]
+        self._ends = np.cumsum(sizes)
+        self._at = self._ends - sizes
+        self._words = np.concatenate([np.empty(0, np.uint16), *(w for _, w in parts)])
+        self._states = np.zeros(len(self._schedule.stream_of_lane), np.uint64)
+        self._lanes = np.empty(0, np.int64)
 
-    @property
-    def n_lanes(self) -> int:
-        """Largest number of symbols in a step."""
-        return self._lanes.n_lanes
+    def parts(self, step: int) -> Iterator[np.ndarray]:
+        """Yield the places in a step of the symbols to decode next.
 
-    def slots(self, n: int) -> np.ndarray:
-        """Return the slots that the next symbols of the first n lanes were coded to.
-
-        Returns
-        -------
-        slots : ndarray of int64 of shape (n,)
-            Each lies in the interval of its symbol.
+        For each, the caller looks at `slots`, and then calls `take`.
         """
-        return self._lanes.slots(n, PRECISION)
+        for stream, lanes in self._schedule.begins(step):
+            n_words = _STATE_WORDS * (lanes.stop - lanes.start)
+            high, middle, low = self._next(stream, n_words).reshape(-1, 3).T
+            self._states[lanes] = high << _HIGH | middle << _WORD_BITS | low
+        for symbols, lanes in self._schedule.parts(step):
+            self._lanes = lanes
+            yield symbols
+        for stream, lanes in self._schedule.ends(step):
+            self._give_back(stream, self._states[lanes])
+
+    def slots(self) -> np.ndarray:
+        """Return the slots that the symbols were coded to: int64 of shape (n,)."""
+        return (self._states[self._lanes] & _SLOT_MASK).astype(np.int64)
 
     def take(self, starts: np.ndarray, frequencies: np.ndarray) -> None:
-        """Advance past the next symbols, now known by their intervals.
+        """Go on past the symbols, now known by their intervals.
 
         Parameters
         ----------
         starts, frequencies : ndarray of int of shape (n,)
-            As they were pushed.
+            Their intervals.
 
         Raises
         ------
         BitstreamError
-            If the stream has ended.
+            If a stream has ended.
         """
-        self._lanes.take(starts, frequencies, PRECISION)
+        lanes = self._lanes
+        x = self._states[lanes]
+        places = (x & _SLOT_MASK) - starts.astype(np.uint64)
+        x = (x >> _PRECISION) * frequencies.astype(np.uint64) + places
+        for _ in range(_SYMBOL_WORDS):
+            low = (x < _LEAST).nonzero()[0]
+            if not low.size:
+                break
+            streams = self._schedule.stream_of_lane[lanes[low]]
+            n_words = np.bincount(streams, minlength=len(self._at))
+            where = _spread(self._at, n_words, streams)
+            self._at += n_words
+            self._check_ends()
+            x[low] = x[low] << _WORD_BITS | self._words[where]
+        self._states[lanes] = x
 
     def finish(self) -> None:
-        """Verify that the stream was decoded to its end, with the right intervals.
+        """Verify that the streams were decoded to their ends.
 
         Raises
         ------
         BitstreamError
-            If words are left, or a lane is not back where it started.
+            If words are left.
         """
-        self._lanes.finish()
+        for at, end in zip(self._at.tolist(), self._ends.tolist(), strict=True):
+            if self._words[at:end].any():
+                raise BitstreamError(
+                    f"{end - at} words follow the last symbol: the stream goes on, or "
+                    "the model differs."
+                )
+
+    def _next(self, stream: int, n_words: int) -> np.ndarray:
+        begin = self._at[stream]
+        self._at[stream] += n_words
+        self._check_ends()
+        return self._words[begin : begin + n_words].astype(np.uint64)
+
+    def _give_back(self, stream: int, states: np.ndarray) -> None:
+        wrong = (states >> _HIGH != 1).nonzero()[0]
+        begin = self._at[stream] - _LENT_WORDS * states.size
+        if wrong.size or begin < 0:
+            raise BitstreamError(
+                f"{wrong.size} of {states.size} lanes do not end where coding began: "
+                "the stream is damaged, or the model differs."
+            )
+        words = np.stack([states >> _WORD_BITS & _LOW_WORD, states & _LOW_WORD], axis=1)
+        self._words[begin : self._at[stream]] = words.ravel()
+        self._at[stream] = begin
+
+    def _check_ends(self) -> None:
+        missing = self._at - self._ends
+        if (missing > 0).any():
+            raise BitstreamError(
+                f"A stream ends {missing.max()} words too soon: bytes are missing, or "
+                "the model differs."
+            )
+
+
+def _read(data: bytes, n_symbols: int) -> tuple[int, np.ndarray]:
+    """Return the number of lanes of a stream, and its words."""
+    if not n_symbols:
+        if data:
+            raise BitstreamError(f"A stream of no symbols has {len(data)} bytes.")
+        return 1, np.empty(0, np.uint16)
+    reader = ByteReader(data)
+    n_lanes = reader.leb128()
+    words = reader.take(reader.n_left)
+    if not 1 <= n_lanes <= min(MAX_LANES, n_symbols) or len(words) % 2:
+        raise BitstreamError(
+            f"A stream of {n_lanes} lanes and {len(words)} bytes for {n_symbols} "
+            "symbols: it is damaged."
+        )
+    return n_lanes, np.frombuffer(words, "<u2").astype(np.uint16)

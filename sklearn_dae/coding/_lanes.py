@@ -220,19 +220,6 @@ class LaneDecoder:
         slots[:] = decoded
         self._states[:], self._n_taken = states, n_taken
 
-    def slots(self, n: int, precision: int) -> np.ndarray:
-        """Return the slots of the next symbols of the first n lanes, as int64."""
-        return (self._states[:n] & np.uint64(2**precision - 1)).astype(np.int64)
-
-    def take(self, starts: np.ndarray, frequencies: np.ndarray, precision: int) -> None:
-        """Decode one symbol in each of the first lanes, given their intervals."""
-        x = self._states[: len(starts)]
-        places = (x & np.uint64(2**precision - 1)) - starts.astype(np.uint64)
-        np.right_shift(x, np.uint64(precision), out=x)
-        np.multiply(x, frequencies.astype(np.uint64), out=x)
-        np.add(x, places, out=x)
-        self._take_words(x, np.less(x, _LEAST).nonzero()[0])
-
     def finish(self) -> None:
         """Raise BitstreamError unless decoding has led back to where coding began."""
         n_left = self._words.size - self._n_taken

@@ -9,12 +9,13 @@ one for another:
 - ``encode(symbols, ...)`` returns bytes;
 - ``decode(data, ...)`` returns the symbols.
 
-`ColumnTables` gives each column a distribution of its own, `PixelModel` each pixel one
-that follows from the pixels before it and from a prediction. Another model goes into a
-file of its own.
+`ColumnTables` gives each column a distribution of its own, `PixelModel` each sample of
+an image one that follows from the samples before it. Another model goes into a file of
+its own.
 """
 
 from sklearn_dae.entropy._column_tables import ColumnTables
 from sklearn_dae.entropy._pixel_model import PixelModel
+from sklearn_dae.entropy._planes import Stack
 
-__all__ = ["ColumnTables", "PixelModel"]
+__all__ = ["ColumnTables", "PixelModel", "Stack"]

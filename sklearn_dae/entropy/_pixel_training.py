@@ -1,330 +1,479 @@
-"""Training of the pixel model.
+"""Training of the networks of pixels.
 
-In: training images and their predictions. Out: a `PixelModel`, trained by Adam to
-minimise the bits that randomly drawn pixels take.
+In: stacks of images. Out: a `PixelNetwork` for each channel. First the predictions are
+fitted by least squares; then all canvases are filled in, which needs no network; then
+the network is trained by Adam on samples drawn at random, to take the fewest bits; at
+last its weights are rounded.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from sklearn_dae._blas import one_blas_thread
-from sklearn_dae.coding import FrequencyTables
-from sklearn_dae.entropy._canvas import (
-    IMAGE_REACH,
-    N_AROUND,
-    N_BEFORE,
-    N_INPUTS,
-    PREDICTION_REACH,
+from sklearn_dae.coding._intervals import N_SLOTS
+from sklearn_dae.entropy._arithmetic import MOST_SUM
+from sklearn_dae.entropy._context import (
+    MOST,
+    UNIT,
+    WEIGHT_BITS,
+    Context,
+    Known,
+    Predictors,
 )
-from sklearn_dae.entropy._pixel_model import PixelModel
+from sklearn_dae.entropy._mixture import MOST_OCTAVES, PER_FOLD, PER_OCTAVE
+from sklearn_dae.entropy._network_bytes import pack_network
+from sklearn_dae.entropy._pixel_coder import Walk, canvas_of, first_values, stacks_of
+from sklearn_dae.entropy._pixel_network import MOST_ACTIVE, N_COPIES, PixelNetwork
+from sklearn_dae.entropy._planes import Samples
 
-#: Units of the hidden layers, and number of experts.
-_HIDDEN, _N_EXPERTS = (64, 32), 40
+#: Samples by which predictions are fitted, and that are drawn at a time for training.
+_N_FITTED, _N_DRAWN = 2**17, 2**16
 
-#: Pixels per step, and the fewest and most steps; in between, every pixel of the
-#: training images is drawn some twenty times.
-_BATCH_SIZE, _LEAST_STEPS, _MOST_STEPS, _N_VISITS = 2048, 200, 4000, 20
+#: What is added to the diagonal of covariances, relative to its mean.
+_LINEAR_RIDGE, _ADAPTIVE_RIDGE, _WHITE_RIDGE = 1e-5, 0.02, 1e-4
 
-#: Pixels drawn at a time. Of those with nothing but black around them, only one in
-#: ``_BLANK_WEIGHT`` is kept, and counts for all.
-_DRAWN, _BLANK_WEIGHT = 2**18, 16
+#: Largest number in what corrects adaptive weights: a byte each would do.
+_MOST_SPREAD = 255
 
-#: Parts of the training, after each of which its progress is reported.
-N_PARTS = 100
+#: Number of logistic distributions.
+_N_LOGISTIC = 3
 
-#: Adam's highest learning rate, and what its moments are multiplied by at each step.
-_RATE, _MOMENTUM, _SECOND_MOMENTUM = 3e-3, 0.9, 0.99
+#: Adam: what moments are multiplied by, and the share of steps in which the rate grows.
+_MOMENTUM, _SECOND_MOMENTUM, _WARM_UP = 0.9, 0.99, 0.1
 
-#: Share of the steps in which the rate grows; it then falls along a cosine.
-_WARM_UP = 0.2
+#: Largest logarithm of a width; least likelihood of any value.
+_MOST_WIDTH, _FLOOR = np.float32(MOST_OCTAVES * np.log(2)), np.float32(1 / N_SLOTS)
 
-#: Least probability of any symbol under an expert.
-_FLOOR = 2.0**-15
+#: The share of samples whose activations are not cut off when rounded; the largest
+#: weight.
+_ALMOST_ALL, _MOST_WEIGHT = 0.9995, 2.0**14 - 1
 
+#: Bits of weights that are tried; largest number of bits after the point.
+_PRECISIONS, _MOST_SHIFT = (4, 5, 6, 7), 24
 
-class _Batch(NamedTuple):
-    """Pixels: inputs (n, n_inputs) in [0, 1], symbols, and how often each counts."""
-
-    inputs: np.ndarray
-    symbols: np.ndarray
-    weights: np.ndarray
-
-
-class _Sampler:
-    """Draws pixels of images, with what a decoder knows when it reaches them."""
-
-    def __init__(
-        self,
-        images: np.ndarray,
-        predictions: np.ndarray,
-        shape: tuple[int, int],
-        max_error: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self._rng = rng
-        self._shape = shape
-        self._images = images
-        errors = np.subtract(images, predictions, dtype=np.float32)
-        mse = np.square(errors, out=errors).mean(axis=0, dtype=np.float64)
-        self.spread = np.rint(np.sqrt(mse)).astype(np.uint8)
-        known = images
-        if max_error:
-            # Decoded pixels are off by any error up to the largest, equally often.
-            noise = rng.integers(-max_error, max_error + 1, images.shape)
-            known = np.clip(images + noise, 0, 255).astype(np.uint8)
-        self._before = self._padded(known, IMAGE_REACH)
-        self._around = self._padded(predictions, PREDICTION_REACH)
-
-    def _padded(self, rows: np.ndarray, reach: int) -> np.ndarray:
-        margin = ((0, 0), (reach, reach), (reach, reach))
-        return np.pad(rows.reshape(-1, *self._shape), margin)
-
-    def draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw pixels; return their inputs, as whole numbers, and their values."""
-        height, width = self._shape
-        image = self._rng.integers(len(self._images), size=n)
-        pixel = self._rng.integers(height * width, size=n)
-        y, x = np.divmod(pixel, width)
-        inputs = np.empty((n, N_INPUTS), np.uint8)
-        size = 2 * IMAGE_REACH + 1
-        inputs[:, :N_BEFORE] = self._windows(self._before, size, N_BEFORE, image, y, x)
-        size = 2 * PREDICTION_REACH + 1
-        around = self._windows(self._around, size, N_AROUND, image, y, x)
-        inputs[:, N_BEFORE:-1] = around
-        inputs[:, -1] = self.spread[pixel]
-        return inputs, self._images[image, pixel].astype(np.int64)
-
-    @staticmethod
-    def _windows(
-        padded: np.ndarray,
-        size: int,
-        n: int,
-        image: np.ndarray,
-        y: np.ndarray,
-        x: np.ndarray,
-    ) -> np.ndarray:
-        """Take the first n pixels of square windows, given their corners."""
-        _, height, width = padded.shape
-        corner = (image * height + y) * width + x
-        dy, dx = np.divmod(np.arange(n), size)
-        return padded.ravel().take(corner[:, np.newaxis] + (dy * width + dx))
+#: A hidden unit whose activations are smaller, relative to the largest, is dead.
+_DEAD = 1e-2
 
 
-def fit_pixel_model(
-    images: np.ndarray,
-    predictions: np.ndarray,
-    shape: tuple[int, int],
-    max_error: int = 0,
-    seed: int = 0,
-    on_part: Callable[[], object] | None = None,
-) -> PixelModel:
-    """Train a model of pixels.
+@dataclass(frozen=True)
+class Training:
+    """How long a network is trained, and how large it is.
 
     Parameters
     ----------
-    images, predictions : ndarray of uint8 of shape (n, height * width)
-        Training images and their predictions.
+    hidden : tuple of int, default=(64, 64)
+        Units of the hidden layers.
 
-    shape : tuple of (height, width)
-        Size of the images.
+    n_steps : int, default=2000
+        Steps of Adam.
 
-    max_error : int, default=0
-        How far a decoded pixel may be off.
+    batch_size : int, default=2048
+        Samples of a step.
 
-    seed : int, default=0
-        Seed of the random draws.
-
-    on_part : callable, default=None
-        Called after each of ``N_PARTS`` equal parts of the training; returning True
-        ends it.
+    rate : float, default=0.015
+        Largest learning rate.
     """
-    rng = np.random.default_rng(seed)
-    sampler = _Sampler(images, predictions, shape, max_error, rng)
-    inputs, values = sampler.draw(_DRAWN)
-    model = PixelModel(
-        shape,
-        max_error,
-        sampler.spread,
-        _choose_centre(inputs, values),
-        [],
-        FrequencyTables([[256]], 8),
-    )
-    symbols = model.symbols(values, model.centres(inputs.T.astype(np.float64)))
-    is_value = not model.centre.any()
-    network = _Network(_first_experts(symbols, model.n_symbols, is_value), rng)
-    batches = _batches(sampler, model)
-    n_steps = _N_VISITS * images.size // _BATCH_SIZE
-    n_steps = min(max(n_steps, _LEAST_STEPS), _MOST_STEPS)
-    # The products are too small for threads.
-    with one_blas_thread():
-        for step in range(n_steps):
-            network.improve(next(batches), _rate(step / n_steps))
-            part_ends = (step + 1) * N_PARTS // n_steps > step * N_PARTS // n_steps
-            if part_ends and on_part is not None and on_part():
-                break
-    return PixelModel(
-        shape,
-        max_error,
-        sampler.spread,
-        model.centre,
-        network.weights_of_whole_numbers(),
-        network.frequency_tables(),
+
+    hidden: tuple[int, ...] = (64, 64)
+    n_steps: int = 2000
+    batch_size: int = 2048
+    rate: float = 0.015
+
+
+def fit_predictors(context: Context, rng: np.random.Generator) -> Predictors:
+    """Fit predictions by least squares to the values that a context has.
+
+    Errors count relative to the scale.
+    """
+    samples = context.lanes.draw(_N_FITTED, rng)
+    near = context.neighbours(samples)
+    values = context.values.take(samples.at)
+    target = (values - near.level) * near.per_scale
+    # A few far outliers would decide everything.
+    target = np.clip(target, -MOST, MOST)
+    X = near.neighbours.astype(np.float64)
+    covariance, covariance_with = X @ X.T / len(target), X @ target / len(target)
+    rows = context.adaptive_rows
+    linear = _solve(covariance, covariance_with, _LINEAR_RIDGE)
+    of_adaptive = covariance[np.ix_(rows, rows)]
+    first = _solve(of_adaptive, covariance_with[rows], _LINEAR_RIDGE)
+    inverse = np.linalg.inv(_with_ridge(of_adaptive / UNIT**2, _ADAPTIVE_RIDGE))
+    # As large as sums of products allow.
+    factor = MOST_SUM / MOST / 2 / np.abs(inverse).sum(axis=1).max()
+    factor = min(factor, _MOST_SPREAD / np.abs(inverse).max())
+    return Predictors(
+        _fixed(linear),
+        _fixed(first),
+        np.rint(inverse * factor).astype(np.int16),
+        float(np.float32(1 / (factor * UNIT))),
     )
 
 
-def _choose_centre(inputs: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Predict linearly, or not at all if values have less entropy than differences."""
-    X = np.column_stack([inputs, np.ones(len(inputs))]).astype(np.float64)
-    # Least squares with a little shrinkage: constant inputs get no weight.
-    gram = X.T @ X / len(X)
-    gram[np.diag_indices_from(gram)] += 1e-3
-    weights = np.linalg.solve(gram, X.T @ values / len(X)).astype(np.float32)
-    differences = values - np.rint(np.clip(X @ weights, 0, 255)).astype(np.int64)
-    if _entropy(values) <= _entropy(differences):
-        return np.zeros_like(weights)
-    return weights
+def _with_ridge(covariance: np.ndarray, ridge: float) -> np.ndarray:
+    n = len(covariance)
+    return covariance + (ridge * np.trace(covariance) / n + 1e-9) * np.eye(n)
 
 
-def _entropy(values: np.ndarray) -> float:
-    shares = np.unique(values, return_counts=True)[1] / len(values)
-    return float(-(shares * np.log2(shares)).sum())
+def _solve(covariance: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
+    return np.linalg.solve(_with_ridge(covariance, ridge), target)
 
 
-def _first_experts(symbols: np.ndarray, n_symbols: int, is_value: bool) -> np.ndarray:
-    """Logits of the distributions that training starts from: (n_experts, n_symbols).
+def _fixed(weights: np.ndarray) -> np.ndarray:
+    """Round weights of predictions."""
+    limits = np.iinfo(np.int16)
+    fixed = np.rint(weights * 2**WEIGHT_BITS)
+    return np.clip(fixed, limits.min, limits.max).astype(np.int16)
 
-    For values, each follows what was counted near one level; the first is all black.
-    For differences, they are Laplacian, of several widths and means.
+
+def _filled(
+    images: Sequence[np.ndarray],
+    limits: tuple[np.ndarray, np.ndarray],
+    in_series: bool,
+    max_error: int,
+    rng: np.random.Generator,
+) -> Walk:
+    """Fit predictions to images, and fill in all canvases."""
+    stacks, firsts = stacks_of(images), first_values(images)
+    none = [Predictors.none(i + in_series) for i in range(stacks[0].channels)]
+    walk = Walk(stacks, limits, firsts, none, in_series, max_error)
+    originals = canvas_of(walk.planes, images)
+    walk.values[:] = originals
+    walk.planes.surround(walk.values)
+    predictors = [fit_predictors(context, rng) for context in walk.contexts]
+    walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
+
+    def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
+        values = originals.take(samples.at)
+        if not max_error:
+            return values
+        cells = walk.cells(channel, samples, known)
+        return cells.values(cells.of(values))
+
+    walk.run(code)
+    return walk
+
+
+class _Batch(NamedTuple):
+    """Samples to train on.
+
+    Parameters
+    ----------
+    inputs : ndarray of float32 of shape (n_inputs, n)
+        Inputs of the network.
+
+    target, half : ndarray of float32 of shape (n,)
+        How far values are above the prediction, and half the width of a cell, relative
+        to the scale.
+
+    is_first, is_last : ndarray of bool of shape (n,)
+        Whether there is no cell below, and none above.
+
+    hits : ndarray of float32 of shape (n_points, n)
+        1 where the value is that of a point, else 0.
     """
-    levels = np.arange(n_symbols)
-    if is_value:
-        counts = np.bincount(symbols, minlength=n_symbols) + 1.0
-        counts[0] = counts[1:].mean()
-        middles = np.linspace(0, n_symbols - 1, _N_EXPERTS - 1)[:, np.newaxis]
-        width = 1.2 * n_symbols / _N_EXPERTS
-        near = np.exp(-(((levels - middles) / width) ** 2) / 2)
-        experts = counts * near + 1e-3 * counts.mean()
-        black = np.where(levels == 0, 1.0, 1e-5)
-        experts = np.vstack([black, experts])
-    else:
-        signed = np.where(levels > n_symbols // 2, levels - n_symbols, levels)
-        scale = max(float(np.abs(signed[symbols]).mean()), 0.25)
-        widths = scale * np.array([0.25, 0.5, 1, 2, 4])
-        means = scale * 0.7 * (np.arange(_N_EXPERTS // 5) - (_N_EXPERTS // 5 - 1) / 2)
-        distance = np.abs(signed - means[:, np.newaxis])
-        experts = np.exp(-distance / widths[:, np.newaxis, np.newaxis])
-        experts = experts.reshape(_N_EXPERTS, n_symbols) + 1e-6
-    return np.log(experts / experts.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    inputs: np.ndarray
+    target: np.ndarray
+    half: np.ndarray
+    is_first: np.ndarray
+    is_last: np.ndarray
+    hits: np.ndarray
+
+    def part(self, places: slice | np.ndarray) -> "_Batch":
+        """Return some of the samples."""
+        return _Batch(*(np.ascontiguousarray(x[..., places]) for x in self))
 
 
-def _batches(sampler: _Sampler, model: PixelModel) -> Iterator[_Batch]:
-    """Draw batches endlessly."""
-    while True:
-        inputs, values = sampler.draw(_DRAWN)
-        blank: np.ndarray = ~np.any(inputs[:, :-1], axis=1)
-        # One in _BLANK_WEIGHT, evenly spaced: their order is random already.
-        kept = ~blank
-        kept[np.flatnonzero(blank)[::_BLANK_WEIGHT]] = True
-        inputs, values, blank = inputs[kept], values[kept], blank[kept]
-        centres = model.centres(inputs.T.astype(np.float64))
-        symbols = model.symbols(values, centres)
-        weights = np.where(blank, np.float32(_BLANK_WEIGHT), np.float32(1))
-        scaled = inputs.astype(np.float32)
-        scaled *= np.float32(1 / 255)
-        for begin in range(0, len(scaled) - _BATCH_SIZE + 1, _BATCH_SIZE):
-            part = slice(begin, begin + _BATCH_SIZE)
-            yield _Batch(scaled[part], symbols[part], weights[part])
-        if len(scaled) < _BATCH_SIZE:
-            yield _Batch(scaled, symbols, weights)
+class _Sampler:
+    """Draws samples of a channel, all of whose canvases are filled in."""
+
+    def __init__(
+        self, walk: Walk, channel: int, points: np.ndarray, rng: np.random.Generator
+    ) -> None:
+        self._walk, self._channel, self._points, self._rng = walk, channel, points, rng
+        self._context = walk.contexts[channel]
+
+    def draw(self, n: int) -> _Batch:
+        """Draw samples, in random order."""
+        drawn = self._context.lanes.draw(n, self._rng)
+        order = self._rng.permutation(n)
+        samples = Samples(*(x[order] for x in drawn))
+        known = self._context.look(samples, again=True)
+        cells = self._walk.cells(self._channel, samples, known)
+        cell = cells.of(self._context.values.take(samples.at))
+        middles = cells.first + cell * np.float32(cells.width)
+        points = np.repeat(self._points[:, np.newaxis].astype(np.float32), n, axis=1)
+        points = np.concatenate([known.nearest, points])
+        return _Batch(
+            known.inputs,
+            (middles - known.centre) / known.scale,
+            np.float32(cells.width / 2) / known.scale,
+            cell == 0,
+            cell == cells.n - 1,
+            (cells.of(points) == cell).astype(np.float32),
+        )
+
+    def batches(self, size: int) -> Iterator[_Batch]:
+        """Draw batches endlessly."""
+        while True:
+            drawn = self.draw(_N_DRAWN)
+            for begin in range(0, _N_DRAWN - size + 1, size):
+                yield drawn.part(slice(begin, begin + size))
 
 
-def _rate(progress: float) -> float:
-    if progress < _WARM_UP:
-        return _RATE * (0.05 + 0.95 * progress / _WARM_UP)
-    return _RATE * 0.5 * (1 + np.cos(np.pi * (progress - _WARM_UP) / (1 - _WARM_UP)))
+class _Learner:
+    """The network during training, in single precision.
 
+    Its inputs are whitened: then all directions are learned alike fast.
+    """
 
-class _Network:
-    """The network and the experts during training, in single precision."""
-
-    def __init__(self, expert_logits: np.ndarray, rng: np.random.Generator) -> None:
-        sizes = (N_INPUTS, *_HIDDEN, len(expert_logits))
+    def __init__(
+        self, training: Training, n_points: int, batch: _Batch, rng: np.random.Generator
+    ) -> None:
+        inputs = batch.inputs.astype(np.float64) / UNIT
+        self._mean = inputs.mean(axis=1, keepdims=True)
+        covariance = np.cov(inputs)
+        values, vectors = np.linalg.eigh(_with_ridge(covariance, _WHITE_RIDGE))
+        # Directions in which nothing varies but rounding get no weight.
+        varies = values > 2 * _WHITE_RIDGE * values.mean()
+        vectors, values = vectors[:, varies], values[varies]
+        self._whitener = vectors / np.sqrt(values) @ vectors.T
+        n_outputs = 3 * _N_LOGISTIC + n_points
+        sizes = [len(inputs), *training.hidden, n_outputs]
         self._layers = []
         for n_in, n_out in pairwise(sizes):
-            layer = rng.normal(0, np.sqrt(2 / n_in), (n_in + 1, n_out))
-            layer[-1] = 0
+            layer = rng.normal(0, np.sqrt(2 / n_in), (n_out, n_in + 1))
+            layer[:, -1] = 0
             self._layers.append(layer.astype(np.float32))
-        self._layers[-1] *= np.float32(0.3)
-        self._expert_logits = expert_logits.copy()
-        self._parameters = [*self._layers, self._expert_logits]
-        self._first = [np.zeros_like(p) for p in self._parameters]
-        self._second = [np.zeros_like(p) for p in self._parameters]
+        last = self._layers[-1]
+        last *= np.float32(0.1)
+        # Widths that differ; single values are rare until the contrary is learned.
+        last[-_N_LOGISTIC:, -1] = np.linspace(-1, 1, _N_LOGISTIC)
+        last[_N_LOGISTIC : _N_LOGISTIC + n_points, -1] = -4
+        self._first = [np.zeros_like(layer) for layer in self._layers]
+        self._second = [np.zeros_like(layer) for layer in self._layers]
         self._n_steps = 0
+        self._whitening = self._whitener.astype(np.float32) / np.float32(UNIT)
+        self._shift = (self._whitener @ self._mean).astype(np.float32)
 
     def improve(self, batch: _Batch, rate: float) -> float:
-        """Take a step of Adam; return the mean number of nats before it."""
+        """Take a step of Adam; return the mean number of bits before it."""
         loss, gradient = self._loss_and_gradient(batch)
         self._n_steps += 1
         scale = np.sqrt(1 - _SECOND_MOMENTUM**self._n_steps) / (
             1 - _MOMENTUM**self._n_steps
         )
-        for parameter, slope, first, second in zip(
-            self._parameters, gradient, self._first, self._second, strict=True
+        for layer, slope, first, second in zip(
+            self._layers, gradient, self._first, self._second, strict=True
         ):
             first += (1 - _MOMENTUM) * (slope - first)
             second += (1 - _SECOND_MOMENTUM) * (slope * slope - second)
-            parameter -= np.float32(rate * scale) * first / (np.sqrt(second) + 1e-8)
+            layer -= np.float32(rate * scale) * first / (np.sqrt(second) + 1e-8)
         return loss
 
     def _loss_and_gradient(self, batch: _Batch) -> tuple[float, list[np.ndarray]]:
-        inputs, symbols, weights = batch
-        activations = [inputs]
+        activations = [self._whitening @ batch.inputs - self._shift]
         for layer in self._layers[:-1]:
-            z = activations[-1] @ layer[:-1] + layer[-1]
+            z = layer[:, :-1] @ activations[-1] + layer[:, -1:]
             activations.append(np.maximum(z, 0, out=z))
         last = self._layers[-1]
-        trust = _softmax(activations[-1] @ last[:-1] + last[-1])
-        experts = _softmax(self._expert_logits)
-        joint = trust * (experts + np.float32(_FLOOR))[:, symbols].T
-        likelihood = joint.sum(axis=1, keepdims=True)
-        share = weights / weights.sum()
-        loss = -float(share @ np.log(likelihood[:, 0]))
-        responsible = joint / likelihood
-        responsible *= share[:, np.newaxis]
-        delta = trust * share[:, np.newaxis] - responsible
-        counts = responsible.T @ _one_hot(symbols, experts.shape[1])
-        gradient = [experts * counts.sum(axis=1, keepdims=True) - counts]
+        outputs = last[:, :-1] @ activations[-1] + last[:, -1:]
+        bits, delta = _bits_and_slopes(outputs, batch)
+        gradient = []
         for layer, below in zip(self._layers[::-1], activations[::-1], strict=True):
-            gradient.append(np.vstack([below.T @ delta, delta.sum(axis=0)]))
-            if below is not inputs:
-                delta = (delta @ layer[:-1].T) * (below > 0)
-        return loss, [*gradient[:0:-1], gradient[0]]
+            gradient.append(np.hstack([delta @ below.T, delta.sum(axis=1)[:, None]]))
+            if below is not activations[0]:
+                delta = (layer[:, :-1].T @ delta) * (below > 0)
+        return bits, gradient[::-1]
 
-    def weights_of_whole_numbers(self) -> list[np.ndarray]:
-        """Return the weights for inputs of 0 to 255 instead of 0 to 1."""
-        first = self._layers[0].copy()
-        first[:-1] /= 255
-        return [first, *self._layers[1:]]
+    def largest(self, batch: _Batch) -> list[np.ndarray]:
+        """Return the largest activations of the hidden units of each layer."""
+        below, largest = self._whitening @ batch.inputs - self._shift, []
+        for layer in self._layers[:-1]:
+            below = np.maximum(layer[:, :-1] @ below + layer[:, -1:], 0)
+            most = np.quantile(below, _ALMOST_ALL, axis=1)
+            # Units that are never active must not have huge weights.
+            largest.append(np.maximum(most, _DEAD * most.max()))
+        return largest
 
-    def frequency_tables(self) -> FrequencyTables:
-        """Return the experts as whole frequencies, each at least 1 out of 2**16."""
-        experts = _softmax(self._expert_logits).astype(np.float64)
-        counts = np.rint(experts * 2**40).astype(np.int64)
-        return FrequencyTables.from_counts(
-            list(counts), precision=16, pseudo_count=round(_FLOOR * 2**40)
-        )
+    def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return weights and biases for inputs as they are."""
+        layers = [
+            (layer[:, :-1].astype(np.float64), layer[:, -1].astype(np.float64))
+            for layer in self._layers
+        ]
+        weights, biases = layers[0]
+        folded = weights @ self._whitener
+        layers[0] = folded / UNIT, biases - (folded @ self._mean)[:, 0]
+        return layers
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers
+def _bits_and_slopes(outputs: np.ndarray, batch: _Batch) -> tuple[float, np.ndarray]:
+    """Return the mean number of bits of samples, and its slopes by the outputs."""
+    logits, shifts, widths = np.split(outputs, [-2 * _N_LOGISTIC, -_N_LOGISTIC])
+    shares = np.exp(logits - logits.max(axis=0))
+    shares /= shares.sum(axis=0)
+    per_width = np.exp(-np.clip(widths, -_MOST_WIDTH, _MOST_WIDTH))
+    far = batch.target - shifts
+    upper, lower = (far + batch.half) * per_width, (far - batch.half) * per_width
+    # On the side where the function is small, so that differences are exact.
+    sign = np.where(upper + lower > 0, np.float32(-1), np.float32(1))
+    above, below = _logistic(sign * upper), _logistic(sign * lower)
+    slope_above, slope_below = above * (1 - above), below * (1 - below)
+    inside = sign * (above - below)
+    first, last = batch.is_first, batch.is_last
+    inside = np.where(first, np.where(sign > 0, above, 1 - above), inside)
+    inside = np.where(last & ~first, np.where(sign > 0, 1 - below, below), inside)
+    inside = np.where(first & last, 1, inside)
+    slope_above, slope_below = slope_above * ~last, slope_below * ~first
+    parts = np.concatenate([inside, batch.hits])
+    parts *= shares
+    likelihood = parts.sum(axis=0) + _FLOOR
+    n = np.float32(len(likelihood))
+    parts /= likelihood
+    of_logits = (shares * parts.sum(axis=0) - parts) / n
+    weight = shares[:_N_LOGISTIC] / (likelihood * n)
+    of_shifts = weight * (slope_above - slope_below) * per_width
+    of_widths = weight * (upper * slope_above - lower * slope_below)
+    bits = -float(np.log2(likelihood).mean())
+    return bits, np.concatenate([of_logits, of_shifts, of_widths])
 
 
-def _one_hot(symbols: np.ndarray, n_symbols: int) -> np.ndarray:
-    rows = np.zeros((len(symbols), n_symbols), np.float32)
-    rows[np.arange(len(symbols)), symbols] = 1
-    return rows
+def _logistic(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(z, -40, 40)))
+
+
+def _rounded(
+    learner: _Learner,
+    batch: _Batch,
+    predictors: Predictors,
+    points: np.ndarray,
+    n_samples: int,
+) -> tuple[PixelNetwork, float]:
+    """Round a network to weights of as many bits as pay.
+
+    Return it, and the bits of all samples and the network itself, a sample.
+    """
+    best = None
+    for precision in _PRECISIONS:
+        weights, biases, shifts = _whole(learner, batch, len(points), precision)
+        network = PixelNetwork(predictors, weights, biases, shifts, points)
+        outputs = network.outputs(batch.inputs) / _units(len(points))[:, np.newaxis]
+        bits, _ = _bits_and_slopes(outputs.astype(np.float32), batch)
+        bits += 8 * len(pack_network(network)) / n_samples
+        if best is None or bits < best[1]:
+            best = network, bits
+    assert best is not None
+    return best
+
+
+def _units(n_points: int) -> np.ndarray:
+    """Return the units of the outputs of a network in those that are learned."""
+    counts = [_N_LOGISTIC + N_COPIES + n_points, _N_LOGISTIC, _N_LOGISTIC]
+    return np.repeat([PER_FOLD, 1, PER_OCTAVE / np.log(2)], counts)
+
+
+def _whole(
+    learner: _Learner, batch: _Batch, n_points: int, precision: int
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Round weights to ``precision`` bits and a sign; biases and shifts go with them."""
+    caps = [MOST_ACTIVE / most for most in learner.largest(batch)]
+    weights, biases, shifts = [], [], []
+    below, most = np.ones(len(batch.inputs)), MOST
+    for (w, b), factor in zip(learner.layers(), [*caps, _units(n_points)], strict=True):
+        w, b = w * factor[:, np.newaxis] / below, b * factor
+        typical = np.sqrt((w**2).mean(axis=1)) + 1e-9
+        shift = np.rint(precision - np.log2(typical))
+        # Sums of products, and the largest weight, must stay within bounds.
+        sums = np.abs(w).sum(axis=1) * most + np.abs(b) + 1e-9
+        room = (MOST_SUM - len(below) * most / 2 - 1) / sums
+        room = np.minimum(room, _MOST_WEIGHT / (np.abs(w).max(axis=1) + 1e-9))
+        shift = np.clip(np.minimum(shift, np.floor(np.log2(room))), 0, _MOST_SHIFT)
+        unit = 2.0**shift
+        weights.append(np.rint(w * unit[:, np.newaxis]).astype(np.int16))
+        biases.append(np.rint(b * unit).astype(np.int32))
+        shifts.append(shift.astype(np.uint8))
+        below, most = factor, MOST_ACTIVE
+    return weights, biases, shifts
+
+
+def _rate(training: Training, progress: float) -> float:
+    if progress < _WARM_UP:
+        return training.rate * (0.05 + 0.95 * progress / _WARM_UP)
+    done = (progress - _WARM_UP) / (1 - _WARM_UP)
+    return training.rate * 0.5 * (1 + np.cos(np.pi * done))
+
+
+def fit_networks(
+    stacks: Sequence[np.ndarray],
+    limits: tuple[np.ndarray, np.ndarray],
+    *,
+    n_pixels: int | None = None,
+    points: np.ndarray | None = None,
+    in_series: bool = False,
+    max_error: int = 0,
+    training: Training | None = None,
+    random_state: int = 0,
+    on_step: Callable[[], object] | None = None,
+) -> tuple[list[PixelNetwork], float]:
+    """Train a network for each channel.
+
+    Parameters
+    ----------
+    stacks, limits, max_error
+        As for `PixelModel.encode`.
+
+    n_pixels : int, default=None
+        Pixels of all images to be coded: the more there are, the finer weights are
+        rounded. None means those of the stacks.
+
+    points : ndarray of int of shape (n_points,), default=None
+        Values that get a probability to themselves. None means none.
+
+    in_series : bool, default=False
+        Whether images go by the image before them in their stack.
+
+    training : Training, default=None
+        How long to train which networks.
+
+    random_state : int, default=0
+        Seed of the random draws.
+
+    on_step : callable, default=None
+        Called after each step; returning True ends the training.
+
+    Returns
+    -------
+    networks : list of PixelNetwork
+        The networks.
+
+    bits : float
+        What a pixel takes, on samples of the stacks, the networks' share counted.
+    """
+    training = training or Training()
+    points = np.empty(0, np.int32) if points is None else points.astype(np.int32)
+    if n_pixels is None:
+        n_pixels = sum(stack[:, 0].size for stack in stacks)
+    rng = np.random.default_rng(random_state)
+    networks, bits = [], 0.0
+    with one_blas_thread():
+        walk = _filled(stacks, limits, in_series, max_error, rng)
+        for channel, context in enumerate(walk.contexts):
+            sampler = _Sampler(walk, channel, points, rng)
+            drawn = sampler.draw(_N_DRAWN)
+            learner = _Learner(training, N_COPIES + len(points), drawn, rng)
+            batches = sampler.batches(training.batch_size)
+            for step in range(training.n_steps):
+                learner.improve(next(batches), _rate(training, step / training.n_steps))
+                if on_step is not None and on_step():
+                    break
+            network, of_channel = _rounded(
+                learner, drawn, context.predictors, points, n_pixels
+            )
+            networks.append(network)
+            bits += of_channel
+    return networks, bits

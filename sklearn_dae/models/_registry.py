@@ -19,6 +19,7 @@ from sklearn_dae.codecs import (
     HuffmanCodec,
     JpegXLCodec,
     PillowCodec,
+    PixelCodec,
     SetRedundancyCodec,
     TransformCodec,
 )
@@ -59,6 +60,7 @@ _OURS = (
     SetRedundancyCodec,
     PillowCodec,
     JpegXLCodec,
+    PixelCodec,
     TransformCodec,
 )
 

@@ -67,7 +67,6 @@ class Network:
         mean: np.ndarray,
         scaler: PixelScaler,
         *,
-        scale: float | np.ndarray = 1.0,
         code: str = "identity",
         output: str = "identity",
     ) -> Self:
@@ -84,10 +83,6 @@ class Network:
         scaler : PixelScaler
             The range of pixels.
 
-        scale : float or ndarray of shape (n_components,), default=1.0
-            What one unit of each value of a code adds along its axis, to pixels scaled
-            to [0, 1].
-
         code, output : str, default="identity"
             Kinds of units.
 
@@ -102,9 +97,9 @@ class Network:
         )
         theta = np.empty(layout.n_parameters, axes.dtype)
         encoder, decoder = layout.split(theta)
-        decoder[:-1], decoder[-1] = (axes.T * scale).T, mean
+        decoder[:-1], decoder[-1] = axes, mean
         with one_blas_thread():
-            encoder[:-1], encoder[-1] = axes.T / scale, -(axes @ mean) / scale
+            encoder[:-1], encoder[-1] = axes.T, -(axes @ mean)
         return cls(layout, theta, scaler)
 
     def astype(self, dtype: np.dtype) -> Self:

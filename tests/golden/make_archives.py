@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image
 from sklearn.decomposition import PCA
 
-from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.datasets import load_digits
@@ -44,15 +43,6 @@ def write_digits(path):
     digits = load_digits()
     codec = TransformCodec(PCA(12), target_psnr=22).fit(digits.data)
     write_archive(path, digits.data[:30].reshape(-1, 8, 8), codec, chunk_size=12)
-
-
-def write_lossless(path):
-    """Digits without loss, predicted by a network: the same on every machine."""
-    images = (load_digits().data * 15).astype(np.uint8)
-    dae = DeepAutoencoderCompressor(4, hidden_layer_sizes=(10,), max_iter=5)
-    codec = TransformCodec(dae.set_params(random_state=0), lossless=True)
-    codec.fit(images[:300])
-    write_archive(path, images[:30].reshape(-1, 8, 8), codec, chunk_size=12)
 
 
 def gif_bytes():
@@ -91,7 +81,6 @@ def main():
     for name, write in {
         "tiny": write_tiny,
         "digits": write_digits,
-        "lossless": write_lossless,
         "files": write_files,
     }.items():
         path = FOLDER / f"archive-{name}.dae"

@@ -60,14 +60,6 @@ MODELS = {
     "huffman_coder": HuffmanCoder(),
     "huffman_codec": HuffmanCodec(),
     "uniform_codec": TransformCodec(make_pipeline(StandardScaler(), PCA(3))),
-    "lossless_codec": TransformCodec(PCA(3), lossless=True, image_shape=(2, 3)),
-    "bounded_codec": TransformCodec(
-        DeepAutoencoderCompressor(
-            2, hidden_layer_sizes=(5,), max_iter=5, random_state=0
-        ),
-        max_abs_error=2,
-        image_shape=(2, 3),
-    ),
     "min_max_differential_codec": SetRedundancyCodec(
         "min_max_differential", image_shape=(2, 3)
     ),

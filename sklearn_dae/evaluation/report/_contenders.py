@@ -213,7 +213,6 @@ def lossless_trials(split: ImageSplit) -> Iterator[Trial]:
     """Yield the trials of all lossless contenders, one each."""
     shape: dict[str, Any] = {"image_shape": split.shape}
     codecs: dict[str, Codec] = {
-        "pixel model": TransformCodec(PCA(1), lossless=True, **shape),
         "Huffman": HuffmanCodec(),
         "Min-Max Differential": SetRedundancyCodec("min_max_differential", **shape),
         "Min-Max Predictive": SetRedundancyCodec("min_max_predictive", **shape),

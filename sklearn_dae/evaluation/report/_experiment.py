@@ -122,7 +122,7 @@ def evaluate(
     ... )
     >>> [curve.codec for curve in evaluation.curves][:3]
     ['autoencoder', 'PCA', 'JPEG']
-    >>> evaluation.lossless_verdict.startswith("Without loss, the pixel model takes")
+    >>> evaluation.lossless_verdict.startswith("Without loss, ")
     True
     """
     check_integer("n_qualities", n_qualities, 2)

@@ -1,0 +1,139 @@
+"""The values that images use, so that the others cost nothing.
+
+In: images of whole numbers. Out: the same as *levels*: their numbers among the values
+that occur, or how far they are above the smallest, and what is needed to undo that.
+"""
+
+import zlib
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from sklearn_dae._bytes import ByteReader, frame, leb128
+from sklearn_dae.exceptions import BitstreamError
+
+#: Most levels that there may be.
+MOST_LEVELS = 2**16
+
+#: Neighbours among the values used by which it is told how dense they lie.
+_N_NEAR = 8
+
+#: Most bits of a bitmap of levels.
+_MOST_BITS = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """The values that some images use.
+
+    Parameters
+    ----------
+    low : int
+        The smallest value.
+
+    n : int
+        Number of levels.
+
+    used : ndarray of int of shape (n,) or None
+        How far above the smallest each level is; None if they are all the values from
+        the smallest on.
+    """
+
+    low: int
+    n: int
+    used: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, images: np.ndarray, *, may_skip: bool = True) -> Self:
+        """Find the levels of images.
+
+        Parameters
+        ----------
+        images : ndarray of int
+            The images.
+
+        may_skip : bool, default=True
+            Whether values that do not occur may be left out.
+
+        Raises
+        ------
+        ValueError
+            If there are more than 65,536 levels.
+        """
+        low, high = int(images.min()), int(images.max())
+        levels = cls(low, high - low + 1)
+        if may_skip:
+            values, counts = np.unique(images, return_counts=True)
+            above = values.astype(np.int64) - low
+            used = cls(low, len(values), above)
+            # What it saves: for each number, the logarithm of how far apart values are.
+            apart = np.log2(_spacings(above))
+            if levels.n > MOST_LEVELS or counts @ apart > 8 * len(used.to_bytes()) + 64:
+                levels = used
+        if levels.n > MOST_LEVELS:
+            raise ValueError(
+                f"X holds numbers from {low} to {high}, {levels.n} levels; PixelCodec "
+                f"takes at most {MOST_LEVELS}. Store them by GeneralCodec('lzma')."
+            )
+        return levels
+
+    def levels(self, images: np.ndarray) -> np.ndarray:
+        """Turn values into levels, from 0 on."""
+        above = images.astype(np.int64) - self.low
+        return above if self.used is None else np.searchsorted(self.used, above)
+
+    def values(self, levels: np.ndarray) -> np.ndarray:
+        """Turn levels into values."""
+        levels = levels.astype(np.int64)
+        return self.low + (levels if self.used is None else self.used[levels])
+
+    def to_bytes(self) -> bytes:
+        """Write the levels."""
+        low = (self.low << 1) ^ (self.low >> 63)
+        parts = [leb128(low), leb128(self.n - 1)]
+        if self.used is None:
+            return b"".join([*parts, leb128(0)])
+        bits = np.zeros(int(self.used[-1]) + 1, bool)
+        bits[self.used] = True
+        packed = zlib.compress(np.packbits(bits).tobytes(), 9)
+        return b"".join([*parts, leb128(len(bits)), frame(packed)])
+
+    @classmethod
+    def read(cls, reader: ByteReader) -> Self:
+        """Read levels.
+
+        Raises
+        ------
+        BitstreamError
+            If there are none such.
+        """
+        folded, n, n_bits = reader.leb128(), reader.leb128() + 1, reader.leb128()
+        if folded >= 2**63 or n > MOST_LEVELS or n_bits > _MOST_BITS:
+            raise BitstreamError(
+                f"Images have {n} levels, at most {MOST_LEVELS} can be."
+            )
+        low = (folded >> 1) ^ -(folded & 1)
+        if not n_bits:
+            return cls(low, n)
+        n_bytes = -(-n_bits // 8)
+        try:
+            unpacker = zlib.decompressobj()
+            data = unpacker.decompress(reader.frame("Levels"), n_bytes)
+        except zlib.error as error:
+            raise BitstreamError(
+                f"The levels of images are damaged: {error}."
+            ) from None
+        used = np.flatnonzero(np.unpackbits(np.frombuffer(data, np.uint8))[:n_bits])
+        if len(used) != n or len(data) != n_bytes:
+            raise BitstreamError(f"{len(used)} levels where {n} were expected.")
+        return cls(low, n, used)
+
+
+def _spacings(values: np.ndarray) -> np.ndarray:
+    """Return how far apart values lie around each of them, on average."""
+    n = min(_N_NEAR, len(values) - 1)
+    if not n:
+        return np.ones(1)
+    firsts = np.clip(np.arange(len(values)) - n // 2, 0, len(values) - 1 - n)
+    return (values[firsts + n] - values[firsts]) / n

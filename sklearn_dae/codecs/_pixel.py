@@ -1,0 +1,225 @@
+"""Lossless and near-lossless coding by small networks of pixels."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from sklearn_dae._bytes import ByteReader
+from sklearn_dae._fields import Fields, each, instance
+from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._chunk import CodedChunk
+from sklearn_dae.codecs._images import Given
+from sklearn_dae.codecs._levels import Levels
+from sklearn_dae.codecs._planes import (
+    from_planes,
+    limits_of,
+    stack_of,
+    to_planes,
+    whole,
+)
+from sklearn_dae.entropy import PixelModel, Stack
+from sklearn_dae.entropy._generic import generic_model
+from sklearn_dae.entropy._pixel_coder import CodedStack
+from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.images import ImageSpec
+
+#: What the first byte of a chunk says: numbers follow as they are, or coded.
+_PLAIN, _CODED = 0, 1
+
+
+class PixelCodec(Codec):
+    """Store images without loss, or with a bound on the error of every number.
+
+    A small network says how likely each value of a sample is, given the samples before
+    it, those of earlier channels, and those of the image before it where images are a
+    series; rANS turns that into bytes. Images may be of any size, grey or coloured, of
+    any integers that span 65,536 values or use no more.
+
+    Parameters
+    ----------
+    max_abs_error : int, default=0
+        How far a restored number may be off.
+
+    effort : int, default=3
+        How much time to spend on training: 1, none at all; 2, a few seconds; 3, up to
+        half a minute; 4, minutes.
+
+    image_shape : tuple of (height, width[, channels]), default=None
+        Size of the images that rows are. None treats them as grey squares, and refuses
+        rows that are none.
+
+    chunk_size : int, default=None
+        Images coded together; each chunk can be decoded without the others. None means
+        as many as have half a million numbers.
+
+    random_state : int, default=0
+        Seed of the training.
+
+    Attributes
+    ----------
+    models_ : list of PixelModel
+        The networks that were trained, for each number of channels. Where there are
+        none, the generic ones are used, which come with the package.
+
+    n_features_in_ : int
+        Number of values in a row.
+
+    dtype_ : dtype
+        Dtype of the images seen in `fit`, and of the rows that `decode` returns.
+
+    low_, high_ : float
+        Range of the numbers: that of the dtype for 8-bit integers, else that of the
+        training images.
+
+    Examples
+    --------
+    >>> from sklearn_dae.codecs import PixelCodec
+    >>> from sklearn_dae.datasets import load_digits
+    >>> X = load_digits().data
+    >>> codec = PixelCodec(effort=1).fit(X[:1500])
+    >>> data = codec.encode(X[1500:])
+    >>> (codec.decode(data) == X[1500:]).all()
+    np.True_
+    """
+
+    takes_any_size = True
+    numbers_at_once = 2**22
+    _needs_shape = True
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Codec._parameter_constraints,
+        "max_abs_error": [Interval(Integral, 0, 2**15, closed="both")],
+        "effort": [Interval(Integral, 1, 4, closed="both")],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
+    }
+
+    _stored_fields: ClassVar[Fields] = {"models_": each(instance(PixelModel))}
+
+    def __init__(
+        self,
+        max_abs_error: int = 0,
+        *,
+        effort: int = 3,
+        image_shape: tuple[int, ...] | None = None,
+        chunk_size: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.max_abs_error = max_abs_error
+        self.effort = effort
+        self.image_shape = image_shape
+        self.chunk_size = chunk_size
+        self.random_state = random_state
+
+    @property
+    def error_bound(self) -> float:
+        return float(self.max_abs_error)
+
+    def _learn_kinds(self, given: Given) -> None:
+        self.models_ = []
+        if self.effort > 1:
+            from sklearn_dae.codecs._pixel_fitting import fit_models
+
+            self.models_ = fit_models(
+                given.kinds, self.effort, self.max_abs_error, self.random_state
+            )
+
+    def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
+        # Numbers of any kind are taken as they are.
+        return spec
+
+    def model_for(self, channels: int) -> PixelModel:
+        """Return the networks for images of so many channels."""
+        for model in self.models_:
+            if len(model.networks) == channels:
+                return model
+        return generic_model(channels)
+
+    def _encode_chunks(
+        self, chunks: list[tuple[np.ndarray, ImageSpec]]
+    ) -> list[CodedChunk]:
+        coded: list[CodedChunk] = [None] * len(chunks)  # type: ignore[list-item]
+        stacks = [stack_of(len(rows), spec) for rows, spec in chunks]
+        for group in _groups(stacks):
+            of_group = [stacks[i] for i in group]
+            numbers = [whole(chunks[i][0]) for i in group]
+            levels = [Levels.of(of, may_skip=not self.max_abs_error) for of in numbers]
+            planes = [
+                to_planes(of.levels(rows), stack, self._transforms)
+                for of, rows, stack in zip(levels, numbers, of_group, strict=True)
+            ]
+            results = self.model_for(of_group[0].channels).encode(
+                planes,
+                limits_of(levels, of_group, self._transforms),
+                self.max_abs_error,
+            )
+            for i, of, result in zip(group, levels, results, strict=True):
+                coded[i] = _chunk(chunks[i][0], of, result)
+        return coded
+
+    def _decode_chunks(
+        self, chunks: list[tuple[bytes, int, ImageSpec]]
+    ) -> list[np.ndarray]:
+        decoded: list[np.ndarray] = [None] * len(chunks)  # type: ignore[list-item]
+        readers = [ByteReader(data) for data, _, _ in chunks]
+        for i, (reader, (_, n_images, spec)) in enumerate(
+            zip(readers, chunks, strict=True)
+        ):
+            if n_images and reader.take(1)[0] == _PLAIN:
+                decoded[i] = _read_plain(reader, n_images, spec)
+            elif not n_images:
+                decoded[i] = np.empty((0, spec.n_numbers), spec.dtype)
+        stacks = [stack_of(n_images, spec) for _, n_images, spec in chunks]
+        for group in _groups(stacks, [rows is None for rows in decoded]):
+            of_group = [stacks[i] for i in group]
+            levels = [Levels.read(readers[i]) for i in group]
+            planes = self.model_for(of_group[0].channels).decode(
+                [readers[i].take(readers[i].n_left) for i in group],
+                of_group,
+                limits_of(levels, of_group, self._transforms),
+                self.max_abs_error,
+            )
+            for i, of, result in zip(group, levels, planes, strict=True):
+                decoded[i] = from_planes(result, of, self._transforms)
+        return decoded
+
+    @property
+    def _transforms(self) -> bool:
+        """Whether colours are transformed: a bound on errors would not survive it."""
+        return not self.max_abs_error
+
+
+def _groups(stacks: Sequence[Stack], wanted: Sequence[bool] | None = None) -> Any:
+    """Yield the numbers of stacks that are coded in lockstep."""
+    by_channels: dict[int, list[int]] = {}
+    for i, stack in enumerate(stacks):
+        if stack.n_images and (wanted is None or wanted[i]):
+            by_channels.setdefault(stack.channels, []).append(i)
+    for numbers in by_channels.values():
+        group, n_samples = [], 0
+        for i in numbers:
+            if group and n_samples + stacks[i].n_samples > PixelCodec.numbers_at_once:
+                yield group
+                group, n_samples = [], 0
+            group.append(i)
+            n_samples += stacks[i].n_samples
+        yield group
+
+
+def _chunk(rows: np.ndarray, levels: Levels, coded: CodedStack) -> CodedChunk:
+    """Return the bytes of a chunk, as they are if that is less."""
+    data = bytes([_CODED]) + levels.to_bytes() + coded.data
+    plain = rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes()
+    if len(data) > len(plain):
+        return CodedChunk(bytes([_PLAIN]) + plain, len(rows))
+    return CodedChunk(data, len(rows), own_bits=lambda: coded.n_bits)
+
+
+def _read_plain(reader: ByteReader, n_images: int, spec: ImageSpec) -> np.ndarray:
+    data = reader.take(reader.n_left)
+    if len(data) != n_images * spec.n_bytes:
+        raise BitstreamError(f"{len(data)} bytes for {n_images} images of {spec}.")
+    rows = np.frombuffer(data, spec.dtype.newbyteorder("<"))
+    return rows.reshape(n_images, spec.n_numbers)

@@ -1,0 +1,274 @@
+"""Images <-> bytes, by networks of pixels.
+
+In: stacks of images, and a network for each channel. Out: for each stack bytes that can
+be decoded without the others. All stacks go through the networks in lockstep.
+
+Bytes of a stack: for each channel what stands above its first rows, less the smallest
+value; then for each channel the length of its stream, and the stream. Numbers are
+LEB128.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_dae._blas import one_blas_thread
+from sklearn_dae._bytes import ByteReader, frame, leb128
+from sklearn_dae.coding._intervals import (
+    MAX_LANES,
+    N_SLOTS,
+    IntervalDecoder,
+    encode_intervals,
+)
+from sklearn_dae.entropy._context import Canvases, Context, Known, Predictors
+from sklearn_dae.entropy._mixture import Cells
+from sklearn_dae.entropy._pixel_network import PixelNetwork
+from sklearn_dae.entropy._planes import Planes, Samples, Stack
+from sklearn_dae.exceptions import BitstreamError
+
+#: Bits of a stream for each of its lanes, which cost eleven bits: more lanes make it
+#: faster to decode.
+_BITS_OF_LANE = 10_000
+
+
+class CodedStack(NamedTuple):
+    """A stack that was coded.
+
+    Parameters
+    ----------
+    data : bytes
+        What a decoder needs.
+
+    n_bits : ndarray of float of shape (n_images,)
+        Bits of each image, without its share of what all have in common.
+
+    images : ndarray of shape (n_images, channels, height, width)
+        What a decoder returns.
+    """
+
+    data: bytes
+    n_bits: np.ndarray
+    images: np.ndarray
+
+
+class Walk:
+    """Goes through stacks of images in lockstep.
+
+    Parameters
+    ----------
+    stacks : sequence of Stack
+        The images.
+
+    limits : tuple of (low, high)
+        The smallest and the largest value of each plane: two arrays of shape (n_images,
+        channels), for the images of all stacks.
+
+    firsts : sequence of sequences of int
+        What stands above the first rows: for each stack, a value for each channel.
+
+    predictors : sequence of Predictors
+        Weights of the predictions, for each channel.
+
+    in_series : bool
+        Whether images go by the image before them.
+
+    max_error : int
+        How far a value may be off.
+    """
+
+    def __init__(
+        self,
+        stacks: Sequence[Stack],
+        limits: tuple[np.ndarray, np.ndarray],
+        firsts: Sequence[Sequence[int]],
+        predictors: Sequence[Predictors],
+        in_series: bool,
+        max_error: int = 0,
+    ) -> None:
+        self.planes = Planes(stacks, in_series)
+        self._max_error = max_error
+        canvases = np.zeros((len(Canvases._fields), self.planes.size), np.float32)
+        #: The values that are known so far, as a canvas.
+        self.values = canvases[0]
+        for number, values in enumerate(firsts):
+            self.planes.start(self.values, number, values)
+        self.contexts = [
+            Context(lanes, of_channel, in_series, canvases)
+            for lanes, of_channel in zip(self.planes.channels, predictors, strict=True)
+        ]
+        self._limits = [
+            tuple(ends[lanes.numbers, channel].astype(np.float32) for ends in limits)
+            for channel, lanes in enumerate(self.planes.channels)
+        ]
+
+    def run(self, code: "Code") -> None:
+        """Go through all samples.
+
+        Parameters
+        ----------
+        code : callable
+            Is given a step, a channel, samples and what is known of them, returns their
+            values.
+        """
+        with one_blas_thread():
+            for step in range(self.planes.n_steps):
+                for channel, context in enumerate(self.contexts):
+                    samples = context.lanes.samples(step)
+                    if samples.at.size:
+                        known = context.look(samples)
+                        values = code(step, channel, samples, known)
+                        context.learn(samples, known, values)
+
+    def cells(self, channel: int, samples: Samples, known: Known) -> Cells:
+        """Return what values samples may have."""
+        low, high = (ends[samples.lanes] for ends in self._limits[channel])
+        return Cells.around(known.centre, low, high, self._max_error)
+
+
+def stacks_of(images: Sequence[np.ndarray]) -> list[Stack]:
+    """Describe arrays of shape (n_images, channels, height, width)."""
+    return [Stack(len(stack), *stack.shape[2:], stack.shape[1]) for stack in images]
+
+
+def first_values(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return what is to stand above the first rows of each stack: for each channel."""
+    return [np.rint(stack[:, :, 0].mean(axis=(0, 2))).astype(int) for stack in images]
+
+
+def canvas_of(planes: Planes, images: Sequence[np.ndarray]) -> np.ndarray:
+    """Lay images out in a canvas, without margins."""
+    canvas = np.zeros(planes.size, np.float32)
+    for number, stack in enumerate(images):
+        planes.images(canvas, number)[:] = stack
+    return canvas
+
+
+Code = Callable[[int, int, Samples, Known], np.ndarray]
+
+
+def encode_stacks(
+    networks: Sequence[PixelNetwork],
+    images: Sequence[np.ndarray],
+    limits: tuple[np.ndarray, np.ndarray],
+    in_series: bool = False,
+    max_error: int = 0,
+) -> list[CodedStack]:
+    """Code stacks of images.
+
+    Parameters
+    ----------
+    networks : sequence of PixelNetwork
+        The network of each channel.
+
+    images : sequence of ndarray of int of shape (n_images, channels, height, width)
+        The stacks.
+
+    limits : tuple of (low, high)
+        The smallest and the largest value of each plane, for all images: two arrays of
+        shape (n_images, channels).
+
+    in_series : bool, default=False
+        Whether images go by the image before them.
+
+    max_error : int, default=0
+        How far a value may be off.
+    """
+    stacks, firsts = stacks_of(images), first_values(images)
+    predictors = [network.predictors for network in networks]
+    walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
+    planes = walk.planes
+    originals = canvas_of(planes, images)
+    n_channels = len(networks)
+    starts: list[list[np.ndarray]] = [[] for _ in range(n_channels)]
+    frequencies: list[list[np.ndarray]] = [[] for _ in range(n_channels)]
+    n_images = len(limits[0])
+    n_bits = np.zeros((n_channels, n_images))
+
+    def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
+        cells = walk.cells(channel, samples, known)
+        mixture = networks[channel].mixture(known, cells)
+        cells = mixture.cells.of(originals.take(samples.at))
+        start, frequency = mixture.intervals(cells)
+        starts[channel].append(start.astype(np.uint32))
+        frequencies[channel].append(frequency.astype(np.uint32))
+        n_bits[channel] += np.bincount(
+            planes.channels[channel].numbers[samples.lanes],
+            np.log2(N_SLOTS) - np.log2(frequency),
+            n_images,
+        )
+        return mixture.cells.values(cells)
+
+    walk.run(code)
+    ends = np.cumsum([0, *(stack.n_images for stack in stacks)])
+    bits = np.add.reduceat(n_bits, ends[:-1], axis=1)
+    n_lanes = np.clip(bits // _BITS_OF_LANE, 1, MAX_LANES).astype(np.int64)
+    streams = [
+        encode_intervals(
+            np.concatenate(starts[channel]),
+            np.concatenate(frequencies[channel]),
+            planes.channels[channel].counts,
+            n_lanes[channel],
+        )
+        for channel in range(n_channels)
+    ]
+    coded = []
+    for number, first in enumerate(firsts):
+        first = first - limits[0][ends[number] : ends[number + 1]].min(axis=0)
+        head = b"".join(map(leb128, first.tolist()))
+        data = head + b"".join(frame(of_channel[number]) for of_channel in streams)
+        own = n_bits[:, ends[number] : ends[number + 1]].sum(axis=0)
+        restored = planes.images(walk.values, number)
+        coded.append(CodedStack(data, own, restored))
+    return coded
+
+
+def decode_stacks(
+    networks: Sequence[PixelNetwork],
+    data: Sequence[bytes],
+    stacks: Sequence[Stack],
+    limits: tuple[np.ndarray, np.ndarray],
+    in_series: bool = False,
+    max_error: int = 0,
+) -> list[np.ndarray]:
+    """Decode what `encode_stacks` coded: arrays (n_images, channels, height, width).
+
+    Raises
+    ------
+    BitstreamError
+        If the bytes cannot be those of such images.
+    """
+    ends = np.cumsum([0, *(stack.n_images for stack in stacks)])
+    firsts, streams = [], []
+    for number, of_stack in enumerate(data):
+        reader = ByteReader(of_stack)
+        low = limits[0][ends[number] : ends[number + 1]].min(axis=0)
+        high = limits[1][ends[number] : ends[number + 1]].max(axis=0)
+        first = low + [reader.leb128() for _ in networks]
+        if (first > high).any():
+            raise BitstreamError(f"Images begin with {first}, above {high}.")
+        firsts.append(first)
+        streams.append([reader.frame(f"Channel {i}") for i in range(len(networks))])
+        reader.finish()
+    predictors = [network.predictors for network in networks]
+    walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
+    planes = walk.planes
+    decoders = [
+        IntervalDecoder([of_stack[channel] for of_stack in streams], lanes.counts)
+        for channel, lanes in enumerate(planes.channels)
+    ]
+
+    def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
+        mixture = networks[channel].mixture(known, walk.cells(channel, samples, known))
+        decoder = decoders[channel]
+        cells = np.empty(samples.at.size, np.float32)
+        for part in decoder.parts(step):
+            of_part = mixture if part.size == cells.size else mixture.take(part)
+            cells[part], *interval = of_part.find(decoder.slots())
+            decoder.take(*interval)
+        return mixture.cells.values(cells)
+
+    walk.run(code)
+    for decoder in decoders:
+        decoder.finish()
+    return [planes.images(walk.values, number) for number in range(len(stacks))]

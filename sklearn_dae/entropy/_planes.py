@@ -1,0 +1,250 @@
+"""Where the samples of images lie while they are coded, and in which order.
+
+In: how many images of which sizes. Out: for each step, the samples that are coded in
+it, and where to look for what is around them.
+
+A *plane* is one channel of one image, a *lane* one row of one plane. Lanes go from left
+to right in lockstep, each three steps behind the row above it, so that of that row two
+more samples to the right are known. A channel follows those before it, and an image the
+one before it where that is looked at, far enough behind for all eight neighbours of the
+same place to be known. So a step has samples of many rows of all images.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+#: How far around a sample one may look: above it, to the left and to the right.
+REACH = 3
+
+#: Distances of the places of a margin to the left and right.
+_MARGIN = np.arange(1, REACH + 1)
+
+#: Steps by which a row follows the one above it, and by which a plane follows another
+#: of which all neighbours of a place are looked at.
+_ROW_LAG, _PLANE_LAG = 3, 5
+
+
+class Stack(NamedTuple):
+    """Images that are coded together: how many, and what each of them is."""
+
+    n_images: int
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples of all images."""
+        return self.n_images * self.height * self.width * self.channels
+
+    @property
+    def _shape(self) -> tuple[int, int, int, int]:
+        """Shape of all planes with margins above and below, to the left and right."""
+        height, width = self.height + REACH + 1, self.width + 2 * REACH
+        return self.n_images, self.channels, height, width
+
+
+class Samples(NamedTuple):
+    """Samples of a channel that do not depend on each other.
+
+    Parameters
+    ----------
+    at : ndarray of int of shape (n,)
+        Where each lies in a canvas.
+
+    lanes : ndarray of int of shape (n,)
+        The lane of each.
+    """
+
+    at: np.ndarray
+    lanes: np.ndarray
+
+
+class Planes:
+    """The planes of several stacks of images, each with a margin around it.
+
+    A *canvas* is an array of ``size`` numbers in which each sample has a place.
+
+    Parameters
+    ----------
+    stacks : sequence of Stack
+        The images, all with the same number of channels.
+
+    in_series : bool, default=False
+        Whether images wait for the one before them in their stack.
+    """
+
+    def __init__(self, stacks: Sequence[Stack], in_series: bool = False) -> None:
+        self.stacks = list(stacks)
+        self.in_series = in_series
+        sizes = [int(np.prod(stack._shape)) for stack in stacks]
+        ends = np.cumsum(sizes).tolist()
+        self.size = ends[-1]
+        self._places = [
+            slice(end - size, end) for end, size in zip(ends, sizes, strict=True)
+        ]
+        self.channels = [Lanes(self, channel) for channel in range(stacks[0].channels)]
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps."""
+        return max(lanes.n_steps for lanes in self.channels)
+
+    def _with_margins(self, canvas: np.ndarray, number: int) -> np.ndarray:
+        return canvas[self._places[number]].reshape(self.stacks[number]._shape)
+
+    def images(self, canvas: np.ndarray, number: int) -> np.ndarray:
+        """View the samples of a stack: (n_images, channels, height, width)."""
+        inner = slice(REACH, -REACH)
+        return self._with_margins(canvas, number)[:, :, REACH:-1, inner]
+
+    def start(self, canvas: np.ndarray, number: int, values: Sequence[int]) -> None:
+        """Set what stands above the first rows of a stack, a value for each channel."""
+        for channel, value in enumerate(values):
+            margin = self._with_margins(canvas, number)[:, channel]
+            margin[:, :REACH] = value
+            margin[:, REACH, :REACH] = value
+
+    def surround(self, canvas: np.ndarray) -> None:
+        """Fill in all margins, as `Lanes.fill` does bit by bit."""
+        for number in range(len(self.stacks)):
+            planes = self._with_margins(canvas, number)
+            planes[:, :, REACH:-1, -REACH:] = planes[:, :, REACH:-1, -REACH - 1, None]
+            planes[:, :, REACH + 1 :, :REACH] = planes[:, :, REACH:-1, REACH, None]
+            planes[:, :, -1, REACH:] = planes[:, :, -2, REACH:]
+
+
+class Lanes:
+    """The lanes of a channel, stack by stack, and in a stack row by row.
+
+    Parameters
+    ----------
+    planes : Planes
+        The planes.
+
+    channel : int
+        Number of the channel.
+
+    Attributes
+    ----------
+    above : ndarray of int of shape (n_lanes,)
+        The lane of the row above; for a first row, the lane itself.
+
+    strides : ndarray of int of shape (n_lanes,)
+        Places from a sample to the one below it.
+
+    images, numbers, rows : ndarray of int of shape (n_lanes,)
+        Number of the image in its stack and among all images, and of the row in it.
+    """
+
+    def __init__(self, planes: Planes, channel: int) -> None:
+        self._planes, self._channel = planes, channel
+        parts = [self._of_stack(number) for number in range(len(planes.stacks))]
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        self.images, self.rows, self._stacks, self._begins, self.above = columns
+        n_images = np.array([stack.n_images for stack in planes.stacks])
+        self.numbers = self.images + (np.cumsum(n_images) - n_images)[self._stacks]
+        of_lane = np.array([stack._shape for stack in planes.stacks])[self._stacks]
+        self._plane_sizes = of_lane[:, 2] * of_lane[:, 3]
+        self._image_sizes = of_lane[:, 1] * self._plane_sizes
+        self.strides = of_lane[:, 3]
+        self._widths = self.strides - 2 * REACH
+        self._is_lowest = self.rows == of_lane[:, 2] - REACH - 2
+        self._starts = self.rows * _ROW_LAG + channel * _PLANE_LAG
+        if planes.in_series:
+            self._starts += self.images * _PLANE_LAG
+        self._stops = self._starts + self._widths
+
+    def _of_stack(self, number: int) -> tuple[np.ndarray, ...]:
+        stack, planes = self._planes.stacks[number], self._planes
+        n_images, _, height, width = stack._shape
+        n_before = sum(s.n_images * s.height for s in planes.stacks[:number])
+        lanes = np.arange(stack.height * n_images)
+        rows, images = np.divmod(lanes, n_images)
+        begins = (images * stack.channels + self._channel) * height + rows + REACH
+        begins = planes._places[number].start + begins * width + REACH
+        above = n_before + lanes - np.where(rows, n_images, 0)
+        return images, rows, np.full_like(lanes, number), begins, above
+
+    def __len__(self) -> int:
+        return len(self._begins)
+
+    @property
+    def n_steps(self) -> int:
+        """Number of steps until all are done."""
+        return int(self._stops.max())
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Samples of each stack in each step: (n_steps, n_stacks)."""
+        changes = np.zeros((self._planes.n_steps + 1, len(self._planes.stacks)), int)
+        np.add.at(changes, (self._starts, self._stacks), 1)
+        np.add.at(changes, (self._stops, self._stacks), -1)
+        return np.cumsum(changes, axis=0)[:-1]
+
+    def samples(self, step: int) -> Samples:
+        """Return the samples of a step, stack by stack."""
+        lanes = ((self._starts <= step) & (step < self._stops)).nonzero()[0]
+        return Samples(self._begins[lanes] + (step - self._starts[lanes]), lanes)
+
+    def draw(self, n: int, rng: np.random.Generator) -> Samples:
+        """Draw samples at random, with equal probability."""
+        ends = np.cumsum(self._widths)
+        drawn = np.sort(rng.integers(ends[-1], size=n))
+        lanes = np.searchsorted(ends, drawn, side="right")
+        x = drawn - (ends - self._widths)[lanes]
+        return Samples(self._begins[lanes] + x, lanes)
+
+    def columns(self, samples: Samples) -> np.ndarray:
+        """Return how many samples of its row stand before each sample."""
+        return samples.at - self._begins[samples.lanes]
+
+    def previous(self, samples: Samples) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the same places of the images before are, and whether any are.
+
+        Where there is none, the place is that of the sample itself.
+        """
+        known = self.images[samples.lanes] > 0
+        return samples.at - known * self._image_sizes[samples.lanes], known
+
+    def channel_before(self, samples: Samples, back: int) -> np.ndarray:
+        """Return where the same places ``back`` channels before are."""
+        return samples.at - back * self._plane_sizes[samples.lanes]
+
+    def fill(self, canvases: np.ndarray, samples: Samples, numbers: np.ndarray) -> None:
+        """Set numbers of samples, and what of the margins follows from them.
+
+        To the right of a row stands its last number, to the left of it the first of the
+        row above it, and below the last row what is above.
+
+        Parameters
+        ----------
+        canvases : ndarray of shape (n_canvases, size)
+            Where to set them.
+
+        samples : Samples
+            Samples of one step.
+
+        numbers : ndarray of shape (n_canvases, n)
+            The numbers.
+        """
+        at, lanes = samples
+        column, strides = at - self._begins[lanes], self.strides[lanes]
+        is_last = column == self._widths[lanes] - 1
+        first, last = (column == 0).nonzero()[0], is_last.nonzero()[0]
+        lowest = self._is_lowest[lanes].nonzero()[0]
+        left = (at[first] + strides[first])[:, np.newaxis] - _MARGIN
+        right = at[last, np.newaxis] + _MARGIN
+        corner = lowest[is_last[lowest]]
+        for canvas, of_canvas in zip(canvases, numbers, strict=True):
+            canvas[at] = of_canvas
+            if first.size:
+                canvas[left] = of_canvas[first, np.newaxis]
+            if last.size:
+                canvas[right] = of_canvas[last, np.newaxis]
+            if lowest.size:
+                canvas[at[lowest] + strides[lowest]] = of_canvas[lowest]
+                canvas[at[corner] + strides[corner] + 1] = of_canvas[corner]
