@@ -1,13 +1,13 @@
 """Damage archives in ten thousand ways, and see what reading does.
 
-The archives are small and of several kinds: Huffman-coded, lossy, with names, of images
-of many kinds, of files that are made again or kept, of floating-point numbers with the
-model elsewhere, of one image and of none. Most are damaged as disks and transfers
-damage files: bits flipped, bytes cut off, inserted, deleted, doubled or overwritten,
-chunks swapped. The others are forged: sizes, numbers, descriptions, records of files,
-models and coded images are changed, and all checksums made right again; such an archive
-may hold other images, but must not take much memory or time, or raise an undocumented
-error.
+The archives are small and of several kinds: Huffman-coded, lossy, coded by a network of
+pixels, with names, of images of many kinds, of files that are made again or kept, of
+floating-point numbers with the model elsewhere, of one image and of none. Most are
+damaged as disks and transfers damage files: bits flipped, bytes cut off, inserted,
+deleted, doubled or overwritten, chunks swapped. The others are forged: sizes, numbers,
+descriptions, records of files, models and coded images are changed, and all checksums
+made right again; such an archive may hold other images, but must not take much memory
+or time, or raise an undocumented error.
 
     python -m benchmarks.archive_fuzz
 """

@@ -19,12 +19,15 @@ from sklearn_dae.codecs import (
     HuffmanCodec,
     JpegXLCodec,
     PillowCodec,
+    PixelCodec,
     SetRedundancyCodec,
 )
 from sklearn_dae.datasets import load_mnist
 from sklearn_dae.models import model_to_bytes
 
 CODECS = {
+    "Pixel model": PixelCodec(),
+    "Pixel model, generic": PixelCodec(effort=1),
     "Huffman": HuffmanCodec(),
     "Min-Max Differential": SetRedundancyCodec("min_max_differential"),
     "Min-Max Predictive": SetRedundancyCodec("min_max_predictive"),
@@ -39,6 +42,7 @@ CODECS = {
     "WebP": PillowCodec("webp", lossless=True),
     "AVIF": PillowCodec("avif", lossless=True),
     "JPEG XL": JpegXLCodec(lossless=True),
+    "JPEG XL, effort 7": JpegXLCodec(lossless=True, effort=7),
 }
 
 

@@ -63,6 +63,7 @@ from sklearn_dae.codecs import (
     HuffmanCodec,
     JpegXLCodec,
     PillowCodec,
+    PixelCodec,
     SetRedundancyCodec,
     TransformCodec,
 )
@@ -434,6 +435,9 @@ def other_codecs(images: Images, shared: dict[str, Any]) -> Iterator[Figure]:
         "jpeg2000": PillowCodec("jpeg2000", quality=30),
         "avif": PillowCodec("avif", quality=50),
         "jpegxl": JpegXLCodec(distance=2.0),
+        "pixels": PixelCodec(effort=2, random_state=images.seed),
+        "pixels-generic": PixelCodec(effort=1),
+        "pixels-bounded": PixelCodec(2, effort=2, random_state=images.seed),
     }
     for name, codec in choices.items():
         yield from coded(f"codec-{name}", codec.fit(images.training), images)

@@ -4,13 +4,11 @@ They are for images that no network was trained on, and so learn from images of 
 kinds: X-rays, MRI, CT, a film through a microscope, digits, photographs, pages, retina
 and stars. Fingerprints, whose licence allows measuring only, are not among them.
 
-    python -m benchmarks.generic_network                   # writes the package's file
-    python -m benchmarks.generic_network --without ct_head --output generic.bin
+    python -m benchmarks.generic_network        # writes the file of the package
 
-Needs the images of ``SKLEARN_DAE_DATA`` and scikit-image; takes a few minutes.
+Needs the images of ``SKLEARN_DAE_DATA`` and scikit-image; takes some ten minutes.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +24,10 @@ from sklearn_dae.images import ImageSpec
 #: What is measured only.
 _NEVER = "fingerprints"
 
-#: Pixels of each kind, at most, and the side of the squares that large images are cut
-#: to.
-_PIXELS_OF_KIND, _SIDE = 500_000, 256
+#: Pixels of each kind, and the side of the squares that large images are cut to.
+_PIXELS_OF_KIND, _SIDE = 500_000, 192
 
-_TRAINING = Training(n_steps=10_000, batch_size=4096)
+_TRAINING = Training(n_steps=8000, batch_size=4096)
 
 
 def squares(images: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
@@ -44,42 +41,41 @@ def squares(images: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarr
     return chosen
 
 
-def train(images: list[np.ndarray]) -> bytes:
-    """Train networks on images with the same number of channels; return their bytes."""
+def train(channels: int, without: str = _NEVER) -> bytes:
+    """Train networks on all kinds of images but some; return their bytes.
+
+    With one channel, what is coloured serves as shades of grey, too.
+    """
+    rng = np.random.default_rng(0)
     levels, stacks, planes = [], [], []
-    for image in images:
-        spec = ImageSpec.of_shape(image.shape, image.dtype)
-        levels.append(Levels.of(image))
-        stacks.append(stack_of(1, spec))
-        numbers = levels[-1].levels(image.reshape(1, -1))
-        planes.append(to_planes(numbers, stacks[-1], transforms=True))
+    for kind, read in KINDS.items():
+        if kind in (_NEVER, without):
+            continue
+        images = read()
+        if channels == 1:
+            images = [image if image.ndim == 2 else image[..., 1] for image in images]
+        else:
+            images = [image for image in images if image.ndim == 3]
+        for image in squares(images, rng) if images else []:
+            levels.append(Levels.of(image))
+            stacks.append(stack_of(1, ImageSpec.of_shape(image.shape, image.dtype)))
+            numbers = levels[-1].levels(image.reshape(1, -1))
+            planes.append(to_planes(numbers, stacks[-1], transforms=True))
     limits = limits_of(levels, stacks, transforms=True)
     networks, bits = fit_networks(planes, limits, training=_TRAINING)
     packed = PixelModel.of(networks, in_series=False).packed.tobytes()
-    print(f"{len(images)} squares, {bits:.3f} bits a pixel, {len(packed):,} bytes")
+    print(
+        f"{channels} channels, without {without}: {len(planes):,} squares, {bits:.3f} "
+        f"bits a pixel, {len(packed):,} bytes",
+        flush=True,
+    )
     return packed
 
 
 def main() -> None:
-    """Train on all kinds but those to be left out."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--without", nargs="*", default=[], choices=sorted(KINDS))
-    default = Path(_generic.__file__).parent / _generic.GENERIC_FILE
-    parser.add_argument("--output", type=Path, default=default)
-    arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    grey, coloured = [], []
-    for kind, read in KINDS.items():
-        if kind == _NEVER or kind in arguments.without:
-            continue
-        images = read()
-        of_colours = [image for image in images if image.ndim == 3]
-        if of_colours:
-            coloured += squares(of_colours, rng)
-        # What is coloured has shades of grey, too.
-        shades = [image if image.ndim == 2 else image[..., 1] for image in images]
-        grey += squares(shades, rng)
-    arguments.output.write_bytes(b"".join(frame(train(of)) for of in (grey, coloured)))
+    """Train on all kinds, and write the file of the package."""
+    file = Path(_generic.__file__).parent / _generic.GENERIC_FILE
+    file.write_bytes(frame(train(1)) + frame(train(3)))
 
 
 if __name__ == "__main__":

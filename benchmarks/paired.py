@@ -37,8 +37,9 @@ LIMIT = 1.03
 #: counted, and the median counts.
 SECONDS, MOST_CALLS = 2.0, 50
 
-#: Rows that networks and codecs learn from, and that are coded.
-N_ROWS, N_CODED_ROWS = 5000, 2000
+#: Rows that networks and codecs learn from, that are coded, and that are coded without
+#: loss.
+N_ROWS, N_CODED_ROWS, N_LOSSLESS_ROWS = 5000, 2000, 500
 
 #: The function to be timed.
 Call = Callable[[], object]
@@ -49,7 +50,7 @@ def prepare(folder: Path) -> Call:
     import numpy as np
 
     from sklearn_dae import DeepAutoencoderCompressor
-    from sklearn_dae.codecs import TransformCodec
+    from sklearn_dae.codecs import PixelCodec, TransformCodec
     from sklearn_dae.datasets import load_mnist
 
     def save() -> None:
@@ -59,6 +60,7 @@ def prepare(folder: Path) -> Call:
         models = {
             "dae": dae.fit(X),
             "codec": TransformCodec(dae).fit(X),
+            "lossless": PixelCodec(effort=2).fit(X),
         }
         for name, model in models.items():
             (folder / f"{name}.pickle").write_bytes(pickle.dumps(model))
@@ -164,6 +166,17 @@ def decode(folder: Path) -> Call:
     return lambda: codec.decode(data)
 
 
+def lossless_encode(folder: Path) -> Call:
+    codec, X = model(folder, "lossless"), rows(folder, N_LOSSLESS_ROWS)
+    return lambda: codec.encode(X)
+
+
+def lossless_decode(folder: Path) -> Call:
+    codec = model(folder, "lossless")
+    data = codec.encode(rows(folder, N_LOSSLESS_ROWS))
+    return lambda: codec.decode(data)
+
+
 def evaluate_digits(folder: Path) -> Call:
     from sklearn_dae.datasets import ImageSplit, load_digits
     from sklearn_dae.evaluation import evaluate
@@ -196,6 +209,8 @@ JOBS: dict[str, Callable[[Path], Call]] = {
     "codec-fit": fit_codec,
     "codec-encode": encode,
     "codec-decode": decode,
+    "lossless-encode": lossless_encode,
+    "lossless-decode": lossless_decode,
     "evaluate-digits": evaluate_digits,
     "import": import_package,
 }

@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.codecs import GeneralCodec, HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import GeneralCodec, HuffmanCodec, PixelCodec, TransformCodec
 from sklearn_dae.datasets import load_digits
 from sklearn_dae.evaluation import reconstruction_scorer
 
@@ -55,7 +55,7 @@ layers = GridSearchCV(
 codecs = GridSearchCV(
     Pipeline([("codec", HuffmanCodec())]),
     [
-        {"codec": [HuffmanCodec(), GeneralCodec("lzma")]},
+        {"codec": [PixelCodec(), HuffmanCodec(), GeneralCodec("lzma")]},
         {
             "codec": [TransformCodec(None)],
             "codec__transformer": [PCA(8), PCA(16), PCA(32), autoencoder],
@@ -71,9 +71,13 @@ def name_of(parameters):
     if "compress" in parameters:
         sizes = parameters.get("compress__hidden_layer_sizes")
         return f"autoencoder, layers {sizes}" if sizes else "PCA"
-    codec = parameters["codec"]
-    if not isinstance(codec, TransformCodec):
-        return "Huffman" if isinstance(codec, HuffmanCodec) else codec.method
+    match parameters["codec"]:
+        case PixelCodec():
+            return "pixel model"
+        case HuffmanCodec():
+            return "Huffman"
+        case GeneralCodec(method=method):
+            return method
     transformer = parameters["codec__transformer"]
     kind = "PCA" if isinstance(transformer, PCA) else "autoencoder"
     return f"{kind}, {transformer.n_components} values"

@@ -16,8 +16,10 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 from sklearn_dae.archive import open_archive, write_archive
-from sklearn_dae.codecs import GeneralCodec, HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import GeneralCodec, HuffmanCodec, PixelCodec, TransformCodec
 from sklearn_dae.datasets import load_digits
+from sklearn_dae.entropy import PixelModel
+from sklearn_dae.entropy._pixel_training import Training
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSet, read_images
 from sklearn_dae.models import model_to_bytes
@@ -97,6 +99,16 @@ def specimen_of_files(rng):
         return specimen(codec, images, files=True, others=images.others)
 
 
+def pixel_codec(images):
+    """Make a codec that has a network, though there are too few images to train one."""
+    codec = PixelCodec().fit(images)
+    limits = np.zeros((len(images), 1)), np.full((len(images), 1), 16)
+    training = Training(hidden=(8, 8), n_steps=20)
+    stack = images[:, np.newaxis].astype(int)
+    codec.models_ = [PixelModel.fit([stack], limits, training=training)]
+    return codec
+
+
 def specimens():
     """Archives of several kinds, by name."""
     digits, rng = load_digits(), np.random.default_rng(0)
@@ -120,6 +132,7 @@ def specimens():
         "floats by reference": specimen(
             TransformCodec(PCA(3)).fit(floats), floats, model="reference"
         ),
+        "pixels": specimen(pixel_codec(small), small[:20]),
         "one image": specimen(HuffmanCodec().fit(flat), small[:1]),
         "no image": specimen(HuffmanCodec().fit(flat), small[:0]),
     }

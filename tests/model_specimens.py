@@ -23,9 +23,12 @@ from sklearn_dae.codecs import (
     HuffmanCodec,
     JpegXLCodec,
     PillowCodec,
+    PixelCodec,
     SetRedundancyCodec,
     TransformCodec,
 )
+from sklearn_dae.entropy import PixelModel
+from sklearn_dae.entropy._pixel_training import Training
 
 ROWS = np.random.default_rng(1).integers(0, 17, (60, 6)).astype(np.uint8)
 
@@ -64,18 +67,30 @@ MODELS = {
     "general codec": GeneralCodec("bz2", level=1),
     "jpeg codec": PillowCodec(quality=90, image_shape=(2, 3)),
     "jpegxl codec": JpegXLCodec(distance=0.5, image_shape=(2, 3)),
+    "pixel codec": PixelCodec(effort=2, image_shape=(2, 3)),
     "dae codec": TransformCodec(DeepAutoencoderCompressor(2, **SMALL)),
 }
 
 #: Models of images of bytes.
-OF_BYTES = {"min-max codec", "centroid codec"}
+OF_BYTES = {"min-max codec", "centroid codec", "pixel codec"}
 
 
 def fit(name, dtype=np.float64, rows=ROWS):
     """Fit a model on some rows."""
     if name in OF_BYTES:
         dtype = np.uint8
-    return clone(MODELS[name]).fit(rows.astype(dtype))
+    model = clone(MODELS[name]).fit(rows.astype(dtype))
+    if name == "pixel codec":
+        # For so few pixels, it trains no network by itself.
+        model.models_ = [small_network(rows.reshape(-1, 1, *model.image_shape_))]
+    return model
+
+
+def small_network(stack):
+    """Train a small network for grey images: (n_images, 1, height, width)."""
+    limits = np.zeros((len(stack), 1)), np.full((len(stack), 1), 16)
+    training = Training(hidden=(8, 8), n_steps=20)
+    return PixelModel.fit([stack.astype(int)], limits, training=training)
 
 
 def fitted(name, dtype=np.float64):

@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from sklearn_dae.archive import _writer as writer
 from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import HuffmanCodec
+from sklearn_dae.datasets import load_digits
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.models import load_model
 
@@ -151,6 +152,26 @@ def test_a_golden_archive_of_a_transformer():
         assert archive[:].shape == (30, 8, 8)
         assert abs(archive[:].astype(int) - pixels).max() <= 1
         assert archive.verify().ok
+
+
+def test_a_golden_archive_of_pixels_by_the_networks_of_the_package():
+    # So these can never change: whatever was coded by them must still be decoded.
+    pixels = json.loads((GOLDEN / "archive-pixels.json").read_text())
+    dtypes = ["u1", "u1", "u1", "u1", "u2", "i2", "u1"]
+    with open_archive(GOLDEN / "archive-pixels.dae") as archive:
+        assert_same(list(archive), [*map(np.array, pixels, dtypes)])
+        assert archive.verify().ok
+        assert archive.codec.models_ == []
+
+
+def test_a_golden_archive_with_a_bound_by_a_trained_network():
+    # Predicted by a network, and yet the same pixels on every machine.
+    pixels = np.array(json.loads((GOLDEN / "archive-bounded.json").read_text()))
+    with open_archive(GOLDEN / "archive-bounded.dae") as archive:
+        assert_array_equal(archive[:], pixels)
+        assert len(archive.codec.models_) == 1
+    digits = load_digits().data[:30].reshape(-1, 8, 8)
+    assert abs(pixels - digits).max() == 1
 
 
 def test_the_model_of_an_archive_is_a_model_file(tmp_path):

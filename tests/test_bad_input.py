@@ -16,7 +16,7 @@ from sklearn_dae import (
     UniformQuantizer,
 )
 from sklearn_dae.archive import open_archive, write_archive
-from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import HuffmanCodec, PixelCodec, TransformCodec
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 from sklearn_dae.models import save_model
 
@@ -49,6 +49,14 @@ def test_65536_distinct_pixels_in_huffmans_code():
     assert_exact(EVERY_UINT16, codec)
     # A word of 16 bits or 17 each, as the escape word has to be a word too.
     assert 2 * 65536 <= len(codec.encode(EVERY_UINT16)) < 2 * 65536 + 100
+
+
+def test_65536_distinct_pixels_by_networks_of_pixels(rng):
+    codec = PixelCodec().fit(EVERY_UINT16)
+    assert_exact(EVERY_UINT16, codec)
+    noise = rng.permuted(EVERY_UINT16.ravel()).reshape(EVERY_UINT16.shape)
+    assert_exact(noise, codec)
+    assert len(codec.encode(noise)) < noise.nbytes + 100
 
 
 def test_more_distinct_pixels_than_a_huffman_code_has_words(rng):
@@ -101,6 +109,15 @@ def test_images_of_one_grey(codec, dtype):
             assert_array_equal(through_an_archive(others, codec), others)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_images_of_one_grey_by_networks_of_pixels(dtype, rng):
+    images = np.full((50, 16), 7, dtype)
+    codec = PixelCodec().fit(images)
+    assert_exact(images, codec)
+    assert len(codec.encode(images)) < 120
+    assert_exact(rng.integers(256, size=(50, 16)).astype(dtype), codec)
+
+
 # No image, and one.
 
 
@@ -110,10 +127,11 @@ def test_images_of_one_grey(codec, dtype):
     "codec",
     [
         HuffmanCodec(),
+        PixelCodec(),
         TransformCodec(PCA(1)),
         TransformCodec(DeepAutoencoderCompressor(1, max_iter=2, random_state=0)),
     ],
-    ids=["Huffman", "PCA", "autoencoder"],
+    ids=["Huffman", "pixels", "PCA", "autoencoder"],
 )
 def test_no_image_and_one(codec, n_training, digits):
     images = digits[:n_training]
@@ -127,7 +145,9 @@ def test_no_image_and_one(codec, n_training, digits):
             assert restored.dtype == images.dtype
 
 
-@pytest.mark.parametrize("codec", [HuffmanCodec(), TransformCodec(PCA(1))], ids=str)
+@pytest.mark.parametrize(
+    "codec", [HuffmanCodec(), PixelCodec(), TransformCodec(PCA(1))], ids=str
+)
 def test_nothing_to_learn_from(codec, digits):
     with pytest.raises(ValueError, match="0 sample"):
         codec.fit(digits[:0])

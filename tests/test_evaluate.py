@@ -36,7 +36,7 @@ from sklearn_dae.evaluation.report._contenders import (
     lossless_trials,
     trial_at_rate,
 )
-from sklearn_dae.evaluation.report._experiment import _Tasks
+from sklearn_dae.evaluation.report._experiment import _smallest_of_each, _Tasks
 from sklearn_dae.evaluation.report._findings import (
     Cost,
     Standing,
@@ -284,7 +284,7 @@ def test_the_command_compares_all_codecs(evaluated):
     lossy = {point["codec"] for point in record["lossy"]}
     assert {"autoencoder", "PCA", "JPEG", "JPEG 2000", "WebP", "AVIF"} <= lossy
     exact = {point["codec"] for point in record["lossless"]}
-    assert {"Huffman", "PNG", "LZMA", "Centroid"} <= exact
+    assert {"pixel model", "Huffman", "PNG", "LZMA", "Centroid"} <= exact
     points = [*record["lossy"], *record["lossless"]]
     assert [point["error"] for point in points if point["error"]] == []
     assert all(point["mse"] == 0 for point in record["lossless"])
@@ -625,9 +625,21 @@ def some_digits():
 def test_a_missing_package_makes_a_row_that_names_the_extra(some_digits, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     trials = [t for t in lossless_trials(some_digits) if t.contender == "JPEG XL"]
-    (outcome,) = (carry_out(trial, some_digits, np.arange(2)) for trial in trials)
-    assert "sklearn-dae[full]" in outcome.measurement.error
-    assert outcome.shown is None
+    for trial in trials:
+        outcome = carry_out(trial, some_digits, np.arange(2))
+        assert "sklearn-dae[full]" in outcome.measurement.error
+        assert outcome.shown is None
+
+
+def test_of_several_settings_without_loss_the_smallest_counts(some_digits):
+    codecs = [trial.contender for trial in lossless_trials(some_digits)]
+    assert codecs[0] == "pixel model"
+    assert codecs.count("JPEG XL") == 2
+    points = [lossless("ours", 9), *(lossless("theirs", n) for n in (7, 5, 6))]
+    points.append(Measurement.failed("theirs", {}, (9, 64), ValueError("no")))
+    outcomes = [Outcome(point) for point in points]
+    assert list(_smallest_of_each(outcomes)) == [points[0], points[2]]
+    assert list(_smallest_of_each(outcomes[-1:])) == points[-1:]
 
 
 def test_a_setting_that_fails_makes_a_row_that_says_why(some_digits):

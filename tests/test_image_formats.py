@@ -10,6 +10,7 @@ from sklearn_dae.codecs import (
     HuffmanCodec,
     JpegXLCodec,
     PillowCodec,
+    PixelCodec,
     SetRedundancyCodec,
 )
 from sklearn_dae.evaluation import psnr
@@ -38,6 +39,7 @@ def codecs_without_loss(shape):
         yield PillowCodec(name, lossless=True, image_shape=shape)
     yield GeneralCodec("bz2")
     yield HuffmanCodec()
+    yield PixelCodec(image_shape=shape)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int8])
@@ -56,7 +58,7 @@ def test_without_loss_every_bit_comes_back_or_the_codec_refuses(channels, dtype)
         assert len(data) < 1.5 * X.nbytes
         again = model_from_bytes(model_to_bytes(codec))
         assert again.encode(X) == data
-    assert n_taken >= (7 if channels in (1, 3) and X.itemsize == 1 else 4)
+    assert n_taken >= (8 if channels in (1, 3) and X.itemsize == 1 else 5)
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -108,6 +110,7 @@ def test_depths_that_a_format_would_narrow_are_refused(codec, channels, dtype):
         PillowCodec("png"),
         JpegXLCodec(lossless=True),
         SetRedundancyCodec(),
+        PixelCodec(),
     ],
     ids=lambda codec: type(codec).__name__,
 )

@@ -270,6 +270,9 @@ CHANGES = [
     ("jpeg codec", "state.multiple", 3, "multiple_ is 3"),
     ("jpeg codec", "state.dtype", {"dtype": "<u2"}, "uint16"),
     ("jpegxl codec", "state.multiple", 8, "multiple_ is 8"),
+    ("pixel codec", "params.effort", 5, "effort"),
+    ("pixel codec", "params.max_abs_error", -1, "max_abs_error"),
+    ("pixel codec", "state.models.0.state.in_series", 2, "in_series"),
     ("huffman", "state.dtype", {"dtype": "<f4"}, "Numbers of the code"),
     ("strict coder", "params.handle_unknown", "escape", "Escape"),
     ("standard", "state.scale", None, "no array|order|expected|uses"),
@@ -308,6 +311,7 @@ JUNK = [
     [
         *("pipeline", "dae", "codec", "huffman", "shared"),
         *("min-max codec", "centroid codec", "general codec", "jpeg codec"),
+        "pixel codec",
     ],
 )
 def test_a_tampered_model_is_an_error_or_still_a_model(name, rng):

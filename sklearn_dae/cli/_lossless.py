@@ -10,30 +10,35 @@ from sklearn_dae.codecs import (
     GeneralCodec,
     JpegXLCodec,
     PillowCodec,
+    PixelCodec,
     SetRedundancyCodec,
 )
-from sklearn_dae.images import ImageSet, ImageSpec
+from sklearn_dae.images import ImageSet
 from sklearn_dae.models import model_to_bytes
 
 #: Most pixels of images that may be better off side by side, and of those that may be
 #: predicted from what their set has in common.
 _FEW_PIXELS, _VERY_FEW_PIXELS = 2**18, 2**12
 
-#: Most numbers of the images that codecs are compared on.
-_SAMPLE_NUMBERS = 2**20
+#: Most numbers of the images that codecs are compared on, and that networks learn from.
+_SAMPLE_NUMBERS, _LEARNING_NUMBERS = 2**20, 2**22
 
 
 def smallest_codec(images: ImageSet) -> Codec:
     """Fit the codecs that can store images exactly, and return the smallest.
 
-    They are compared on some images of each kind, from all over the set; what a model
+    They are compared on some chunks of images, from all over the set; what a model
     takes counts as it would for all images.
     """
-    sample, share = _sample(images)
+    sample = _sample(images, _SAMPLE_NUMBERS)
+    share = _count(sample) / _count(images)
     sizes = []
     for codec in _candidates(sample):
         try:
-            codec.fit([image for stack in sample.values() for image in stack])
+            if isinstance(codec, PixelCodec):
+                codec.fit(_sample(images, _LEARNING_NUMBERS))
+            else:
+                codec.fit(sample)
             coded = _size(codec, sample) / share
             sizes.append((coded + len(model_to_bytes(codec)), codec))
         except (ValueError, ImportError):
@@ -46,46 +51,49 @@ def smallest_codec(images: ImageSet) -> Codec:
 
 
 def bounded_codec(images: ImageSet, max_abs_error: int) -> Codec:
-    """Fit the codec that stores each pixel with an error of at most so many levels."""
-    from sklearn_dae.codecs import PixelCodec
-
-    codec = PixelCodec(max_abs_error=max_abs_error)
-    codec.fit(images)
-    return codec
+    """Fit the codec that stores each number with an error of at most so much."""
+    return PixelCodec(max_abs_error).fit(_sample(images, _LEARNING_NUMBERS))
 
 
-def _sample(images: ImageSet) -> tuple[dict[ImageSpec, np.ndarray], float]:
-    """Read some images of each kind; return also their share of all numbers."""
+def _sample(images: ImageSet, most_numbers: int) -> ImageSet:
+    """Choose chunks of images of each kind, from all over them."""
     groups = images.groups()
-    n_numbers = _count(groups)
-    step = -(-n_numbers // _SAMPLE_NUMBERS)
-    chosen = {spec: places[::step] for spec, places in groups.items()}
-    sample = {spec: images[places].stack() for spec, places in chosen.items()}
-    return sample, _count(chosen) / n_numbers
+    share = most_numbers / _count(images)
+    if share >= 1:
+        return images
+    chosen = []
+    for spec, places in groups.items():
+        size = min(images_of_chunk(spec), max(1, round(len(places) * share)))
+        n_chunks = max(1, round(len(places) * share / size))
+        firsts = np.linspace(0, len(places) - size, n_chunks).round().astype(int)
+        chosen += [places[first : first + size] for first in firsts.tolist()]
+    return images[np.unique(np.concatenate(chosen))]
 
 
-def _count(groups: dict[ImageSpec, np.ndarray]) -> int:
-    """Return how many numbers there are in groups of images."""
-    return sum(len(places) * spec.n_numbers for spec, places in groups.items())
+def _count(images: ImageSet) -> int:
+    """Return how many numbers images have together."""
+    return sum(len(places) * spec.n_numbers for spec, places in images.groups().items())
 
 
-def _size(codec: Codec, sample: dict[ImageSpec, np.ndarray]) -> int:
-    """Return the bytes of a sample in chunks as archives have them."""
-    n_bytes = 0
-    for spec, stack in sample.items():
-        rows, step = stack.reshape(len(stack), spec.n_numbers), images_of_chunk(spec)
-        for start in range(0, len(rows), step):
-            n_bytes += len(codec.encode_chunk(rows[start : start + step], spec).data)
-    return n_bytes
+def _size(codec: Codec, sample: ImageSet) -> int:
+    """Return the bytes of images in chunks as archives have them."""
+    chunks = []
+    for spec, places in sample.groups().items():
+        rows = sample[places].data
+        size = images_of_chunk(spec)
+        chunks += [(rows[i : i + size], spec) for i in range(0, len(rows), size)]
+    return sum(len(chunk.data) for chunk in codec.encode_chunks(chunks))
 
 
-def _candidates(sample: dict[ImageSpec, np.ndarray]) -> Iterator[Codec]:
+def _candidates(sample: ImageSet) -> Iterator[Codec]:
+    yield PixelCodec()
     yield GeneralCodec("lzma")
     yield PillowCodec("png", layout="files")
+    kinds = sample.groups()
     yield JpegXLCodec(lossless=True, effort=7, layout="files")
-    if any(spec.n_pixels <= _FEW_PIXELS for spec in sample):
+    if any(spec.n_pixels <= _FEW_PIXELS for spec in kinds):
         yield JpegXLCodec(lossless=True, effort=7)
-    if any(spec.n_pixels <= _VERY_FEW_PIXELS for spec in sample):
+    if any(spec.n_pixels <= _VERY_FEW_PIXELS for spec in kinds):
         yield SetRedundancyCodec()
-    if any(spec.channels > 1 for spec in sample):
+    if any(spec.channels > 1 for spec in kinds):
         yield PillowCodec("webp", lossless=True, layout="files")

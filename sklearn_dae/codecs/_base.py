@@ -7,8 +7,8 @@ input checks, dtypes, and a score by which a search can rank codecs.
 
 A byte string holds the number of rows and the number of rows per chunk, then for each
 chunk its length, its CRC-32 (four bytes) and its bytes. Images that are no rows have
-another beginning: 1, if they were given as an array, or 2, if one by one; 0; in the
-latter case the number of kinds of images; for each kind what they are, how many there
+another beginning: 1, if they were given as an array, 2, if one by one, or 3, if as rows
+all the same; 0; for images one by one the number of kinds of images; for each kind what they are, how many there
 are, and how many in a chunk; and if there are several kinds, that of each image.
 Numbers are unsigned LEB128: seven bits per byte, lowest first, the highest bit set in
 all bytes but the last.
@@ -46,6 +46,7 @@ from sklearn_dae.codecs._images import (
     ARRAY,
     ROWS,
     SEQUENCE,
+    TOLD_ROWS,
     Given,
     check_image_shape,
     given_images,
@@ -54,10 +55,6 @@ from sklearn_dae.codecs._images import (
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.images._spec_bytes import pack_spec, unpack_spec
-
-#: Numbers in a chunk by default: several thousand images of 28 x 28 pixels. Smaller
-#: chunks make a single image faster to reach, larger ones make coding faster.
-_CHUNK_NUMBERS = 2**22
 
 #: Largest number of images in a chunk.
 MAX_CHUNK_SIZE = 65536
@@ -95,8 +92,15 @@ class Codec(BaseEstimator):
     #: memory, and make nothing faster.
     numbers_at_once: ClassVar[int] = 0
 
+    #: Numbers in a chunk by default: several thousand images of 28 x 28 pixels. Smaller
+    #: chunks make a single image faster to reach, larger ones make coding faster.
+    _chunk_numbers: ClassVar[int] = 2**22
+
     #: Whether rows must be known to be pictures, and of which shape.
     _needs_shape: bool = False
+
+    #: Whether bytes say what images are, even where all are what `fit` saw.
+    _tells_kinds: ClassVar[bool] = False
 
     #: Whether NaN and infinity are numbers like any other.
     _takes_nan: ClassVar[bool] = False
@@ -315,14 +319,15 @@ class Codec(BaseEstimator):
         check_is_fitted(self)
         given = self._given(X)
         head, order = [], np.zeros(given.n_images, np.int64)
-        if given.form != ROWS:
-            head += [leb128(given.form), leb128(0)]
-        if given.form == SEQUENCE:
+        form = TOLD_ROWS if given.form == ROWS and self._tells_kinds else given.form
+        if form != ROWS:
+            head += [leb128(form), leb128(0)]
+        if form == SEQUENCE:
             head.append(leb128(len(given.kinds)))
         chunks, places = [], []
-        for number, kind in enumerate(given.kinds):
-            order[kind.places] = number
-            if given.form != ROWS:
+        for rank, kind in enumerate(given.kinds):
+            order[kind.places] = rank
+            if form != ROWS:
                 head.append(pack_spec(kind.spec))
             size = self.images_of_chunk(kind.spec)
             head += [leb128(len(kind.rows)), leb128(size)]
@@ -377,12 +382,12 @@ class Codec(BaseEstimator):
         first, second = reader.leb128(), reader.leb128()
         if second:
             form, parts = ROWS, [_Part(self._spec, first, second)]
-        elif first in (ARRAY, SEQUENCE):
-            form = first
+        elif first in (ARRAY, SEQUENCE, TOLD_ROWS):
+            form = ROWS if first == TOLD_ROWS else first
             n_kinds = reader.leb128() if form == SEQUENCE else 1
             parts = [self._read_part(reader) for _ in range(n_kinds)]
         else:
-            raise BitstreamError(f"Images in form {first}, expected 1 or 2.")
+            raise BitstreamError(f"Images in form {first}, expected 1, 2 or 3.")
         order = _read_order(reader, parts) if len(parts) > 1 else None
         kinds = self._decode_parts(reader, parts)
         reader.finish()
@@ -426,7 +431,7 @@ class Codec(BaseEstimator):
     def images_of_chunk(self, spec: ImageSpec | None = None) -> int:
         """Return how many images of a kind are coded together, at most."""
         n_numbers = self.n_features_in_ if spec is None else spec.n_numbers
-        by_size = _CHUNK_NUMBERS // n_numbers
+        by_size = self._chunk_numbers // n_numbers
         return self.chunk_size or min(max(by_size, 1), MAX_CHUNK_SIZE)
 
     def encode_chunk(self, X: Any, spec: ImageSpec | None = None) -> CodedChunk:

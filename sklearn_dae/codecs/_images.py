@@ -17,6 +17,9 @@ from sklearn_dae.images import ImageSet, ImageSpec
 #: In which form images were given, and are given back.
 ROWS, ARRAY, SEQUENCE = range(3)
 
+#: Rows of which the bytes of a codec say what they are.
+TOLD_ROWS = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Kind:

@@ -5,7 +5,9 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
+from sklearn.base import clone
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_dae._bytes import ByteReader
 from sklearn_dae._fields import Fields, each, instance
@@ -38,10 +40,19 @@ class PixelCodec(Codec):
     series; rANS turns that into bytes. Images may be of any size, grey or coloured, of
     any integers that span 65,536 values or use no more.
 
+    Generic networks come with the package: without `fit`, or where too few images were
+    seen in it, these code images. Otherwise `fit` trains small ones for the set, and
+    keeps them where they take fewer bytes, themselves counted.
+
     Parameters
     ----------
     max_abs_error : int, default=0
         How far a restored number may be off.
+
+    reconstruction : {"center", "mean"}, default="center"
+        Which of the numbers within the bound is restored: the one in the middle, never
+        farther off than ``max_abs_error``; or the one that is expected, with less of a
+        squared error, but up to twice as far off.
 
     effort : int, default=3
         How much time to spend on training: 1, none at all; 2, a few seconds; 3, up to
@@ -87,11 +98,14 @@ class PixelCodec(Codec):
 
     takes_any_size = True
     numbers_at_once = 2**22
+    _chunk_numbers = 2**19
     _needs_shape = True
+    _tells_kinds = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Codec._parameter_constraints,
         "max_abs_error": [Interval(Integral, 0, 2**15, closed="both")],
+        "reconstruction": [StrOptions({"center", "mean"})],
         "effort": [Interval(Integral, 1, 4, closed="both")],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
     }
@@ -102,12 +116,14 @@ class PixelCodec(Codec):
         self,
         max_abs_error: int = 0,
         *,
+        reconstruction: str = "center",
         effort: int = 3,
         image_shape: tuple[int, ...] | None = None,
         chunk_size: int | None = None,
         random_state: int = 0,
     ) -> None:
         self.max_abs_error = max_abs_error
+        self.reconstruction = reconstruction
         self.effort = effort
         self.image_shape = image_shape
         self.chunk_size = chunk_size
@@ -115,16 +131,62 @@ class PixelCodec(Codec):
 
     @property
     def error_bound(self) -> float:
-        return float(self.max_abs_error)
+        is_center = self.reconstruction == "center"
+        return float(self.max_abs_error * (1 if is_center else 2))
+
+    def encode(self, X: Any) -> bytes:
+        """Encode images; without `fit`, by the generic networks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or images
+            Images, in any of the forms that `fit` takes.
+
+        Returns
+        -------
+        bytes
+            All that `decode` needs besides the fitted codec.
+        """
+        if not hasattr(self, "models_"):
+            return clone(self).set_params(effort=1).fit(X).encode(X)
+        return super().encode(X)
+
+    def decode(self, data: bytes) -> Any:
+        """Decode what `encode` returned; without `fit`, by the generic networks.
+
+        Parameters
+        ----------
+        data : bytes
+            The byte string.
+
+        Returns
+        -------
+        X : ndarray or list of ndarray
+            The images, in their original order and in the form in which they were
+            given.
+
+        Raises
+        ------
+        BitstreamError
+            If the bytes are truncated, damaged, or not those of such a codec.
+        """
+        if not hasattr(self, "models_"):
+            codec = clone(self)
+            codec.models_ = []
+            return codec.decode(data)
+        return super().decode(data)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
 
     def _learn_kinds(self, given: Given) -> None:
         self.models_ = []
         if self.effort > 1:
             from sklearn_dae.codecs._pixel_fitting import fit_models
 
-            self.models_ = fit_models(
-                given.kinds, self.effort, self.max_abs_error, self.random_state
-            )
+            self.models_ = fit_models(self, given.kinds)
 
     def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
         # Numbers of any kind are taken as they are.
@@ -180,6 +242,7 @@ class PixelCodec(Codec):
                 of_group,
                 limits_of(levels, of_group, self._transforms),
                 self.max_abs_error,
+                means=self.reconstruction == "mean",
             )
             for i, of, result in zip(group, levels, planes, strict=True):
                 decoded[i] = from_planes(result, of, self._transforms)

@@ -5,7 +5,7 @@ than the generic one, themselves counted.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -14,15 +14,13 @@ from sklearn_dae.codecs._levels import Levels
 from sklearn_dae.codecs._planes import limits_of, stack_of, to_planes, whole
 from sklearn_dae.entropy import PixelModel
 from sklearn_dae.entropy._generic import generic_model
-from sklearn_dae.entropy._pixel_network import PixelNetwork
 from sklearn_dae.entropy._pixel_training import Training, fit_networks
+
+if TYPE_CHECKING:
+    from sklearn_dae.codecs._pixel import PixelCodec
 
 #: Pixels that are trained on, at most, and those that trials go by.
 _MOST_PIXELS, _TRIAL_PIXELS = 3_000_000, 500_000
-
-#: Images in a row that are taken from a set, so that those of a series follow: so many,
-#: or as many as have so many pixels.
-_RUN, _RUN_PIXELS = 4, 2**19
 
 #: Pixels of a set below which no network is trained: it would not be paid for.
 _FEWEST_PIXELS = 100_000
@@ -34,6 +32,14 @@ _TRAININGS = {
     4: Training(hidden=(96, 64), n_steps=8000, batch_size=4096),
 }
 
+#: Sides of images, at most, that are trained for their place: larger ones are seldom
+#: aligned.
+_SMALL = 64
+
+#: Values that get a probability to themselves, at most, and how much more often than
+#: those around they must occur, as a share of all.
+_MOST_POINTS, _LEAST_EXCESS = 16, 0.003
+
 #: How the series is tried.
 _TRIAL = Training(n_steps=250)
 
@@ -42,21 +48,24 @@ _LEAST_GAIN = 0.005
 
 
 class _Set(NamedTuple):
-    """Images with the same number of channels, as planes: several in a row a stack."""
+    """Images with the same number of channels, as planes, a stack for each chunk."""
 
     stacks: list[np.ndarray]
     limits: tuple[np.ndarray, np.ndarray]
 
     @classmethod
-    def of(cls, kinds: Sequence[Kind], most_pixels: int, transforms: bool) -> "_Set":
-        """Take images from all over each kind, of so many pixels."""
+    def of(cls, kinds: Sequence[Kind], codec: "PixelCodec", most_pixels: int) -> Self:
+        """Take chunks from all over each kind, together of so many pixels."""
         share = most_pixels / _count(kinds)
+        transforms = not codec.max_abs_error
         levels, stacks, planes = [], [], []
         for kind in kinds:
-            length = max(_RUN, _RUN_PIXELS // kind.spec.n_pixels)
-            runs = [kind.rows[run] for run in _runs(len(kind.rows), length, share)]
-            of_kind = Levels.of(whole(np.concatenate(runs)), may_skip=transforms)
-            for rows in runs:
+            size = codec.images_of_chunk(kind.spec)
+            chunks = [
+                kind.rows[chunk] for chunk in _chunks(len(kind.rows), size, share)
+            ]
+            of_kind = Levels.of(whole(np.concatenate(chunks)), may_skip=transforms)
+            for rows in chunks:
                 stacks.append(stack_of(len(rows), kind.spec))
                 numbers = of_kind.levels(whole(rows))
                 planes.append(to_planes(numbers, stacks[-1], transforms))
@@ -74,58 +83,79 @@ class _Set(NamedTuple):
         return any(len(stack) > 1 for stack in self.stacks)
 
 
-def _runs(n: int, length: int, share: float) -> list[slice]:
-    """Choose runs of images, together a share of n, from all over them."""
+def _chunks(n: int, size: int, share: float) -> list[slice]:
+    """Choose chunks of n images, together a share of them, from all over."""
     if share >= 1:
-        return [slice(begin, begin + length) for begin in range(0, n, length)]
-    length = min(length, max(1, round(n * share)))
-    n_runs = max(1, round(n * share / length))
-    firsts = np.linspace(0, n - length, n_runs).round().astype(int).tolist()
-    return [slice(first, first + length) for first in firsts]
+        return [slice(begin, begin + size) for begin in range(0, n, size)]
+    size = min(size, max(1, round(n * share)))
+    n_chunks = max(1, round(n * share / size))
+    firsts = np.linspace(0, n - size, n_chunks).round().astype(int).tolist()
+    return [slice(first, first + size) for first in firsts]
 
 
 def _count(kinds: Sequence[Kind]) -> int:
     return sum(len(kind.rows) * kind.spec.n_pixels for kind in kinds)
 
 
-def fit_models(
-    kinds: Sequence[Kind], effort: int, max_error: int, random_state: int
-) -> list[PixelModel]:
+def frequent_values(stacks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return values that are much more frequent than those around them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae.codecs._pixel_fitting import frequent_values
+    >>> frequent_values([np.array([0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 6, 6, 6, 7])])
+    array([0, 6], dtype=int32)
+    """
+    numbers = np.concatenate([stack.ravel() for stack in stacks])
+    counts = np.bincount(numbers).astype(np.float64) / numbers.size
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(counts, 3), 7)
+    excess = counts - np.median(around, axis=1)
+    chosen = np.argsort(-excess, kind="stable")[:_MOST_POINTS]
+    return np.sort(chosen[excess[chosen] > _LEAST_EXCESS]).astype(np.int32)
+
+
+def fit_models(codec: "PixelCodec", kinds: Sequence[Kind]) -> list[PixelModel]:
     """Train models for the images of each number of channels, where that pays."""
     by_channels: dict[int, list[Kind]] = {}
     for kind in kinds:
         by_channels.setdefault(kind.spec.channels, []).append(kind)
-    models = []
-    for channels, of_channels in by_channels.items():
-        n_pixels = _count(of_channels)
-        if n_pixels < _FEWEST_PIXELS:
-            continue
-        few = _Set.of(of_channels, _TRIAL_PIXELS, not max_error)
-        many = _Set.of(of_channels, _MOST_PIXELS, not max_error)
+    models = (_model(codec, of_channels) for of_channels in by_channels.values())
+    return [model for model in models if model is not None]
 
-        def fitted(
-            images: _Set, training: Training, in_series: bool
-        ) -> tuple[list[PixelNetwork], float]:
-            return fit_networks(
-                *images,
-                n_pixels=n_pixels,
-                in_series=in_series,
-                max_error=max_error,
-                training=training,
-                random_state=random_state,
-            )
 
-        in_series = False
-        if few.may_be_series:
-            _, apart = fitted(few, _TRIAL, False)
-            _, together = fitted(few, _TRIAL, True)
-            in_series = together < (1 - _LEAST_GAIN) * apart
-        networks, _ = fitted(many, _TRAININGS[effort], in_series)
-        model = PixelModel.of(networks, in_series)
-        n_bits = [
-            one.bits(*few, max_error).sum() * n_pixels / few.n_pixels
-            for one in (generic_model(channels), model)
-        ]
-        if n_bits[1] + 8 * len(model.packed) < n_bits[0]:
-            models.append(model)
-    return models
+def _model(codec: "PixelCodec", kinds: Sequence[Kind]) -> PixelModel | None:
+    """Train a model for images of some channels; None if the generic one is better."""
+    n_pixels, channels = _count(kinds), kinds[0].spec.channels
+    if n_pixels < _FEWEST_PIXELS:
+        return None
+    few = _Set.of(kinds, codec, _TRIAL_PIXELS)
+    points = frequent_values(few.stacks) if channels == 1 else None
+    shapes = {(kind.spec.height, kind.spec.width) for kind in kinds}
+    is_aligned = len(shapes) == 1 and max(*shapes.pop(), 1) <= _SMALL
+
+    def fit(images: _Set, training: Training, in_series: bool) -> tuple[Any, float]:
+        return fit_networks(
+            *images,
+            n_pixels=n_pixels,
+            points=points,
+            is_aligned=is_aligned,
+            in_series=in_series,
+            max_error=codec.max_abs_error,
+            training=training,
+            random_state=codec.random_state,
+        )
+
+    in_series = False
+    if few.may_be_series:
+        _, apart = fit(few, _TRIAL, in_series=False)
+        _, together = fit(few, _TRIAL, in_series=True)
+        in_series = together < (1 - _LEAST_GAIN) * apart
+    many = _Set.of(kinds, codec, _MOST_PIXELS)
+    networks, _ = fit(many, _TRAININGS[codec.effort], in_series)
+    model, generic = PixelModel.of(networks, in_series), generic_model(channels)
+    n_bits = [
+        one.bits(*few, codec.max_abs_error).sum() * n_pixels / few.n_pixels
+        for one in (generic, model)
+    ]
+    return model if n_bits[1] + 8 * len(model.packed) < n_bits[0] else None

@@ -14,7 +14,6 @@ All of it is the same on every machine; see the module `_arithmetic`.
 """
 
 from dataclasses import dataclass
-from itertools import product
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -41,6 +40,12 @@ _AROUND = (
 )
 _N_ADAPTIVE_AROUND = 5
 
+#: The four among them whose mean the others are compared with.
+_LEVEL_AROUND = slice(3, 7)
+
+_ROWS, _COLUMNS = np.array(NEIGHBOURS).T[:, :, np.newaxis]
+_AROUND_ROWS, _AROUND_COLUMNS = np.array(_AROUND).T[:, :, np.newaxis]
+
 #: Whole numbers stand for multiples of this part of the scale, up to this one.
 UNIT, MOST = 512, 4095
 
@@ -56,12 +61,24 @@ _RATE, _MOST_ERROR = np.float32(0.25), np.float32(2)
 #: Largest adaptive prediction, relative to the scale.
 _MOST_ADAPTIVE = np.float32(16)
 
-#: Parts of the mean size of errors that come from the left, from above, and are new.
-_TO_LEFT, _UP_RIGHT = NEIGHBOURS.index((0, -1)), NEIGHBOURS.index((-1, 2))
-_LEFT, _UP, _NEW = np.float32(0.4), np.float32(0.4), np.float32(0.2)
+#: Where mean sizes of errors are looked up, to the left and above; the share of each
+#: that is kept, and that of what is new.
+_SIZES_AT = [NEIGHBOURS.index((0, -1)), NEIGHBOURS.index((-1, 2))]
+_KEPT, _NEW = np.float32(0.4), np.float32(0.2)
 
 #: Pairs of the nearest neighbours of which a network is told whether they are equal.
-_PAIRS = (0, 1), (0, 2), (1, 3), (1, 2)
+_PAIRS = [0, 0, 1, 1], [1, 2, 3, 2]
+
+#: Where the parts of the inputs after the neighbours end: predictions, errors of both
+#: predictions at neighbours, logarithms of sizes; last come flags of equal neighbours.
+_BOUNDS = np.cumsum([2, 2 * _N_ERRORS, 4])
+_ALL_BOUNDS = [*_BOUNDS, _BOUNDS[-1] + len(_PAIRS[0])]
+
+#: Whole numbers that tell of a place: its row, its column, the level, the mean there.
+_N_PLACE = 4
+
+#: Bits of levels and of means, as whole numbers; units of a row or column.
+_LEVEL_BITS, _UNITS_OF_ROW = 11, 32
 
 #: The bits of 1 as a number of single precision, and how many follow its exponent.
 _BITS_OF_ONE, _FRACTION_BITS = np.int32(0x3F800000), 23
@@ -89,11 +106,6 @@ def adaptive_rows(n_references: int) -> np.ndarray:
     return np.array(rows)
 
 
-def n_inputs(n_references: int) -> int:
-    """Return how many whole numbers a network is given."""
-    return n_neighbours(n_references) + 2 * (1 + _N_ERRORS) + 4 + 4
-
-
 @dataclass(frozen=True, eq=False)
 class Predictors:
     """Weights of the two predictions.
@@ -111,18 +123,24 @@ class Predictors:
 
     rate : float
         What one unit of it is worth.
+
+    mean : ndarray of uint16 of shape (height, width)
+        The mean of a set of aligned images; empty for others. Where there is one, a
+        network is told the place of a sample, and the level there.
     """
 
     linear: np.ndarray
     first: np.ndarray
     spread: np.ndarray
     rate: float
+    mean: np.ndarray
 
     _stored_fields: ClassVar[Fields] = {
         "linear": array("neighbours", kinds="i"),
         "first": array("adaptive", kinds="i"),
         "spread": array("adaptive", "adaptive", kinds="i"),
         "rate": number(),
+        "mean": array(None, None, kinds="u"),
     }
 
     @classmethod
@@ -130,12 +148,21 @@ class Predictors:
         """Return weights that predict the level."""
         n = n_adaptive(n_references)
         linear = np.zeros(n_neighbours(n_references), np.int16)
-        return cls(linear, linear[:n], np.zeros((n, n), np.int16), 0.0)
+        mean = np.empty((0, 0), np.uint16)
+        return cls(linear, linear[:n], np.zeros((n, n), np.int16), 0.0, mean)
 
     @property
     def n_references(self) -> int:
         """How many other planes are looked at."""
         return (len(self.linear) - n_neighbours(0)) // (len(_AROUND) + 1)
+
+    @property
+    def n_inputs(self) -> int:
+        """How many whole numbers a network is given."""
+        n_rest = int(_BOUNDS[-1]) + len(_PAIRS[0])
+        return (
+            n_neighbours(self.n_references) + n_rest + _N_PLACE * bool(self.mean.size)
+        )
 
     def matrix(self, rows: np.ndarray) -> np.ndarray:
         """Return what neighbours are multiplied by, all at once.
@@ -227,10 +254,13 @@ class Near(NamedTuple):
 
     Parameters
     ----------
-    neighbours : ndarray of float32 of shape (n_neighbours, n)
-        Values, as whole multiples of a part of the scale above the level.
+    inputs : ndarray of float32 of shape (n_inputs, n)
+        Inputs of the network, of which the first ones are set.
 
-    values : list of ndarray of float32 of shape (n,)
+    neighbours : ndarray of float32 of shape (n_neighbours, n)
+        These: values, as whole multiples of a part of the scale above the level.
+
+    values : ndarray of float32 of shape (21, n)
         The values themselves, of this plane.
 
     level, scale : ndarray of float32 of shape (n,)
@@ -242,17 +272,45 @@ class Near(NamedTuple):
     sizes : tuple of two ndarrays of float32 of shape (n,)
         How far the nearest, and all, are from the level, on average.
 
-    places : list of ndarray of int of shape (n,)
+    places : ndarray of int of shape (21, n)
         Where they are.
     """
 
+    inputs: np.ndarray
     neighbours: np.ndarray
-    values: list[np.ndarray]
+    values: np.ndarray
     level: np.ndarray
     scale: np.ndarray
     per_scale: np.ndarray
     sizes: tuple[np.ndarray, np.ndarray]
-    places: list[np.ndarray]
+    places: np.ndarray
+
+
+class Mean:
+    """The mean of aligned images, and what it says of a place.
+
+    Parameters
+    ----------
+    mean : ndarray of uint16 of shape (height, width)
+        The mean.
+    """
+
+    def __init__(self, mean: np.ndarray) -> None:
+        self._shape, self._mean = mean.shape, mean.astype(np.float32).ravel()
+        depth = int(mean.max()).bit_length()
+        self._factor = np.float32(2.0 ** (_LEVEL_BITS - depth))
+
+    def look(
+        self, lanes: Lanes, samples: Samples, level: np.ndarray, place: np.ndarray
+    ) -> None:
+        """Fill in what is to be told of places: ndarray of shape (4, n)."""
+        rows, columns = lanes.rows[samples.lanes], lanes.columns(samples)
+        place[0], place[1] = rows * _UNITS_OF_ROW, columns * _UNITS_OF_ROW
+        height, width = self._shape
+        # Images of another size are looked at as if they were cut off.
+        at = np.minimum(rows, height - 1) * width + np.minimum(columns, width - 1)
+        place[2], place[3] = level, self._mean.take(at)
+        place[2:] *= self._factor
 
 
 class Context:
@@ -287,6 +345,10 @@ class Context:
         self._n_channels_before = n_references - in_series
         self._in_series = in_series
         self._n_neighbours = n_neighbours(n_references)
+        self._n_inputs = predictors.n_inputs
+        self._mean = Mean(predictors.mean) if predictors.mean.size else None
+        places = np.array([1, 2]) * self.values.size
+        self._error_canvases = places[:, np.newaxis, np.newaxis]
         self.predictors = predictors
         #: Which neighbours the adaptive prediction goes by.
         self.adaptive_rows = adaptive_rows(n_references)
@@ -308,93 +370,88 @@ class Context:
             Whether they have been. Then weights and steps are those of no sample.
         """
         near = self.neighbours(samples)
-        at, places, per_scale = samples.at, near.places, near.per_scale
-        neighbours, values, scale = near.neighbours, near.values, near.scale
-        products = self._matrix @ neighbours
+        products = self._matrix @ near.neighbours
         linear = products[0] * np.float32(2.0**_LOW_BITS) + products[1]
         linear *= np.float32(2.0**-WEIGHT_BITS / UNIT)
         if again:
-            adaptive = self._of.adaptive.take(at)
+            adaptive = self._of.adaptive.take(samples.at)
             weights = steps = np.empty((len(self.adaptive_rows), 0), np.float32)
         else:
-            adaptive, weights, steps = self._adapt(samples, neighbours, products[2:])
-        n_rest = n_inputs(0) - n_neighbours(0)
-        inputs = np.concatenate([neighbours, np.empty((n_rest, len(at)), np.float32)])
-        rest = inputs[len(neighbours) :]
-        left, up = (self._of.error_sizes.take(places[i]) for i in (_TO_LEFT, _UP_RIGHT))
-        rest[0], rest[1] = (
-            linear * np.float32(UNIT),
-            (adaptive - linear) * np.float32(UNIT),
-        )
-        errors = rest[2 : 2 + 2 * _N_ERRORS]
-        kinds = self._of.linear_errors, self._of.adaptive_errors
-        for row, (of, place) in zip(
-            errors, product(kinds, places[:_N_ERRORS]), strict=True
-        ):
-            np.multiply(of.take(place), per_scale, out=row)
-        sizes = rest[2 + 2 * _N_ERRORS : -4]
-        for row, size in zip(sizes, (*near.sizes, left, up), strict=True):
-            row[:] = _logarithm(size + _LEAST_SCALE)
-        for row, (one, other) in zip(rest[-4:], _PAIRS, strict=True):
-            np.multiply(values[one] == values[other], np.float32(UNIT), out=row)
+            adaptive, weights, steps = self._adapt(
+                samples, near.neighbours, products[2:]
+            )
+        error_sizes = self._of.error_sizes.take(near.places[_SIZES_AT])
+        rest = near.inputs[len(near.neighbours) :]
+        predictions, errors, sizes, flags, place = np.split(rest, _ALL_BOUNDS)
+        predictions[0], predictions[1] = linear, adaptive - linear
+        predictions *= np.float32(UNIT)
+        places = near.places[:_N_ERRORS] + self._error_canvases
+        found = self._canvases.ravel().take(places)
+        np.multiply(found, near.per_scale, out=errors.reshape(found.shape))
+        sizes[:2], sizes[2:] = near.sizes, error_sizes
+        sizes += _LEAST_SCALE
+        sizes[:] = _logarithms(sizes)
+        equal = near.values[_PAIRS[0]] == near.values[_PAIRS[1]]
+        np.multiply(equal, np.float32(UNIT), out=flags)
+        if self._mean is not None:
+            self._mean.look(self.lanes, samples, near.level, place)
         _limit(rest)
-        error_size = _LEFT * left + _UP * up
-        predictions = linear, adaptive
-        nearest = np.stack(values[:_N_NEAR])
         return Known(
-            inputs, nearest, near.level, scale, *predictions, error_size, weights, steps
+            near.inputs,
+            near.values[:_N_NEAR],
+            near.level,
+            near.scale,
+            linear,
+            adaptive,
+            _KEPT * error_sizes[0] + _KEPT * error_sizes[1],
+            weights,
+            steps,
         )
 
     def neighbours(self, samples: Samples) -> Near:
         """Look at the values around samples."""
-        at, strides = samples.at, self.lanes.strides[samples.lanes]
-        rows = [at, *(at - dy * strides for dy in range(1, REACH + 1))]
-        places = [rows[-dy] + dx for dy, dx in NEIGHBOURS]
-        values = [self._of.values.take(place) for place in places]
-        level = _mean_of_four(*values[:_N_NEAR])
-        differences = np.empty((self._n_neighbours, len(at)), np.float32)
-        for row, value in zip(differences, values, strict=False):
-            np.subtract(value, level, out=row)
-        sizes = np.abs(differences[: len(NEIGHBOURS)])
-        # Sums of quarters of whole numbers: exact in any order.
-        close_by = sizes[:_N_NEAR].sum(axis=0) / np.float32(_N_NEAR)
+        strides = self.lanes.strides_of(samples)
+        places = samples.at + (_ROWS * strides + _COLUMNS)
+        values = self._of.values.take(places)
+        # Sums of whole numbers, and of quarters of them: exact in any order.
+        level = values[:_N_NEAR].sum(axis=0) * np.float32(1 / _N_NEAR)
+        inputs = np.empty((self._n_inputs, len(level)), np.float32)
+        neighbours = inputs[: self._n_neighbours]
+        of_plane = np.subtract(values, level, out=neighbours[: len(NEIGHBOURS)])
+        sizes = np.abs(of_plane)
+        close_by = sizes[:_N_NEAR].sum(axis=0) * np.float32(1 / _N_NEAR)
         all_around = sizes.sum(axis=0) / np.float32(len(NEIGHBOURS))
         scale = (close_by + all_around) * np.float32(0.5) + _LEAST_SCALE
-        self._look_elsewhere(samples, strides, level, differences[len(NEIGHBOURS) :])
+        if self._n_neighbours > len(NEIGHBOURS):
+            self._look_elsewhere(samples, level, neighbours[len(NEIGHBOURS) :])
         per_scale = np.float32(UNIT) / scale
-        differences *= per_scale
-        _limit(differences)
-        sizes = close_by, all_around
-        return Near(differences, values, level, scale, per_scale, sizes, places)
+        neighbours *= per_scale
+        _limit(neighbours)
+        sizes_of = close_by, all_around
+        return Near(
+            inputs, neighbours, values, level, scale, per_scale, sizes_of, places
+        )
 
     def _look_elsewhere(
-        self,
-        samples: Samples,
-        strides: np.ndarray,
-        level: np.ndarray,
-        differences: np.ndarray,
+        self, samples: Samples, level: np.ndarray, differences: np.ndarray
     ) -> None:
         """Fill in what other planes have at the same places."""
-        lanes = self.lanes
-        references = [
-            (lanes.channel_before(samples, back), True)
+        at = [
+            self.lanes.channel_before(samples, back)
             for back in range(1, self._n_channels_before + 1)
         ]
         if self._in_series:
-            references.append(lanes.previous(samples))
-        n_rows = len(_AROUND) + 1
-        for place, (at, is_known) in enumerate(references):
-            rows = differences[place * n_rows : (place + 1) * n_rows]
-            above, below = at - strides, at + strides
-            of_row = {-1: above, 0: at, 1: below}
-            other = _mean_of_four(
-                *(self._of.values.take(of_row[dy] + dx) for dy, dx in NEIGHBOURS[:4])
-            )
-            for row, (dy, dx) in zip(rows, _AROUND, strict=False):
-                np.subtract(self._of.values.take(of_row[dy] + dx), other, out=row)
-            np.subtract(other, level, out=rows[-1])
-            if is_known is not True:
-                rows *= is_known
+            previous, is_known = self.lanes.previous(samples)
+            at.append(previous)
+        around = _AROUND_ROWS * self.lanes.strides_of(samples) + _AROUND_COLUMNS
+        places = np.stack(at)[:, np.newaxis] + around
+        values = self._of.values.take(places)
+        levels = values[:, _LEVEL_AROUND].sum(axis=1) * np.float32(1 / _N_NEAR)
+        rows = differences.reshape(len(at), len(_AROUND) + 1, -1)
+        np.subtract(values, levels[:, np.newaxis], out=rows[:, :-1])
+        np.subtract(levels, level, out=rows[:, -1])
+        if self._in_series:
+            rows[-1] *= is_known
 
     def _adapt(
         self, samples: Samples, neighbours: np.ndarray, products: np.ndarray
@@ -441,16 +498,6 @@ class Context:
         self.lanes.fill(self._canvases, samples, found)
 
 
-def _mean_of_four(*numbers: np.ndarray) -> np.ndarray:
-    """Return the mean of four whole numbers, or of multiples of a quarter: exact."""
-    a, b, c, d = numbers
-    mean = a + b
-    mean += c
-    mean += d
-    mean *= np.float32(1 / 4)
-    return mean
-
-
 def _limit(x: np.ndarray) -> None:
     """Round to whole numbers, and limit them, in place."""
     np.rint(x, out=x)
@@ -458,7 +505,7 @@ def _limit(x: np.ndarray) -> None:
     np.minimum(x, np.float32(MOST), out=x)
 
 
-def _logarithm(x: np.ndarray) -> np.ndarray:
-    """Return the binary logarithm, linear between powers of two, in whole units."""
+def _logarithms(x: np.ndarray) -> np.ndarray:
+    """Return binary logarithms, linear between powers of two, in whole units."""
     bits = x.view(np.int32) - _BITS_OF_ONE
     return np.rint(bits * np.float32(_PER_OCTAVE * 2.0**-_FRACTION_BITS))

@@ -225,6 +225,16 @@ class Mixture:
         below = self.below(cells)
         return below, self.below(cells + np.float32(1)) - below
 
+    def means(self, cells: np.ndarray) -> np.ndarray:
+        """Return the expected values of samples of which the cells are known."""
+        width = self.cells.width
+        inside = np.arange(width + 1, dtype=np.float32)[:, np.newaxis] / width
+        shares = np.diff(self.below(cells + inside), axis=0) + np.float32(1)
+        values = np.arange(width, dtype=np.float32) - np.float32(width // 2)
+        off = (shares * values[:, np.newaxis]).sum(axis=0) / shares.sum(axis=0)
+        middles = self.cells.first + cells * np.float32(width)
+        return np.clip(np.rint(middles + off), self.cells.low, self.cells.high)
+
     def find(self, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the cells that have slots, their first slots, and how many each has.
 

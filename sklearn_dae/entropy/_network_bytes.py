@@ -4,7 +4,8 @@ In: networks of whole numbers. Out: few bytes. Weights are coded as samples are:
 a logistic distribution, as wide as the weights of its unit are large.
 
 Bytes of a network: the number of planes that it looks at (a byte), of its points, of
-its layers, and of the units of each; the points; weights and rate of the predictions;
+its layers, and of the units of each; the points; weights and rate of the predictions; height and width
+of the mean, and its pixels, each less the one before it;
 for each layer the shifts, the widths and the biases of its units; and one stream of all
 weights. Numbers are LEB128, those that may be negative zigzag-coded.
 """
@@ -15,7 +16,7 @@ import numpy as np
 
 from sklearn_dae._bytes import ByteReader, frame, leb128
 from sklearn_dae.coding._intervals import IntervalDecoder, encode_intervals
-from sklearn_dae.entropy._context import Predictors, n_adaptive, n_inputs, n_neighbours
+from sklearn_dae.entropy._context import Predictors, n_adaptive, n_neighbours
 from sklearn_dae.entropy._mixture import PER_UNIT, Cells, Mixture
 from sklearn_dae.entropy._pixel_network import PixelNetwork
 from sklearn_dae.exceptions import BitstreamError
@@ -25,6 +26,9 @@ _PER_OCTAVE = 4
 
 #: Largest weight, and most units of a layer, points and layers.
 _MOST_WEIGHT, _MOST_UNITS, _MOST_LAYERS = 2**14, 1024, 8
+
+#: Most pixels of a mean.
+_MOST_MEAN = 2**16
 
 #: Lanes of the stream: more make networks faster to read.
 _N_LANES = 32
@@ -44,6 +48,8 @@ def pack_network(network: PixelNetwork) -> bytes:
         _zigzag(predictors.first),
         _zigzag(upper),
         np.float32(predictors.rate).astype("<f4").tobytes(),
+        *map(leb128, predictors.mean.shape),
+        _zigzag(np.diff(predictors.mean.ravel().astype(np.int64), prepend=0)),
     ]
     widths = [_widths(weights) for weights in network.weights]
     for biases, shifts, of_layer in zip(
@@ -81,12 +87,23 @@ def read_network(reader: ByteReader) -> PixelNetwork:
     rows, columns = np.triu_indices(n)
     spread[rows, columns] = spread[columns, rows] = _unzigzag(reader, len(rows))
     (rate,) = np.frombuffer(reader.take(4), "<f4")
+    height, width = reader.leb128(), reader.leb128()
+    if height * width > _MOST_MEAN:
+        raise BitstreamError(f"A mean of {height} x {width} pixels.")
+    mean = np.cumsum(_unzigzag(reader, height * width, 2**16))
+    if mean.size and not 0 <= mean.min() <= mean.max() < 2**16:
+        raise BitstreamError("A mean is out of range.")
+    predictors = Predictors(
+        *(x.astype(np.int16) for x in (linear, first, spread)),
+        float(rate),
+        mean.reshape(height, width).astype(np.uint16),
+    )
     shifts, widths, biases = [], [], []
     for size in sizes:
         shifts.append(np.frombuffer(reader.take(size), np.uint8))
         widths.append(np.frombuffer(reader.take(size), np.uint8))
         biases.append(_unzigzag(reader, size, 2**24).astype(np.int32))
-    n_in = [n_inputs(n_references), *sizes[:-1]]
+    n_in = [predictors.n_inputs, *sizes[:-1]]
     mixture = _distributions(widths, n_in)
     numbers = np.empty(len(mixture.cells.n), np.float32)
     decoder = IntervalDecoder([reader.frame("Weights")], np.array([[len(numbers)]]))
@@ -101,8 +118,6 @@ def read_network(reader: ByteReader) -> PixelNetwork:
         part = numbers[at : at + size * n_below]
         weights.append(part.reshape(size, n_below).astype(np.int16))
         at += part.size
-    numbers_of = (x.astype(np.int16) for x in (linear, first, spread))
-    predictors = Predictors(*numbers_of, float(rate))
     network = PixelNetwork(predictors, weights, biases, shifts, points)
     try:
         network._check_stored()

@@ -4,8 +4,8 @@ In: stacks of images, and a network for each channel. Out: for each stack bytes 
 be decoded without the others. All stacks go through the networks in lockstep.
 
 Bytes of a stack: for each channel what stands above its first rows, less the smallest
-value; then for each channel the length of its stream, and the stream. Numbers are
-LEB128.
+value, as LEB128; then one stream. Of each step, it has the samples of the first channel,
+then those of the next.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_dae._blas import one_blas_thread
-from sklearn_dae._bytes import ByteReader, frame, leb128
+from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae.coding._intervals import (
     MAX_LANES,
-    N_SLOTS,
+    PRECISION,
     IntervalDecoder,
     encode_intervals,
 )
@@ -27,9 +27,9 @@ from sklearn_dae.entropy._pixel_network import PixelNetwork
 from sklearn_dae.entropy._planes import Planes, Samples, Stack
 from sklearn_dae.exceptions import BitstreamError
 
-#: Bits of a stream for each of its lanes, which cost eleven bits: more lanes make it
-#: faster to decode.
-_BITS_OF_LANE = 10_000
+#: Lanes of a stream: one for so many bits, or for so many samples if that is more. A
+#: lane costs eleven bits; more of them make a stream faster to decode.
+_BITS_OF_LANE, _SAMPLES_OF_LANE = 10_000, 5_000
 
 
 class CodedStack(NamedTuple):
@@ -179,47 +179,40 @@ def encode_stacks(
     walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
     planes = walk.planes
     originals = canvas_of(planes, images)
-    n_channels = len(networks)
-    starts: list[list[np.ndarray]] = [[] for _ in range(n_channels)]
-    frequencies: list[list[np.ndarray]] = [[] for _ in range(n_channels)]
-    n_images = len(limits[0])
-    n_bits = np.zeros((n_channels, n_images))
+    starts: list[np.ndarray] = []
+    frequencies: list[np.ndarray] = []
+    n_bits = np.zeros(len(limits[0]))
 
     def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
         cells = walk.cells(channel, samples, known)
         mixture = networks[channel].mixture(known, cells)
-        cells = mixture.cells.of(originals.take(samples.at))
-        start, frequency = mixture.intervals(cells)
-        starts[channel].append(start.astype(np.uint32))
-        frequencies[channel].append(frequency.astype(np.uint32))
-        n_bits[channel] += np.bincount(
-            planes.channels[channel].numbers[samples.lanes],
-            np.log2(N_SLOTS) - np.log2(frequency),
-            n_images,
-        )
-        return mixture.cells.values(cells)
+        numbers = cells.of(originals.take(samples.at))
+        start, frequency = mixture.intervals(numbers)
+        starts.append(start.astype(np.uint32))
+        frequencies.append(frequency.astype(np.uint32))
+        of_image = planes.channels[channel].numbers[samples.lanes]
+        bits = PRECISION - np.log2(frequency)
+        n_bits[:] += np.bincount(of_image, bits, len(n_bits))
+        return cells.values(numbers)
 
     walk.run(code)
+    counts = planes.counts
     ends = np.cumsum([0, *(stack.n_images for stack in stacks)])
-    bits = np.add.reduceat(n_bits, ends[:-1], axis=1)
-    n_lanes = np.clip(bits // _BITS_OF_LANE, 1, MAX_LANES).astype(np.int64)
-    streams = [
-        encode_intervals(
-            np.concatenate(starts[channel]),
-            np.concatenate(frequencies[channel]),
-            planes.channels[channel].counts,
-            n_lanes[channel],
-        )
-        for channel in range(n_channels)
-    ]
+    n_lanes = np.maximum(
+        np.add.reduceat(n_bits, ends[:-1]) // _BITS_OF_LANE,
+        counts.sum(axis=0) // _SAMPLES_OF_LANE,
+    )
+    n_lanes = np.clip(n_lanes, 1, np.minimum(counts.max(axis=0), MAX_LANES))
+    streams = encode_intervals(
+        np.concatenate(starts), np.concatenate(frequencies), counts, n_lanes
+    )
     coded = []
     for number, first in enumerate(firsts):
         first = first - limits[0][ends[number] : ends[number + 1]].min(axis=0)
         head = b"".join(map(leb128, first.tolist()))
-        data = head + b"".join(frame(of_channel[number]) for of_channel in streams)
-        own = n_bits[:, ends[number] : ends[number + 1]].sum(axis=0)
+        own = n_bits[ends[number] : ends[number + 1]]
         restored = planes.images(walk.values, number)
-        coded.append(CodedStack(data, own, restored))
+        coded.append(CodedStack(head + streams[number], own, restored))
     return coded
 
 
@@ -230,8 +223,12 @@ def decode_stacks(
     limits: tuple[np.ndarray, np.ndarray],
     in_series: bool = False,
     max_error: int = 0,
+    *,
+    means: bool = False,
 ) -> list[np.ndarray]:
     """Decode what `encode_stacks` coded: arrays (n_images, channels, height, width).
+
+    With ``means``, values are those expected within the bound, not those in its middle.
 
     Raises
     ------
@@ -248,27 +245,24 @@ def decode_stacks(
         if (first > high).any():
             raise BitstreamError(f"Images begin with {first}, above {high}.")
         firsts.append(first)
-        streams.append([reader.frame(f"Channel {i}") for i in range(len(networks))])
-        reader.finish()
+        streams.append(reader.take(reader.n_left))
     predictors = [network.predictors for network in networks]
     walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
     planes = walk.planes
-    decoders = [
-        IntervalDecoder([of_stack[channel] for of_stack in streams], lanes.counts)
-        for channel, lanes in enumerate(planes.channels)
-    ]
+    expected = np.zeros_like(walk.values) if means else walk.values
+    decoder = IntervalDecoder(streams, planes.counts)
 
     def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
         mixture = networks[channel].mixture(known, walk.cells(channel, samples, known))
-        decoder = decoders[channel]
         cells = np.empty(samples.at.size, np.float32)
-        for part in decoder.parts(step):
+        for part in decoder.parts(step * len(networks) + channel):
             of_part = mixture if part.size == cells.size else mixture.take(part)
             cells[part], *interval = of_part.find(decoder.slots())
             decoder.take(*interval)
+        if means:
+            expected[samples.at] = mixture.means(cells)
         return mixture.cells.values(cells)
 
     walk.run(code)
-    for decoder in decoders:
-        decoder.finish()
-    return [planes.images(walk.values, number) for number in range(len(stacks))]
+    decoder.finish()
+    return [planes.images(expected, number) for number in range(len(stacks))]

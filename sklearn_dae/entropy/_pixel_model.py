@@ -115,13 +115,25 @@ class PixelModel:
         stacks: Sequence[Stack],
         limits: tuple[np.ndarray, np.ndarray],
         max_error: int = 0,
+        *,
+        means: bool = False,
     ) -> list[np.ndarray]:
         """Decode what `encode` returned.
+
+        With ``means``, values are those expected within the bound, not those in its
+        middle.
 
         Raises
         ------
         BitstreamError
             If the bytes cannot be those of such stacks.
         """
-        networks = self.networks
-        return decode_stacks(networks, data, stacks, limits, self.in_series, max_error)
+        return decode_stacks(
+            self.networks,
+            data,
+            stacks,
+            limits,
+            self.in_series,
+            max_error,
+            means=means,
+        )

@@ -19,7 +19,6 @@ from sklearn_dae.entropy._context import (
     Predictors,
     adaptive_rows,
     n_adaptive,
-    n_inputs,
     n_neighbours,
 )
 from sklearn_dae.entropy._mixture import Cells, Mixture
@@ -76,7 +75,7 @@ class PixelNetwork:
         expect_equal("Weights of neighbours", len(predictors.linear), n_neighbours(n))
         expect_equal("Weights that adapt", len(predictors.first), n_adaptive(n))
         check_sums(predictors.matrix(adaptive_rows(n)), MOST)
-        n_below, most = n_inputs(n), MOST
+        n_below, most = predictors.n_inputs, MOST
         for weights, biases, shifts in self._layers_stored:
             expect_equal("Inputs of a layer", weights.shape[1], n_below)
             expect_equal("Biases of a layer", len(biases), len(weights))

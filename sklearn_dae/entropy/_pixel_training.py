@@ -84,7 +84,9 @@ class Training:
     rate: float = 0.015
 
 
-def fit_predictors(context: Context, rng: np.random.Generator) -> Predictors:
+def fit_predictors(
+    context: Context, mean: np.ndarray, rng: np.random.Generator
+) -> Predictors:
     """Fit predictions by least squares to the values that a context has.
 
     Errors count relative to the scale.
@@ -110,6 +112,7 @@ def fit_predictors(context: Context, rng: np.random.Generator) -> Predictors:
         _fixed(first),
         np.rint(inverse * factor).astype(np.int16),
         float(np.float32(1 / (factor * UNIT))),
+        mean,
     )
 
 
@@ -129,9 +132,17 @@ def _fixed(weights: np.ndarray) -> np.ndarray:
     return np.clip(fixed, limits.min, limits.max).astype(np.int16)
 
 
+def _mean(stacks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the rounded mean of all images: (channels, height, width), from 0 on."""
+    total = sum(stack.sum(axis=0, dtype=np.int64) for stack in stacks)
+    mean = np.rint(total / sum(map(len, stacks)))
+    return mean - mean.min(axis=(1, 2), keepdims=True)
+
+
 def _filled(
     images: Sequence[np.ndarray],
     limits: tuple[np.ndarray, np.ndarray],
+    means: Sequence[np.ndarray],
     in_series: bool,
     max_error: int,
     rng: np.random.Generator,
@@ -143,7 +154,10 @@ def _filled(
     originals = canvas_of(walk.planes, images)
     walk.values[:] = originals
     walk.planes.surround(walk.values)
-    predictors = [fit_predictors(context, rng) for context in walk.contexts]
+    predictors = [
+        fit_predictors(context, mean, rng)
+        for context, mean in zip(walk.contexts, means, strict=True)
+    ]
     walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
 
     def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
@@ -414,6 +428,7 @@ def fit_networks(
     *,
     n_pixels: int | None = None,
     points: np.ndarray | None = None,
+    is_aligned: bool = False,
     in_series: bool = False,
     max_error: int = 0,
     training: Training | None = None,
@@ -433,6 +448,10 @@ def fit_networks(
 
     points : ndarray of int of shape (n_points,), default=None
         Values that get a probability to themselves. None means none.
+
+    is_aligned : bool, default=False
+        Whether the same places of images have something in common, which networks then
+        learn, too. All images must have the same size.
 
     in_series : bool, default=False
         Whether images go by the image before them in their stack.
@@ -460,8 +479,11 @@ def fit_networks(
         n_pixels = sum(stack[:, 0].size for stack in stacks)
     rng = np.random.default_rng(random_state)
     networks, bits = [], 0.0
+    means = [np.empty((0, 0), np.uint16)] * stacks[0].shape[1]
+    if is_aligned:
+        means = list(_mean(stacks).astype(np.uint16))
     with one_blas_thread():
-        walk = _filled(stacks, limits, in_series, max_error, rng)
+        walk = _filled(stacks, limits, means, in_series, max_error, rng)
         for channel, context in enumerate(walk.contexts):
             sampler = _Sampler(walk, channel, points, rng)
             drawn = sampler.draw(_N_DRAWN)

@@ -11,7 +11,6 @@ same place to be known. So a step has samples of many rows of all images.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +92,15 @@ class Planes:
         """Number of steps."""
         return max(lanes.n_steps for lanes in self.channels)
 
+    @property
+    def counts(self) -> np.ndarray:
+        """Samples of each stack: (n_steps * n_channels, n_stacks).
+
+        Those of the first channel in a step, then those of the next.
+        """
+        of_channels = np.stack([lanes.counts for lanes in self.channels], axis=1)
+        return of_channels.reshape(-1, len(self.stacks))
+
     def _with_margins(self, canvas: np.ndarray, number: int) -> np.ndarray:
         return canvas[self._places[number]].reshape(self.stacks[number]._shape)
 
@@ -133,9 +141,6 @@ class Lanes:
     above : ndarray of int of shape (n_lanes,)
         The lane of the row above; for a first row, the lane itself.
 
-    strides : ndarray of int of shape (n_lanes,)
-        Places from a sample to the one below it.
-
     images, numbers, rows : ndarray of int of shape (n_lanes,)
         Number of the image in its stack and among all images, and of the row in it.
     """
@@ -150,8 +155,10 @@ class Lanes:
         of_lane = np.array([stack._shape for stack in planes.stacks])[self._stacks]
         self._plane_sizes = of_lane[:, 2] * of_lane[:, 3]
         self._image_sizes = of_lane[:, 1] * self._plane_sizes
-        self.strides = of_lane[:, 3]
-        self._widths = self.strides - 2 * REACH
+        self._strides = of_lane[:, 3]
+        is_even = (self._strides == self._strides[0]).all()
+        self._stride = int(self._strides[0]) if is_even else 0
+        self._widths = self._strides - 2 * REACH
         self._is_lowest = self.rows == of_lane[:, 2] - REACH - 2
         self._starts = self.rows * _ROW_LAG + channel * _PLANE_LAG
         if planes.in_series:
@@ -177,7 +184,7 @@ class Lanes:
         """Number of steps until all are done."""
         return int(self._stops.max())
 
-    @cached_property
+    @property
     def counts(self) -> np.ndarray:
         """Samples of each stack in each step: (n_steps, n_stacks)."""
         changes = np.zeros((self._planes.n_steps + 1, len(self._planes.stacks)), int)
@@ -197,6 +204,10 @@ class Lanes:
         lanes = np.searchsorted(ends, drawn, side="right")
         x = drawn - (ends - self._widths)[lanes]
         return Samples(self._begins[lanes] + x, lanes)
+
+    def strides_of(self, samples: Samples) -> np.ndarray | int:
+        """Return places from samples to those below them: one number, if all agree."""
+        return self._stride or self._strides[samples.lanes]
 
     def columns(self, samples: Samples) -> np.ndarray:
         """Return how many samples of its row stand before each sample."""
@@ -232,19 +243,20 @@ class Lanes:
             The numbers.
         """
         at, lanes = samples
-        column, strides = at - self._begins[lanes], self.strides[lanes]
-        is_last = column == self._widths[lanes] - 1
-        first, last = (column == 0).nonzero()[0], is_last.nonzero()[0]
-        lowest = self._is_lowest[lanes].nonzero()[0]
-        left = (at[first] + strides[first])[:, np.newaxis] - _MARGIN
-        right = at[last, np.newaxis] + _MARGIN
-        corner = lowest[is_last[lowest]]
-        for canvas, of_canvas in zip(canvases, numbers, strict=True):
-            canvas[at] = of_canvas
-            if first.size:
-                canvas[left] = of_canvas[first, np.newaxis]
-            if last.size:
-                canvas[right] = of_canvas[last, np.newaxis]
-            if lowest.size:
-                canvas[at[lowest] + strides[lowest]] = of_canvas[lowest]
-                canvas[at[corner] + strides[corner] + 1] = of_canvas[corner]
+        size = canvases.shape[1]
+        flat, rows = canvases.reshape(-1), np.arange(len(canvases))[:, None] * size
+        flat[rows + at] = numbers
+        column, below = at - self._begins[lanes], at + self.strides_of(samples)
+        is_last, is_lowest = column == self._widths[lanes] - 1, self._is_lowest[lanes]
+        first, last, lowest = (
+            x.nonzero()[0] for x in (column == 0, is_last, is_lowest)
+        )
+        sides = (first, below, -_MARGIN), (last, at, _MARGIN)
+        for chosen, places, margin in sides:
+            if chosen.size:
+                beside = places[chosen, np.newaxis] + margin
+                flat[rows[:, :, None] + beside] = numbers[:, chosen, np.newaxis]
+        if lowest.size:
+            flat[rows + below[lowest]] = numbers[:, lowest]
+            corner = lowest[is_last[lowest]]
+            flat[rows + below[corner] + 1] = numbers[:, corner]

@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 from sklearn_dae.archive import open_archive, write_archive
-from sklearn_dae.codecs import HuffmanCodec, TransformCodec
+from sklearn_dae.codecs import HuffmanCodec, PixelCodec, TransformCodec
 from sklearn_dae.datasets import load_digits
 from sklearn_dae.images import read_images
 
@@ -43,6 +43,39 @@ def write_digits(path):
     digits = load_digits()
     codec = TransformCodec(PCA(12), target_psnr=22).fit(digits.data)
     write_archive(path, digits.data[:30].reshape(-1, 8, 8), codec, chunk_size=12)
+
+
+def smooth_images():
+    """Make images of several kinds, in which something can be predicted."""
+    rng = np.random.default_rng(0)
+
+    def waves(shape, dtype, scale):
+        places = np.indices(shape).sum(axis=0) / 4
+        noise = rng.normal(scale=0.02, size=shape)
+        return np.rint((np.sin(places) + 1.1 + noise) * scale).astype(dtype)
+
+    return [
+        *(waves((9, 12), np.uint8, 100) for _ in range(3)),
+        waves((7, 5, 3), np.uint8, 100),
+        waves((1, 11), np.uint16, 30_000),
+        waves((8, 6), np.int16, 1000) - 900,
+        waves((1, 1, 4), np.uint8, 9),
+    ]
+
+
+def write_pixels(path):
+    """Images without loss, by the networks that come with the package."""
+    images = smooth_images()
+    codec = PixelCodec().fit(images)
+    write_archive(path, images, codec)
+
+
+def write_bounded(path):
+    """The first digits by a network trained on all of them, at most 1 off."""
+    images = load_digits().data.reshape(-1, 8, 8).astype(np.uint8)
+    codec = PixelCodec(max_abs_error=1, effort=2).fit(images)
+    assert codec.models_
+    write_archive(path, images[:30], codec, chunk_size=12)
 
 
 def gif_bytes():
@@ -81,6 +114,8 @@ def main():
     for name, write in {
         "tiny": write_tiny,
         "digits": write_digits,
+        "pixels": write_pixels,
+        "bounded": write_bounded,
         "files": write_files,
     }.items():
         path = FOLDER / f"archive-{name}.dae"

@@ -22,7 +22,7 @@ from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit
 from sklearn_dae.datasets._split import check_can_learn
 from sklearn_dae.evaluation._curves import front
-from sklearn_dae.evaluation._measurement import RateDistortionCurve
+from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 from sklearn_dae.evaluation._metrics import WITHOUT_SSIM, fits_ssim, has_ssim
 from sklearn_dae.evaluation._similarity import set_similarity
 from sklearn_dae.evaluation.report._contenders import (
@@ -163,7 +163,7 @@ def evaluate(
         shown=shown,
         similarity=set_similarity(split.training, image_shape=split.shape),
         curves=curves,
-        lossless=[outcome.measurement for outcome in outcomes[len(lossy) :]],
+        lossless=list(_smallest_of_each(outcomes[len(lossy) :])),
         matched=matched,
         file_bytes=tasks.archive_parts(trials[0]) if is_restored else {},
         settings={
@@ -290,6 +290,14 @@ def _curves(outcomes: Sequence[Outcome]) -> Iterator[RateDistortionCurve]:
         # Each autoencoder makes a curve of its own, the best of which counts.
         branch_by = VALUES if name == AUTOENCODER else None
         yield RateDistortionCurve(name, tuple(group), branch_by)
+
+
+def _smallest_of_each(outcomes: Sequence[Outcome]) -> Iterator[Measurement]:
+    """Yield the smallest measurement of each lossless codec, in their order."""
+    points = [outcome.measurement for outcome in outcomes]
+    for _, group in itertools.groupby(points, key=lambda point: point.codec):
+        # What failed counts only where nothing else was measured.
+        yield min(group, key=lambda point: (point.error is not None, point.n_bytes))
 
 
 def _rate_to_show(curve: RateDistortionCurve) -> float:
