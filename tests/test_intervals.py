@@ -10,7 +10,6 @@ from sklearn_dae._bytes import ByteReader
 from sklearn_dae.coding._intervals import N_SLOTS, IntervalDecoder, encode_intervals
 from sklearn_dae.exceptions import BitstreamError
 
-
 #: What a lane costs where all end at once, and none can lend another its end: a state.
 MOST_BYTES_OF_LANE = 6
 
@@ -137,7 +136,7 @@ def read_by_definition(data, steps, n_ones):
     words = [int.from_bytes(rest[i : i + 2], "little") for i in range(0, len(rest), 2)]
     coding = [(step, i % n_lanes) for step, n in enumerate(steps) for i in range(n)]
     first = {lane: step for step, lane in reversed(coding)}
-    last = dict((lane, step) for step, lane in coding)
+    last = {lane: step for step, lane in coding}
     states, flags = {}, []
     for step, n in enumerate(steps):
         for lane in sorted(lane for lane in first if first[lane] == step):
@@ -240,13 +239,9 @@ def test_damaged_streams_are_refused_or_decode_to_other_symbols(flags_and_stream
     ],
 )
 def test_errors_say_what_is_wrong(data, message):
-    counts = np.array([[3]])
+    nothing = np.zeros(3, int), np.full(3, N_SLOTS)
     with pytest.raises(BitstreamError, match=message):
-        decoder = IntervalDecoder([data], counts)
-        for _ in decoder.parts(0):
-            decoder.slots()
-            decoder.take(np.zeros(1, int), np.full(1, N_SLOTS))
-        decoder.finish()
+        decode([data], np.array([[3]]), *nothing)
 
 
 def test_bytes_are_those_of_the_format():

@@ -185,7 +185,8 @@ class Store:
 
     def _together(self, rank: int) -> list[int]:
         """Return chunks that are best decoded at once, from one on."""
-        positions, n_numbers = [], 0
+        positions: list[int] = []
+        n_numbers = 0
         for position in self._image_chunks[rank:]:
             contents = self.places[position].contents
             assert isinstance(contents, Images)

@@ -33,12 +33,10 @@ def smallest_codec(images: ImageSet) -> Codec:
     sample = _sample(images, _SAMPLE_NUMBERS)
     share = _count(sample) / _count(images)
     sizes = []
-    for codec in _candidates(sample):
+    for codec in (PixelCodec(n_pixels=_count_pixels(images)), *_others(sample)):
         try:
-            if isinstance(codec, PixelCodec):
-                codec.fit(_sample(images, _LEARNING_NUMBERS))
-            else:
-                codec.fit(sample)
+            learning = isinstance(codec, PixelCodec)
+            codec.fit(_sample(images, _LEARNING_NUMBERS) if learning else sample)
             coded = _size(codec, sample) / share
             sizes.append((coded + len(model_to_bytes(codec)), codec))
         except (ValueError, ImportError):
@@ -52,7 +50,8 @@ def smallest_codec(images: ImageSet) -> Codec:
 
 def bounded_codec(images: ImageSet, max_abs_error: int) -> Codec:
     """Fit the codec that stores each number with an error of at most so much."""
-    return PixelCodec(max_abs_error).fit(_sample(images, _LEARNING_NUMBERS))
+    codec = PixelCodec(max_abs_error, n_pixels=_count_pixels(images))
+    return codec.fit(_sample(images, _LEARNING_NUMBERS))
 
 
 def _sample(images: ImageSet, most_numbers: int) -> ImageSet:
@@ -75,6 +74,11 @@ def _count(images: ImageSet) -> int:
     return sum(len(places) * spec.n_numbers for spec, places in images.groups().items())
 
 
+def _count_pixels(images: ImageSet) -> int:
+    """Return how many pixels images have together."""
+    return sum(len(places) * spec.n_pixels for spec, places in images.groups().items())
+
+
 def _size(codec: Codec, sample: ImageSet) -> int:
     """Return the bytes of images in chunks as archives have them."""
     chunks = []
@@ -85,8 +89,7 @@ def _size(codec: Codec, sample: ImageSet) -> int:
     return sum(len(chunk.data) for chunk in codec.encode_chunks(chunks))
 
 
-def _candidates(sample: ImageSet) -> Iterator[Codec]:
-    yield PixelCodec()
+def _others(sample: ImageSet) -> Iterator[Codec]:
     yield GeneralCodec("lzma")
     yield PillowCodec("png", layout="files")
     kinds = sample.groups()

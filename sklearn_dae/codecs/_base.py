@@ -8,8 +8,9 @@ input checks, dtypes, and a score by which a search can rank codecs.
 A byte string holds the number of rows and the number of rows per chunk, then for each
 chunk its length, its CRC-32 (four bytes) and its bytes. Images that are no rows have
 another beginning: 1, if they were given as an array, 2, if one by one, or 3, if as rows
-all the same; 0; for images one by one the number of kinds of images; for each kind what they are, how many there
-are, and how many in a chunk; and if there are several kinds, that of each image.
+all the same; 0; for images one by one the number of kinds of images; for each kind what
+they are, how many there are, and how many in a chunk; and if there are several kinds,
+that of each image.
 Numbers are unsigned LEB128: seven bits per byte, lowest first, the highest bit set in
 all bytes but the last.
 """

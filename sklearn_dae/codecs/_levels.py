@@ -19,8 +19,15 @@ MOST_LEVELS = 2**16
 #: Neighbours among the values used by which it is told how dense they lie.
 _N_NEAR = 8
 
-#: Most bits of a bitmap of levels.
-_MOST_BITS = 2**26
+#: Most values from the smallest to the largest.
+_MOST_SPAN = 2**62
+
+#: Up to so many of them, a bit says of each whether it is used; of more, those that are
+#: used are listed.
+_MOST_BITS = 2**20
+
+#: Most bytes of one that is listed.
+_MOST_LISTED = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +66,11 @@ class Levels:
         Raises
         ------
         ValueError
-            If there are more than 65,536 levels.
+            If there are more than 65,536 levels, or they are too far apart.
         """
         low, high = int(images.min()), int(images.max())
         levels = cls(low, high - low + 1)
-        if may_skip:
+        if may_skip and levels.n <= _MOST_SPAN:
             values, counts = np.unique(images, return_counts=True)
             above = values.astype(np.int64) - low
             used = cls(low, len(values), above)
@@ -74,7 +81,8 @@ class Levels:
         if levels.n > MOST_LEVELS:
             raise ValueError(
                 f"X holds numbers from {low} to {high}, {levels.n} levels; PixelCodec "
-                f"takes at most {MOST_LEVELS}. Store them by GeneralCodec('lzma')."
+                f"takes at most {MOST_LEVELS}, or, without loss, so many that are "
+                f"used. Store them by GeneralCodec('lzma')."
             )
         return levels
 
@@ -90,14 +98,19 @@ class Levels:
 
     def to_bytes(self) -> bytes:
         """Write the levels."""
-        low = (self.low << 1) ^ (self.low >> 63)
+        low = 2 * self.low if self.low >= 0 else -2 * self.low - 1
         parts = [leb128(low), leb128(self.n - 1)]
         if self.used is None:
             return b"".join([*parts, leb128(0)])
-        bits = np.zeros(int(self.used[-1]) + 1, bool)
-        bits[self.used] = True
-        packed = zlib.compress(np.packbits(bits).tobytes(), 9)
-        return b"".join([*parts, leb128(len(bits)), frame(packed)])
+        n_values = int(self.used[-1]) + 1
+        if n_values <= _MOST_BITS:
+            bits = np.zeros(n_values, bool)
+            bits[self.used] = True
+            listed = np.packbits(bits).tobytes()
+        else:
+            listed = b"".join(map(leb128, np.diff(self.used).tolist()))
+        packed = zlib.compress(listed, 9)
+        return b"".join([*parts, leb128(n_values), frame(packed)])
 
     @classmethod
     def read(cls, reader: ByteReader) -> Self:
@@ -108,24 +121,32 @@ class Levels:
         BitstreamError
             If there are none such.
         """
-        folded, n, n_bits = reader.leb128(), reader.leb128() + 1, reader.leb128()
-        if folded >= 2**63 or n > MOST_LEVELS or n_bits > _MOST_BITS:
+        folded, n, n_values = reader.leb128(), reader.leb128() + 1, reader.leb128()
+        if folded >= 2**64 or n > MOST_LEVELS or n_values > _MOST_SPAN:
             raise BitstreamError(
-                f"Images have {n} levels, at most {MOST_LEVELS} can be."
+                f"Images have {n} levels out of {n_values}; expected at most "
+                f"{MOST_LEVELS}."
             )
         low = (folded >> 1) ^ -(folded & 1)
-        if not n_bits:
+        if not n_values:
             return cls(low, n)
-        n_bytes = -(-n_bits // 8)
+        has_bits = n_values <= _MOST_BITS
+        most = -(-n_values // 8) if has_bits else _MOST_LISTED * n
         try:
             unpacker = zlib.decompressobj()
-            data = unpacker.decompress(reader.frame("Levels"), n_bytes)
+            listed = unpacker.decompress(reader.frame("Levels"), most)
         except zlib.error as error:
             raise BitstreamError(
                 f"The levels of images are damaged: {error}."
             ) from None
-        used = np.flatnonzero(np.unpackbits(np.frombuffer(data, np.uint8))[:n_bits])
-        if len(used) != n or len(data) != n_bytes:
+        if has_bits:
+            bits = np.unpackbits(np.frombuffer(listed, np.uint8))
+            used = np.flatnonzero(bits[:n_values])
+        else:
+            gaps = ByteReader(listed)
+            steps = [gaps.leb128() for _ in range(n - 1)]
+            used = np.cumsum([0, *steps]) if sum(steps) < _MOST_SPAN else np.empty(0)
+        if len(used) != n or used[0] or used[-1] != n_values - 1:
             raise BitstreamError(f"{len(used)} levels where {n} were expected.")
         return cls(low, n, used)
 

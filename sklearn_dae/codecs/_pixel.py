@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_dae._bytes import ByteReader
@@ -58,6 +57,11 @@ class PixelCodec(Codec):
         How much time to spend on training: 1, none at all; 2, a few seconds; 3, up to
         half a minute; 4, minutes.
 
+    n_pixels : int, default=None
+        Pixels of all images that are to be coded, where `fit` is given a part of them:
+        the more there are, the more bytes networks of their own may take. None means
+        those seen in `fit`.
+
     image_shape : tuple of (height, width[, channels]), default=None
         Size of the images that rows are. None treats them as grey squares, and refuses
         rows that are none.
@@ -107,6 +111,7 @@ class PixelCodec(Codec):
         "max_abs_error": [Interval(Integral, 0, 2**15, closed="both")],
         "reconstruction": [StrOptions({"center", "mean"})],
         "effort": [Interval(Integral, 1, 4, closed="both")],
+        "n_pixels": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both")],
     }
 
@@ -118,6 +123,7 @@ class PixelCodec(Codec):
         *,
         reconstruction: str = "center",
         effort: int = 3,
+        n_pixels: int | None = None,
         image_shape: tuple[int, ...] | None = None,
         chunk_size: int | None = None,
         random_state: int = 0,
@@ -125,6 +131,7 @@ class PixelCodec(Codec):
         self.max_abs_error = max_abs_error
         self.reconstruction = reconstruction
         self.effort = effort
+        self.n_pixels = n_pixels
         self.image_shape = image_shape
         self.chunk_size = chunk_size
         self.random_state = random_state
@@ -176,11 +183,6 @@ class PixelCodec(Codec):
             return codec.decode(data)
         return super().decode(data)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        return tags
-
     def _learn_kinds(self, given: Given) -> None:
         self.models_ = []
         if self.effort > 1:
@@ -202,7 +204,7 @@ class PixelCodec(Codec):
     def _encode_chunks(
         self, chunks: list[tuple[np.ndarray, ImageSpec]]
     ) -> list[CodedChunk]:
-        coded: list[CodedChunk] = [None] * len(chunks)  # type: ignore[list-item]
+        coded = [CodedChunk(b"", 0)] * len(chunks)
         stacks = [stack_of(len(rows), spec) for rows, spec in chunks]
         for group in _groups(stacks):
             of_group = [stacks[i] for i in group]
@@ -229,10 +231,13 @@ class PixelCodec(Codec):
         for i, (reader, (_, n_images, spec)) in enumerate(
             zip(readers, chunks, strict=True)
         ):
-            if n_images and reader.take(1)[0] == _PLAIN:
+            way = reader.take(1)[0] if n_images else _PLAIN
+            if way not in (_PLAIN, _CODED):
+                raise BitstreamError(
+                    f"Images are stored in way {way}, expected 0 or 1."
+                )
+            if way == _PLAIN:
                 decoded[i] = _read_plain(reader, n_images, spec)
-            elif not n_images:
-                decoded[i] = np.empty((0, spec.n_numbers), spec.dtype)
         stacks = [stack_of(n_images, spec) for _, n_images, spec in chunks]
         for group in _groups(stacks, [rows is None for rows in decoded]):
             of_group = [stacks[i] for i in group]
@@ -261,7 +266,8 @@ def _groups(stacks: Sequence[Stack], wanted: Sequence[bool] | None = None) -> An
         if stack.n_images and (wanted is None or wanted[i]):
             by_channels.setdefault(stack.channels, []).append(i)
     for numbers in by_channels.values():
-        group, n_samples = [], 0
+        group: list[int] = []
+        n_samples = 0
         for i in numbers:
             if group and n_samples + stacks[i].n_samples > PixelCodec.numbers_at_once:
                 yield group

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MOST_PIXELS, _TRIAL_PIXELS = 3_000_000, 500_000
 
 #: Pixels of a set below which no network is trained: it would not be paid for.
-_FEWEST_PIXELS = 100_000
+_FEWEST_PIXELS = 50_000
 
 #: How networks are trained, by effort.
 _TRAININGS = {
@@ -120,13 +120,16 @@ def fit_models(codec: "PixelCodec", kinds: Sequence[Kind]) -> list[PixelModel]:
     by_channels: dict[int, list[Kind]] = {}
     for kind in kinds:
         by_channels.setdefault(kind.spec.channels, []).append(kind)
-    models = (_model(codec, of_channels) for of_channels in by_channels.values())
+    n_all = _count(kinds)
+    models = (_model(codec, some, n_all) for some in by_channels.values())
     return [model for model in models if model is not None]
 
 
-def _model(codec: "PixelCodec", kinds: Sequence[Kind]) -> PixelModel | None:
+def _model(codec: "PixelCodec", kinds: Sequence[Kind], n_all: int) -> PixelModel | None:
     """Train a model for images of some channels; None if the generic one is better."""
-    n_pixels, channels = _count(kinds), kinds[0].spec.channels
+    n_seen, channels = _count(kinds), kinds[0].spec.channels
+    # If it is but a part of all, the share of these kinds is the same in the rest.
+    n_pixels = round(n_seen * (codec.n_pixels or n_all) / n_all)
     if n_pixels < _FEWEST_PIXELS:
         return None
     few = _Set.of(kinds, codec, _TRIAL_PIXELS)

@@ -13,8 +13,8 @@ from sklearn_dae.images import ImageSpec
 #: Channels that are colours, if there are so many.
 _N_COLOURS = 3
 
-#: Largest number that is taken.
-_MOST_WHOLE = 2**63 - 1
+#: Largest number that is taken, and smallest, less its sign.
+_MOST_WHOLE = 2**61
 
 
 def stack_of(n_images: int, spec: ImageSpec) -> Stack:
@@ -48,10 +48,14 @@ def whole(rows: np.ndarray) -> np.ndarray:
         If they are none.
     """
     if rows.dtype.kind in "iub":
-        if rows.dtype == np.uint64 and rows.max(initial=0) > _MOST_WHOLE:
+        if (
+            rows.size
+            and not -_MOST_WHOLE <= int(rows.min()) <= int(rows.max()) <= _MOST_WHOLE
+        ):
             raise ValueError(
-                f"X holds {rows.max()}; PixelCodec takes numbers up to {_MOST_WHOLE}. "
-                "Store them by GeneralCodec('lzma')."
+                f"X holds numbers from {rows.min()} to {rows.max()}; PixelCodec takes "
+                f"them from {-_MOST_WHOLE} to {_MOST_WHOLE}. Store them by "
+                "GeneralCodec('lzma')."
             )
         return rows
     with np.errstate(invalid="ignore"):

@@ -1,15 +1,16 @@
 """rANS for models that compute the interval of each symbol afresh.
 
-Where a distribution is made afresh for every symbol, it would be a waste to make a table
-of it: an encoder needs the interval of one symbol, and a decoder compares one slot with
-the cumulative frequencies. Intervals are cut from 2**22 slots, so that an alphabet of
-65,536 symbols, each with a slot or more, still leaves nearly all slots to be shared out.
+Where a distribution is made afresh for every symbol, it would be a waste to make a
+table of it: an encoder needs the interval of one symbol, and a decoder compares one
+slot with the cumulative frequencies. Intervals are cut from 2**22 slots, so that an
+alphabet of 65,536 symbols, each with a slot or more, still leaves nearly all slots to
+be shared out.
 
 The state of a lane is a number from 2**32 to below 2**48. Coding a symbol of frequency
-f, whose interval starts at c, takes the state x to ``(x // f << 22) + x % f + c``; first,
-while the result would outgrow 48 bits, the lower 16 of x go to the stream, as one word.
-Decoding takes all of it back. Since decoding undoes coding, the last symbol is coded
-first. All arithmetic is on integers.
+f, whose interval starts at c, takes the state x to ``(x // f << 22) + x % f + c``;
+first, while the result would outgrow 48 bits, the lower 16 of x go to the stream, as
+one word. Decoding takes all of it back. Since decoding undoes coding, the last symbol
+is coded first. All arithmetic is on integers.
 
 Lanes begin and end when they are needed, and lend each other their ends, so that one
 costs nine bits: a lane whose last symbol is decoded is left with the state 2**32 + w,
@@ -242,7 +243,7 @@ class _Stacks:
                 self._schedule.n_lanes.tolist(),
                 self._tops.tolist(),
                 self._bottoms.tolist(),
-                self._schedule.counts.any(axis=0).tolist(),
+                self._schedule.counts.sum(axis=0).tolist(),
                 strict=True,
             )
         ]
@@ -287,15 +288,15 @@ class IntervalDecoder:
 
         For each, the caller looks at `slots`, and then calls `take`.
         """
-        for stream, lanes in self._schedule.begins(step):
-            n_words = _STATE_WORDS * (lanes.stop - lanes.start)
+        for stream, begun in self._schedule.begins(step):
+            n_words = _STATE_WORDS * (begun.stop - begun.start)
             high, middle, low = self._next(stream, n_words).reshape(-1, 3).T
-            self._states[lanes] = high << _HIGH | middle << _WORD_BITS | low
+            self._states[begun] = high << _HIGH | middle << _WORD_BITS | low
         for symbols, lanes in self._schedule.parts(step):
             self._lanes = lanes
             yield symbols
-        for stream, lanes in self._schedule.ends(step):
-            self._give_back(stream, self._states[lanes])
+        for stream, ended in self._schedule.ends(step):
+            self._give_back(stream, self._states[ended])
 
     def slots(self) -> np.ndarray:
         """Return the slots that the symbols were coded to: int64 of shape (n,)."""

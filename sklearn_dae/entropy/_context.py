@@ -20,7 +20,7 @@ import numpy as np
 
 from sklearn_dae._fields import Fields, array, number
 from sklearn_dae.entropy._arithmetic import ordered_sum
-from sklearn_dae.entropy._planes import REACH, Lanes, Samples
+from sklearn_dae.entropy._planes import Lanes, Samples
 
 #: Neighbours that are looked at, as (dy, dx), the nearest first.
 NEIGHBOURS = (
@@ -39,6 +39,10 @@ _AROUND = (
     *((-1, -1), (-1, 1), (1, -1), (1, 1)),
 )
 _N_ADAPTIVE_AROUND = 5
+
+#: Channels before a sample's that are looked at, at most: for more, sums of products
+#: might not be exact.
+MOST_CHANNELS_BEFORE = 3
 
 #: The four among them whose mean the others are compared with.
 _LEVEL_AROUND = slice(3, 7)

@@ -3,11 +3,11 @@
 In: networks of whole numbers. Out: few bytes. Weights are coded as samples are: each by
 a logistic distribution, as wide as the weights of its unit are large.
 
-Bytes of a network: the number of planes that it looks at (a byte), of its points, of
-its layers, and of the units of each; the points; weights and rate of the predictions; height and width
-of the mean, and its pixels, each less the one before it;
-for each layer the shifts, the widths and the biases of its units; and one stream of all
-weights. Numbers are LEB128, those that may be negative zigzag-coded.
+Bytes of a network: the number of planes that it looks at, of its points, of its layers,
+and of the units of each; the points; weights and rate of the predictions; height and
+width of the mean, and its pixels, each less the one before it; for each layer the
+shifts, the widths and the biases of its units; and one stream of all weights. Numbers
+are LEB128, those that may be negative zigzag-coded.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,9 @@ def read_network(reader: ByteReader) -> PixelNetwork:
     if mean.size and not 0 <= mean.min() <= mean.max() < 2**16:
         raise BitstreamError("A mean is out of range.")
     predictors = Predictors(
-        *(x.astype(np.int16) for x in (linear, first, spread)),
+        linear.astype(np.int16),
+        first.astype(np.int16),
+        spread.astype(np.int16),
         float(rate),
         mean.reshape(height, width).astype(np.uint16),
     )

@@ -4,8 +4,8 @@ In: stacks of images, and a network for each channel. Out: for each stack bytes 
 be decoded without the others. All stacks go through the networks in lockstep.
 
 Bytes of a stack: for each channel what stands above its first rows, less the smallest
-value, as LEB128; then one stream. Of each step, it has the samples of the first channel,
-then those of the next.
+value, as LEB128; then one stream. Of each step, it has the samples of the first
+channel, then those of the next.
 """
 
 from collections.abc import Callable, Sequence
@@ -64,7 +64,7 @@ class Walk:
         The smallest and the largest value of each plane: two arrays of shape (n_images,
         channels), for the images of all stacks.
 
-    firsts : sequence of sequences of int
+    firsts : sequence of ndarray of int
         What stands above the first rows: for each stack, a value for each channel.
 
     predictors : sequence of Predictors
@@ -81,7 +81,7 @@ class Walk:
         self,
         stacks: Sequence[Stack],
         limits: tuple[np.ndarray, np.ndarray],
-        firsts: Sequence[Sequence[int]],
+        firsts: Sequence[np.ndarray],
         predictors: Sequence[Predictors],
         in_series: bool,
         max_error: int = 0,
@@ -128,7 +128,8 @@ class Walk:
 
 def stacks_of(images: Sequence[np.ndarray]) -> list[Stack]:
     """Describe arrays of shape (n_images, channels, height, width)."""
-    return [Stack(len(stack), *stack.shape[2:], stack.shape[1]) for stack in images]
+    shapes = (stack.shape for stack in images)
+    return [Stack(n, height, width, channels) for n, channels, height, width in shapes]
 
 
 def first_values(images: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -40,7 +40,7 @@ class PixelModel:
     --------
     >>> import numpy as np
     >>> from sklearn_dae.datasets import load_digits
-    >>> from sklearn_dae.entropy import PixelModel
+    >>> from sklearn_dae.entropy import PixelModel, Stack
     >>> stack = load_digits().images[:, np.newaxis].astype(int)
     >>> limits = np.zeros((len(stack), 1)), np.full((len(stack), 1), 16)
     >>> model = PixelModel.fit([stack], limits)

@@ -75,6 +75,8 @@ class PixelNetwork:
         expect_equal("Weights of neighbours", len(predictors.linear), n_neighbours(n))
         expect_equal("Weights that adapt", len(predictors.first), n_adaptive(n))
         check_sums(predictors.matrix(adaptive_rows(n)), MOST)
+        if not 0 <= predictors.rate <= 1:
+            raise ValueError(f"Weights adapt at a rate of {predictors.rate}")
         n_below, most = predictors.n_inputs, MOST
         for weights, biases, shifts in self._layers_stored:
             expect_equal("Inputs of a layer", weights.shape[1], n_below)

@@ -18,6 +18,7 @@ from sklearn_dae.coding._intervals import N_SLOTS
 from sklearn_dae.entropy._arithmetic import MOST_SUM
 from sklearn_dae.entropy._context import (
     MOST,
+    MOST_CHANNELS_BEFORE,
     UNIT,
     WEIGHT_BITS,
     Context,
@@ -35,6 +36,12 @@ _N_FITTED, _N_DRAWN = 2**17, 2**16
 
 #: What is added to the diagonal of covariances, relative to its mean.
 _LINEAR_RIDGE, _ADAPTIVE_RIDGE, _WHITE_RIDGE = 1e-5, 0.02, 1e-4
+
+#: And what is added where hardly anything varies.
+_LEAST_RIDGE = 1e-3
+
+#: Largest sum of linear weights, for which all sums of products are exact.
+_MOST_LINEAR = 16
 
 #: Largest number in what corrects adaptive weights: a byte each would do.
 _MOST_SPREAD = 255
@@ -66,7 +73,8 @@ class Training:
     Parameters
     ----------
     hidden : tuple of int, default=(64, 64)
-        Units of the hidden layers.
+        Units of the hidden layers; half as many for the second channel and those after
+        it, which the first says much about.
 
     n_steps : int, default=2000
         Steps of Adam.
@@ -100,7 +108,11 @@ def fit_predictors(
     X = near.neighbours.astype(np.float64)
     covariance, covariance_with = X @ X.T / len(target), X @ target / len(target)
     rows = context.adaptive_rows
-    linear = _solve(covariance, covariance_with, _LINEAR_RIDGE)
+    ridge, linear = _LINEAR_RIDGE, np.full(len(X), np.inf)
+    while np.abs(linear).sum() > _MOST_LINEAR:
+        # Neighbours that say the same could have huge weights of opposite signs.
+        linear = _solve(covariance, covariance_with, ridge)
+        ridge *= 10
     of_adaptive = covariance[np.ix_(rows, rows)]
     first = _solve(of_adaptive, covariance_with[rows], _LINEAR_RIDGE)
     inverse = np.linalg.inv(_with_ridge(of_adaptive / UNIT**2, _ADAPTIVE_RIDGE))
@@ -118,7 +130,7 @@ def fit_predictors(
 
 def _with_ridge(covariance: np.ndarray, ridge: float) -> np.ndarray:
     n = len(covariance)
-    return covariance + (ridge * np.trace(covariance) / n + 1e-9) * np.eye(n)
+    return covariance + (ridge * np.trace(covariance) / n + _LEAST_RIDGE) * np.eye(n)
 
 
 def _solve(covariance: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
@@ -149,7 +161,8 @@ def _filled(
 ) -> Walk:
     """Fit predictions to images, and fill in all canvases."""
     stacks, firsts = stacks_of(images), first_values(images)
-    none = [Predictors.none(i + in_series) for i in range(stacks[0].channels)]
+    n_before = [min(i, MOST_CHANNELS_BEFORE) for i in range(stacks[0].channels)]
+    none = [Predictors.none(n + in_series) for n in n_before]
     walk = Walk(stacks, limits, firsts, none, in_series, max_error)
     originals = canvas_of(walk.planes, images)
     walk.values[:] = originals
@@ -246,7 +259,11 @@ class _Learner:
     """
 
     def __init__(
-        self, training: Training, n_points: int, batch: _Batch, rng: np.random.Generator
+        self,
+        hidden: Sequence[int],
+        n_points: int,
+        batch: _Batch,
+        rng: np.random.Generator,
     ) -> None:
         inputs = batch.inputs.astype(np.float64) / UNIT
         self._mean = inputs.mean(axis=1, keepdims=True)
@@ -257,7 +274,7 @@ class _Learner:
         vectors, values = vectors[:, varies], values[varies]
         self._whitener = vectors / np.sqrt(values) @ vectors.T
         n_outputs = 3 * _N_LOGISTIC + n_points
-        sizes = [len(inputs), *training.hidden, n_outputs]
+        sizes = [len(inputs), *hidden, n_outputs]
         self._layers = []
         for n_in, n_out in pairwise(sizes):
             layer = rng.normal(0, np.sqrt(2 / n_in), (n_out, n_in + 1))
@@ -311,7 +328,7 @@ class _Learner:
             below = np.maximum(layer[:, :-1] @ below + layer[:, -1:], 0)
             most = np.quantile(below, _ALMOST_ALL, axis=1)
             # Units that are never active must not have huge weights.
-            largest.append(np.maximum(most, _DEAD * most.max()))
+            largest.append(np.maximum(most, _DEAD * max(most.max(), _DEAD)))
         return largest
 
     def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -394,18 +411,26 @@ def _units(n_points: int) -> np.ndarray:
 def _whole(
     learner: _Learner, batch: _Batch, n_points: int, precision: int
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Round weights to ``precision`` bits and a sign; biases and shifts go with them."""
+    """Round weights to ``precision`` bits and a sign, and biases with them."""
     caps = [MOST_ACTIVE / most for most in learner.largest(batch)]
     weights, biases, shifts = [], [], []
     below, most = np.ones(len(batch.inputs)), MOST
     for (w, b), factor in zip(learner.layers(), [*caps, _units(n_points)], strict=True):
         w, b = w * factor[:, np.newaxis] / below, b * factor
-        typical = np.sqrt((w**2).mean(axis=1)) + 1e-9
-        shift = np.rint(precision - np.log2(typical))
         # Sums of products, and the largest weight, must stay within bounds.
         sums = np.abs(w).sum(axis=1) * most + np.abs(b) + 1e-9
         room = (MOST_SUM - len(below) * most / 2 - 1) / sums
         room = np.minimum(room, _MOST_WEIGHT / (np.abs(w).max(axis=1) + 1e-9))
+        # Where hardly anything is to be learned, weights may be too large for that.
+        shrunk = np.minimum(room, 1)
+        w, b, factor, room = (
+            w * shrunk[:, None],
+            b * shrunk,
+            factor * shrunk,
+            room / shrunk,
+        )
+        typical = np.sqrt((w**2).mean(axis=1)) + 1e-9
+        shift = np.rint(precision - np.log2(typical))
         shift = np.clip(np.minimum(shift, np.floor(np.log2(room))), 0, _MOST_SHIFT)
         unit = 2.0**shift
         weights.append(np.rint(w * unit[:, np.newaxis]).astype(np.int16))
@@ -487,7 +512,8 @@ def fit_networks(
         for channel, context in enumerate(walk.contexts):
             sampler = _Sampler(walk, channel, points, rng)
             drawn = sampler.draw(_N_DRAWN)
-            learner = _Learner(training, N_COPIES + len(points), drawn, rng)
+            hidden = [n // 2 if channel else n for n in training.hidden]
+            learner = _Learner(hidden, N_COPIES + len(points), drawn, rng)
             batches = sampler.batches(training.batch_size)
             for step in range(training.n_steps):
                 learner.improve(next(batches), _rate(training, step / training.n_steps))

@@ -109,7 +109,7 @@ class Planes:
         inner = slice(REACH, -REACH)
         return self._with_margins(canvas, number)[:, :, REACH:-1, inner]
 
-    def start(self, canvas: np.ndarray, number: int, values: Sequence[int]) -> None:
+    def start(self, canvas: np.ndarray, number: int, values: np.ndarray) -> None:
         """Set what stands above the first rows of a stack, a value for each channel."""
         for channel, value in enumerate(values):
             margin = self._with_margins(canvas, number)[:, channel]
