@@ -280,9 +280,9 @@ def test_interruption_of_decompressing_leaves_nothing(
 
 
 def test_archive_that_breaks_its_promise_is_not_written(here, monkeypatch, capsys):
-    decode = HuffmanCodec.decode_chunk
+    decode = HuffmanCodec._decode_chunk
     monkeypatch.setattr(
-        HuffmanCodec, "decode_chunk", lambda *a: decode(*a) ^ np.uint8(1)
+        HuffmanCodec, "_decode_chunk", lambda *a: decode(*a) ^ np.uint8(1)
     )
     save_model(HuffmanCodec().fit(IMAGES.reshape(40, -1)), "h.daem")
     arguments = ["compress", "x.npy", "-o", "x.dae", "--model", "h.daem"]

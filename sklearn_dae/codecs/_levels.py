@@ -145,7 +145,8 @@ class Levels:
         else:
             gaps = ByteReader(listed)
             steps = [gaps.leb128() for _ in range(n - 1)]
-            used = np.cumsum([0, *steps]) if sum(steps) < _MOST_SPAN else np.empty(0)
+            # Those that are too large are told from what they add up to.
+            used = np.cumsum([0, *steps] if sum(steps) < _MOST_SPAN else [0])
         if len(used) != n or used[0] or used[-1] != n_values - 1:
             raise BitstreamError(f"{len(used)} levels where {n} were expected.")
         return cls(low, n, used)

@@ -30,6 +30,13 @@ from sklearn_dae.images import ImageSpec
 #: What the first byte of a chunk says: numbers follow as they are, or coded.
 _PLAIN, _CODED = 0, 1
 
+#: Most channels of an image.
+_MOST_CHANNELS = 64
+
+#: A false claim can take no more memory than that of so many samples, and so many more
+#: for each byte.
+_FREE_SAMPLES, _SAMPLES_OF_BYTE = 2**22, 2**16
+
 
 class PixelCodec(Codec):
     """Store images without loss, or with a bound on the error of every number.
@@ -185,6 +192,9 @@ class PixelCodec(Codec):
 
     def _learn_kinds(self, given: Given) -> None:
         self.models_ = []
+        for kind in given.kinds:
+            self._check_kind(kind.spec)
+            whole(kind.rows)
         if self.effort > 1:
             from sklearn_dae.codecs._pixel_fitting import fit_models
 
@@ -193,6 +203,13 @@ class PixelCodec(Codec):
     def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
         # Numbers of any kind are taken as they are.
         return spec
+
+    def _check_kind(self, spec: ImageSpec) -> None:
+        if spec.channels > _MOST_CHANNELS:
+            raise ValueError(
+                f"Images are {spec}; PixelCodec takes at most {_MOST_CHANNELS} "
+                "channels: store them by GeneralCodec('lzma')."
+            )
 
     def model_for(self, channels: int) -> PixelModel:
         """Return the networks for images of so many channels."""
@@ -235,6 +252,11 @@ class PixelCodec(Codec):
             if way not in (_PLAIN, _CODED):
                 raise BitstreamError(
                     f"Images are stored in way {way}, expected 0 or 1."
+                )
+            if len(chunks[i][0]) < _least_bytes(n_images * spec.n_numbers):
+                n_bytes = len(chunks[i][0])
+                raise BitstreamError(
+                    f"{n_bytes} bytes cannot hold {n_images} images of {spec}."
                 )
             if way == _PLAIN:
                 decoded[i] = _read_plain(reader, n_images, spec)
@@ -280,10 +302,18 @@ def _groups(stacks: Sequence[Stack], wanted: Sequence[bool] | None = None) -> An
 def _chunk(rows: np.ndarray, levels: Levels, coded: CodedStack) -> CodedChunk:
     """Return the bytes of a chunk, as they are if that is less."""
     data = bytes([_CODED]) + levels.to_bytes() + coded.data
+    # Zeros may follow a stream, in pairs.
+    missing = max(0, _least_bytes(rows.size) - len(data))
+    data += bytes(missing + missing % 2)
     plain = rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes()
     if len(data) > len(plain):
         return CodedChunk(bytes([_PLAIN]) + plain, len(rows))
     return CodedChunk(data, len(rows), own_bits=lambda: coded.n_bits)
+
+
+def _least_bytes(n_samples: int) -> int:
+    """Return the least bytes that so many samples are coded in."""
+    return max(0, n_samples - _FREE_SAMPLES) // _SAMPLES_OF_BYTE
 
 
 def _read_plain(reader: ByteReader, n_images: int, spec: ImageSpec) -> np.ndarray:

@@ -64,12 +64,11 @@ class _Set(NamedTuple):
             chunks = [
                 kind.rows[chunk] for chunk in _chunks(len(kind.rows), size, share)
             ]
-            of_kind = Levels.of(whole(np.concatenate(chunks)), may_skip=transforms)
-            for rows in chunks:
+            for rows in map(whole, chunks):
                 stacks.append(stack_of(len(rows), kind.spec))
-                numbers = of_kind.levels(whole(rows))
+                levels.append(Levels.of(rows, may_skip=transforms))
+                numbers = levels[-1].levels(rows)
                 planes.append(to_planes(numbers, stacks[-1], transforms))
-                levels.append(of_kind)
         return cls(planes, limits_of(levels, stacks, transforms))
 
     @property

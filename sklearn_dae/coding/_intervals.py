@@ -18,8 +18,10 @@ where w is two words that were coded already and that the decoder gives back to 
 stream. An encoder, which begins with these last symbols, takes w from there.
 
 A *step* is a number of symbols, known to both sides, that do not depend on each other.
-It is cut into parts of as many symbols as there are lanes; the i-th symbol of a part
-belongs to lane i. Several streams, each with lanes of its own, are decoded in lockstep.
+It is cut into parts of as many symbols as there are lanes, or of fewer towards the end,
+where a part has a symbol for each 32 or so that follow it, or 4; the i-th symbol of a
+part belongs to lane i. Several streams, each with lanes of its own, are decoded in
+lockstep.
 
 Stream: the number of lanes (LEB128), then words of 16 bits, little-endian, in the order
 in which a decoder takes them, the higher of a state first. The stream of no symbols is
@@ -47,6 +49,9 @@ N_SLOTS = 1 << PRECISION
 
 #: Largest number of lanes in a stream.
 MAX_LANES = 2**16
+
+#: Symbols that follow a step for each of its lanes, and lanes that there are always.
+_SYMBOLS_BEFORE_LANE, _FIRST_LANES = 32, 4
 
 #: Least state of a lane.
 _LEAST = np.uint64(1 << 32)
@@ -83,7 +88,12 @@ class _Schedule:
         self.n_lanes = n_lanes.astype(np.int64)
         self.first_lanes = np.cumsum(self.n_lanes) - self.n_lanes
         self.stream_of_lane = np.repeat(np.arange(len(n_lanes)), self.n_lanes)
-        used = np.minimum(self.counts, self.n_lanes)
+        # At the end there are few: the first that an encoder begins have nothing to
+        # borrow.
+        left = self.counts[::-1].cumsum(axis=0)[::-1] - self.counts // 2
+        few = np.maximum(left // _SYMBOLS_BEFORE_LANE, _FIRST_LANES)
+        self._limits = np.minimum(few, self.n_lanes)
+        used = np.minimum(self.counts, self._limits)
         none = np.zeros((1, len(n_lanes)), np.int64)
         # Lanes that have been needed so far, and those that will still be.
         self._begun = np.maximum.accumulate(np.vstack([none, used]))
@@ -113,19 +123,20 @@ class _Schedule:
         """Cut a step into parts."""
         counts = self.counts[step]
         # Most steps are like the one before.
-        key = counts.tobytes()
+        limits = self._limits[step]
+        key = counts.tobytes() + limits.tobytes()
         if key != self._key:
-            self._key, self._parts = key, list(self._cut(counts))
+            self._key, self._parts = key, list(self._cut(counts, limits))
         return self._parts
 
-    def _cut(self, counts: np.ndarray) -> Iterator[_Part]:
-        n_parts = int((-(-counts // self.n_lanes)).max(initial=0))
+    def _cut(self, counts: np.ndarray, limits: np.ndarray) -> Iterator[_Part]:
+        n_parts = int((-(-counts // limits)).max(initial=0))
         firsts = np.cumsum(counts) - counts
         for part in range(n_parts):
-            sizes = np.clip(counts - part * self.n_lanes, 0, self.n_lanes)
+            sizes = np.clip(counts - part * limits, 0, limits)
             within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
             yield _Part(
-                within + np.repeat(firsts + part * self.n_lanes, sizes),
+                within + np.repeat(firsts + part * limits, sizes),
                 within + np.repeat(self.first_lanes, sizes),
             )
 

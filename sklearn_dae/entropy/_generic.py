@@ -11,21 +11,25 @@ from sklearn_dae.entropy._pixel_model import PixelModel
 #: The file, next to this module: the bytes of the grey model and those of the coloured.
 GENERIC_FILE = "generic.bin"
 
+_N_COLOURS = 3
+
 
 @lru_cache(maxsize=1)
-def _stored() -> tuple[bytes, bytes]:
+def _models() -> tuple[PixelModel, PixelModel]:
     reader = ByteReader(files(__package__).joinpath(GENERIC_FILE).read_bytes())
     grey, coloured = reader.frame("Grey"), reader.frame("Coloured")
     reader.finish()
-    return grey, coloured
+    first, second = (np.frombuffer(data, np.uint8) for data in (grey, coloured))
+    return PixelModel(first, in_series=False), PixelModel(second, in_series=False)
 
 
 @lru_cache(maxsize=16)
 def generic_model(channels: int) -> PixelModel:
     """Return networks for images of so many channels.
 
-    Three channels or more are colours, and others shades of grey beside them.
+    The first three are colours, if there are so many, and others shades of grey.
     """
-    grey, coloured = _stored()
-    first = coloured + grey * (channels - 3) if channels >= 3 else grey * channels
-    return PixelModel(np.frombuffer(first, np.uint8), in_series=False)
+    grey, coloured = _models()
+    first = coloured.networks if channels >= _N_COLOURS else []
+    rest = grey.networks * (channels - len(first))
+    return PixelModel.of([*first, *rest], in_series=False)

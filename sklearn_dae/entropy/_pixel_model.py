@@ -40,13 +40,14 @@ class PixelModel:
     --------
     >>> import numpy as np
     >>> from sklearn_dae.datasets import load_digits
-    >>> from sklearn_dae.entropy import PixelModel, Stack
-    >>> stack = load_digits().images[:, np.newaxis].astype(int)
-    >>> limits = np.zeros((len(stack), 1)), np.full((len(stack), 1), 16)
-    >>> model = PixelModel.fit([stack], limits)
-    >>> (coded,) = model.encode([stack[:100]], limits)
+    >>> from sklearn_dae.entropy import Stack
+    >>> from sklearn_dae.entropy._generic import generic_model
+    >>> stack = load_digits().data[:100].reshape(100, 1, 8, 8).astype(int)
+    >>> limits = np.zeros((100, 1), int), np.full((100, 1), 16)
+    >>> model = generic_model(1)
+    >>> (coded,) = model.encode([stack], limits)
     >>> (decoded,) = model.decode([coded.data], [Stack(100, 8, 8, 1)], limits)
-    >>> bool((decoded == stack[:100]).all())
+    >>> bool((decoded == stack).all())
     True
     """
 
@@ -66,7 +67,10 @@ class PixelModel:
     def of(cls, networks: Sequence[PixelNetwork], in_series: bool) -> Self:
         """Make a model of networks."""
         data = b"".join(map(pack_network, networks))
-        return cls(np.frombuffer(data, np.uint8), in_series)
+        model = cls(np.frombuffer(data, np.uint8), in_series)
+        # They need not be read again.
+        model.__dict__["networks"] = list(networks)
+        return model
 
     @classmethod
     def fit(

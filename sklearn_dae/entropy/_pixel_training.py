@@ -148,7 +148,8 @@ def _mean(stacks: Sequence[np.ndarray]) -> np.ndarray:
     """Return the rounded mean of all images: (channels, height, width), from 0 on."""
     total = sum(stack.sum(axis=0, dtype=np.int64) for stack in stacks)
     mean = np.rint(total / sum(map(len, stacks)))
-    return mean - mean.min(axis=(1, 2), keepdims=True)
+    mean -= mean.min(axis=(1, 2), keepdims=True)
+    return np.minimum(mean, np.iinfo(np.uint16).max)
 
 
 def _filled(
