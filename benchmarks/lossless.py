@@ -88,7 +88,7 @@ def webp(images: Images) -> int:
     total = 0
     for image in images:
         file = io.BytesIO()
-        Image.fromarray(image).save(file, "WEBP", lossless=True, quality=100, method=6)
+        Image.fromarray(image).save(file, "WEBP", lossless=True)
         total += file.tell()
     return total
 
@@ -252,8 +252,8 @@ def single(networks: Path) -> None:
     """
     networks.mkdir(exist_ok=True)
     all_ratios = []
-    for name, read in KINDS.items():
-        images = read()
+    for name in (*SETS, "xray_native", "mnist", "xray", "photographs"):
+        images = KINDS[name]()
         chosen = images[:: max(1, len(images) // N_SINGLE)][:N_SINGLE]
         ratios = []
         for image in chosen:
