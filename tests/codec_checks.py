@@ -2,6 +2,11 @@
 
 import numpy as np
 
+from sklearn_dae.entropy._pixel_training import Training
+
+#: Small networks of pixels, trained for a moment.
+TINY = Training(hidden=(8, 8), n_steps=20, batch_size=512)
+
 
 def check_codec(encode, decode, x):
     """Assert that decoding undoes encoding exactly; return what was encoded."""

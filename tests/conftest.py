@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.datasets import load_digits
+from sklearn_dae.entropy import _pixel_training
 
 # Started in the background, or by nohup, pytest ignores these signals, and so would the
 # commands that tests send them to. What is handled here is not ignored there.
@@ -21,6 +22,15 @@ for name, handler in (
     number = getattr(signal, name, None)
     if number is not None and signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def few_samples():
+    """Let networks of pixels be trained on few samples, where images are small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_pixel_training, "_N_DRAWN", 2**13)
+        patch.setattr(_pixel_training, "_N_FITTED", 2**14)
+        yield
 
 
 @pytest.fixture(scope="session")

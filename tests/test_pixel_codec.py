@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from codec_checks import damage
+from codec_checks import TINY, damage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -18,21 +18,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_dae.codecs import PixelCodec, _pixel_fitting
 from sklearn_dae.codecs._levels import Levels
 from sklearn_dae.codecs._ycocg import from_ycocg, to_ycocg
-from sklearn_dae.entropy import PixelModel, _pixel_training
-from sklearn_dae.entropy._pixel_training import Training
+from sklearn_dae.entropy import PixelModel
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 
-TINY = Training(hidden=(8, 8), n_steps=20, batch_size=512)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_samples():
-    """Draw few samples, since images are small."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_pixel_training, "_N_DRAWN", 2**13)
-        patch.setattr(_pixel_training, "_N_FITTED", 2**14)
-        yield
+pytestmark = pytest.mark.usefixtures("few_samples")
 
 
 #: Dtypes, and the range of numbers to draw from.

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from codec_checks import damage
+from codec_checks import TINY, damage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,20 +32,11 @@ from sklearn_dae.entropy._pixel_coder import (
     decode_stacks,
     encode_stacks,
 )
-from sklearn_dae.entropy._pixel_training import Training, fit_networks
+from sklearn_dae.entropy._pixel_training import fit_networks
 from sklearn_dae.entropy._planes import REACH, Planes
 from sklearn_dae.exceptions import BitstreamError
 
-TINY = Training(hidden=(8, 8), n_steps=20, batch_size=512)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_samples():
-    """Draw few samples, since images are small."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_pixel_training, "_N_DRAWN", 2**13)
-        patch.setattr(_pixel_training, "_N_FITTED", 2**14)
-        yield
+pytestmark = pytest.mark.usefixtures("few_samples")
 
 
 def same_limits(images, low, high):

@@ -13,6 +13,7 @@ from sklearn_dae.codecs import (
     PixelCodec,
     SetRedundancyCodec,
 )
+from sklearn_dae.codecs._images import chunks_from_all_over
 from sklearn_dae.images import ImageSet
 from sklearn_dae.models import model_to_bytes
 
@@ -62,10 +63,8 @@ def _sample(images: ImageSet, most_numbers: int) -> ImageSet:
         return images
     chosen = []
     for spec, places in groups.items():
-        size = min(images_of_chunk(spec), max(1, round(len(places) * share)))
-        n_chunks = max(1, round(len(places) * share / size))
-        firsts = np.linspace(0, len(places) - size, n_chunks).round().astype(int)
-        chosen += [places[first : first + size] for first in firsts.tolist()]
+        chunks = chunks_from_all_over(len(places), images_of_chunk(spec), share)
+        chosen += [places[chunk] for chunk in chunks]
     return images[np.unique(np.concatenate(chosen))]
 
 

@@ -125,6 +125,34 @@ def _of_sequence(images: Sequence[Any]) -> Given:
     return Given(SEQUENCE, kinds)
 
 
+def chunks_from_all_over(n: int, size: int, share: float) -> list[slice]:
+    """Choose chunks of images in a row, together a share of n images.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+
+    size : int
+        Images of a chunk, at most.
+
+    share : float
+        How many to choose, relative to all; 1 or more for all.
+
+    Examples
+    --------
+    >>> from sklearn_dae.codecs._images import chunks_from_all_over
+    >>> chunks_from_all_over(100, 2, 0.06)
+    [slice(0, 2, None), slice(49, 51, None), slice(98, 100, None)]
+    """
+    if share >= 1:
+        return [slice(begin, begin + size) for begin in range(0, n, size)]
+    size = min(size, max(1, round(n * share)))
+    n_chunks = max(1, round(n * share / size))
+    firsts = np.linspace(0, n - size, n_chunks).round().astype(int).tolist()
+    return [slice(first, first + size) for first in firsts]
+
+
 def check_image_shape(shape: Any) -> None:
     """Raise unless the shape is None, or a height, a width and perhaps channels."""
     if shape is None:

@@ -1,6 +1,6 @@
 """Lossless and near-lossless coding by small networks of pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -223,7 +223,7 @@ class PixelCodec(Codec):
     ) -> list[CodedChunk]:
         coded = [CodedChunk(b"", 0)] * len(chunks)
         stacks = [stack_of(len(rows), spec) for rows, spec in chunks]
-        for group in _groups(stacks):
+        for group in _groups(stacks, range(len(chunks))):
             of_group = [stacks[i] for i in group]
             numbers = [whole(chunks[i][0]) for i in group]
             levels = [Levels.of(of, may_skip=not self.max_abs_error) for of in numbers]
@@ -243,7 +243,7 @@ class PixelCodec(Codec):
     def _decode_chunks(
         self, chunks: list[tuple[bytes, int, ImageSpec]]
     ) -> list[np.ndarray]:
-        decoded: list[np.ndarray] = [None] * len(chunks)  # type: ignore[list-item]
+        decoded: dict[int, np.ndarray] = {}
         readers = [ByteReader(data) for data, _, _ in chunks]
         for i, (reader, (_, n_images, spec)) in enumerate(
             zip(readers, chunks, strict=True)
@@ -261,7 +261,9 @@ class PixelCodec(Codec):
             if way == _PLAIN:
                 decoded[i] = _read_plain(reader, n_images, spec)
         stacks = [stack_of(n_images, spec) for _, n_images, spec in chunks]
-        for group in _groups(stacks, [rows is None for rows in decoded]):
+        for group in _groups(
+            stacks, (i for i in range(len(chunks)) if i not in decoded)
+        ):
             of_group = [stacks[i] for i in group]
             levels = [Levels.read(readers[i]) for i in group]
             planes = self.model_for(of_group[0].channels).decode(
@@ -273,7 +275,7 @@ class PixelCodec(Codec):
             )
             for i, of, result in zip(group, levels, planes, strict=True):
                 decoded[i] = from_planes(result, of, self._transforms)
-        return decoded
+        return [decoded[i] for i in range(len(chunks))]
 
     @property
     def _transforms(self) -> bool:
@@ -281,12 +283,12 @@ class PixelCodec(Codec):
         return not self.max_abs_error
 
 
-def _groups(stacks: Sequence[Stack], wanted: Sequence[bool] | None = None) -> Any:
-    """Yield the numbers of stacks that are coded in lockstep."""
+def _groups(stacks: Sequence[Stack], wanted: Iterable[int]) -> Iterator[list[int]]:
+    """Yield which of the stacks that are wanted are coded in lockstep."""
     by_channels: dict[int, list[int]] = {}
-    for i, stack in enumerate(stacks):
-        if stack.n_images and (wanted is None or wanted[i]):
-            by_channels.setdefault(stack.channels, []).append(i)
+    for i in wanted:
+        if stacks[i].n_images:
+            by_channels.setdefault(stacks[i].channels, []).append(i)
     for numbers in by_channels.values():
         group: list[int] = []
         n_samples = 0

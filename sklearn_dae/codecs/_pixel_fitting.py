@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from sklearn_dae.codecs._images import Kind
+from sklearn_dae.codecs._images import Kind, chunks_from_all_over
 from sklearn_dae.codecs._levels import Levels
 from sklearn_dae.codecs._planes import limits_of, stack_of, to_planes, whole
 from sklearn_dae.entropy import PixelModel
@@ -62,7 +62,8 @@ class _Set(NamedTuple):
         for kind in kinds:
             size = codec.images_of_chunk(kind.spec)
             chunks = [
-                kind.rows[chunk] for chunk in _chunks(len(kind.rows), size, share)
+                kind.rows[chunk]
+                for chunk in chunks_from_all_over(len(kind.rows), size, share)
             ]
             for rows in map(whole, chunks):
                 stacks.append(stack_of(len(rows), kind.spec))
@@ -80,16 +81,6 @@ class _Set(NamedTuple):
     def may_be_series(self) -> bool:
         """Whether any image follows another."""
         return any(len(stack) > 1 for stack in self.stacks)
-
-
-def _chunks(n: int, size: int, share: float) -> list[slice]:
-    """Choose chunks of n images, together a share of them, from all over."""
-    if share >= 1:
-        return [slice(begin, begin + size) for begin in range(0, n, size)]
-    size = min(size, max(1, round(n * share)))
-    n_chunks = max(1, round(n * share / size))
-    firsts = np.linspace(0, n - size, n_chunks).round().astype(int).tolist()
-    return [slice(first, first + size) for first in firsts]
 
 
 def _count(kinds: Sequence[Kind]) -> int:

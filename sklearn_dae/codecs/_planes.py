@@ -7,17 +7,16 @@ import numpy as np
 from sklearn_dae.codecs._levels import Levels
 from sklearn_dae.codecs._ycocg import from_ycocg, to_ycocg
 from sklearn_dae.entropy import Stack
+from sklearn_dae.entropy._generic import N_COLOURS
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
-
-#: Channels that are colours, if there are so many.
-_N_COLOURS = 3
 
 #: Largest number that is taken, and smallest, less its sign.
 _MOST_WHOLE = 2**61
 
 
 def stack_of(n_images: int, spec: ImageSpec) -> Stack:
+    """Describe images of a kind as they are coded together."""
     return Stack(n_images, spec.height, spec.width, spec.channels)
 
 
@@ -26,13 +25,13 @@ def to_planes(levels: np.ndarray, stack: Stack, transforms: bool) -> np.ndarray:
     n_images, height, width, channels = stack
     images = levels.reshape(n_images, height, width, channels)
     planes = np.moveaxis(images, 3, 1)
-    return to_ycocg(planes) if transforms and channels >= _N_COLOURS else planes
+    return to_ycocg(planes) if transforms and channels >= N_COLOURS else planes
 
 
 def from_planes(planes: np.ndarray, levels: Levels, transforms: bool) -> np.ndarray:
     """Turn planes into rows of values."""
     numbers = planes.astype(np.int64)
-    if transforms and numbers.shape[1] >= _N_COLOURS:
+    if transforms and numbers.shape[1] >= N_COLOURS:
         numbers = from_ycocg(numbers)
         if numbers.min() < 0 or numbers.max() >= levels.n:
             raise BitstreamError("A colour is none: the bytes are damaged.")
@@ -76,6 +75,6 @@ def limits_of(
     n = np.repeat([of.n for of in levels], [stack.n_images for stack in stacks])
     high = np.repeat(n[:, np.newaxis] - 1, stacks[0].channels, axis=1)
     low = np.zeros_like(high)
-    if transforms and stacks[0].channels >= _N_COLOURS:
-        low[:, 1:_N_COLOURS] = -high[:, 1:_N_COLOURS]
+    if transforms and stacks[0].channels >= N_COLOURS:
+        low[:, 1:N_COLOURS] = -high[:, 1:N_COLOURS]
     return low, high

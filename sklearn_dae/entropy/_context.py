@@ -359,8 +359,7 @@ class Context:
         self._matrix = predictors.matrix(self.adaptive_rows)
         self._rate = np.float32(predictors.rate)
         first = predictors.first.astype(np.float32) / np.float32(2**WEIGHT_BITS)
-        self._first = first[:, np.newaxis]
-        self._weights = np.repeat(self._first, len(lanes), axis=1)
+        self._weights = np.repeat(first[:, np.newaxis], len(lanes), axis=1)
 
     def look(self, samples: Samples, *, again: bool = False) -> Known:
         """Return what is known of samples.

@@ -11,7 +11,8 @@ from sklearn_dae.entropy._pixel_model import PixelModel
 #: The file, next to this module: the bytes of the grey model and those of the coloured.
 GENERIC_FILE = "generic.bin"
 
-_N_COLOURS = 3
+#: Channels that are colours, if there are so many.
+N_COLOURS = 3
 
 
 @lru_cache(maxsize=1)
@@ -30,6 +31,6 @@ def generic_model(channels: int) -> PixelModel:
     The first three are colours, if there are so many, and others shades of grey.
     """
     grey, coloured = _models()
-    first = coloured.networks if channels >= _N_COLOURS else []
+    first = coloured.networks if channels >= N_COLOURS else []
     rest = grey.networks * (channels - len(first))
     return PixelModel.of([*first, *rest], in_series=False)

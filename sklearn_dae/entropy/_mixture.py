@@ -117,7 +117,7 @@ class Mixture:
         Centres of the logistic distributions, and how many steps of their table one
         unit is: 64 by the width.
 
-    points : ndarray of float32 of shape (n_points, n) or (n_points, 1)
+    points : ndarray of float32 of shape (n_points, n)
         The single values.
 
     cells : Cells
@@ -177,14 +177,11 @@ class Mixture:
 
     def take(self, chosen: np.ndarray) -> "Mixture":
         """Return some of the distributions."""
-        points = self._points
-        if points.shape[1] > 1:
-            points = points.take(chosen, axis=1)
         return Mixture(
             self._shares.take(chosen, axis=1),
             self._centres.take(chosen, axis=1),
             self._per_width.take(chosen, axis=1),
-            points,
+            self._points.take(chosen, axis=1),
             self.cells.take(chosen),
         )
 
@@ -231,7 +228,7 @@ class Mixture:
         inside = np.arange(width + 1, dtype=np.float32)[:, np.newaxis] / width
         shares = np.diff(self.below(cells + inside), axis=0) + np.float32(1)
         values = np.arange(width, dtype=np.float32) - np.float32(width // 2)
-        off = (shares * values[:, np.newaxis]).sum(axis=0) / shares.sum(axis=0)
+        off = ordered_sum(shares * values[:, np.newaxis]) / ordered_sum(shares)
         middles = self.cells.first + cells * np.float32(width)
         return np.clip(np.rint(middles + off), self.cells.low, self.cells.high)
 

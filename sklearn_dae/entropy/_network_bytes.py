@@ -143,7 +143,7 @@ def _distributions(widths: Sequence[np.ndarray], n_below: Sequence[int]) -> Mixt
     )
     # On a coarse grid, so that all machines have the same widths.
     table = np.rint(2.0 ** (np.arange(256) / _PER_OCTAVE) * 16) / 16
-    none = np.zeros((0, 1), np.float32)
+    none = np.zeros((0, len(steps)), np.float32)
     limit = np.full(len(steps), _MOST_WEIGHT, np.float32)
     cells = Cells.around(np.zeros_like(limit), -limit, limit, 0)
     per_width = np.float32(PER_UNIT) / table[steps].astype(np.float32)

@@ -32,6 +32,10 @@ from sklearn_dae.exceptions import BitstreamError
 _BITS_OF_LANE, _SAMPLES_OF_LANE = 10_000, 5_000
 
 
+#: Is given a step, a channel, samples and what is known of them, returns their values.
+Code = Callable[[int, int, Samples, Known], np.ndarray]
+
+
 class CodedStack(NamedTuple):
     """A stack that was coded.
 
@@ -102,15 +106,8 @@ class Walk:
             for channel, lanes in enumerate(self.planes.channels)
         ]
 
-    def run(self, code: "Code") -> None:
-        """Go through all samples.
-
-        Parameters
-        ----------
-        code : callable
-            Is given a step, a channel, samples and what is known of them, returns their
-            values.
-        """
+    def run(self, code: Code) -> None:
+        """Go through all samples, and learn their values from ``code``."""
         with one_blas_thread():
             for step in range(self.planes.n_steps):
                 for channel, context in enumerate(self.contexts):
@@ -143,9 +140,6 @@ def canvas_of(planes: Planes, images: Sequence[np.ndarray]) -> np.ndarray:
     for number, stack in enumerate(images):
         planes.images(canvas, number)[:] = stack
     return canvas
-
-
-Code = Callable[[int, int, Samples, Known], np.ndarray]
 
 
 def encode_stacks(
