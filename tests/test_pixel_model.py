@@ -21,7 +21,7 @@ from sklearn_dae.entropy._context import (
     UNIT,
     WEIGHT_BITS,
     Predictors,
-    adaptive_rows,
+    n_adaptive,
     n_neighbours,
 )
 from sklearn_dae.entropy._mixture import PER_UNIT, Cells, Mixture
@@ -65,12 +65,10 @@ STACKS = {
 def visits(planes):
     """Return when each place of a canvas is visited, and how often."""
     when, n_visits = np.full(planes.size, -1), np.zeros(planes.size, int)
-    n_channels = len(planes.channels)
-    for step in range(planes.n_steps):
-        for channel, lanes in enumerate(planes.channels):
-            at = lanes.samples(step).at
-            when[at] = step * n_channels + channel
-            np.add.at(n_visits, at, 1)
+    for step in range(planes.lanes.n_steps):
+        at = planes.lanes.samples(step).at
+        when[at] = step
+        np.add.at(n_visits, at, 1)
     return when, n_visits
 
 
@@ -108,15 +106,23 @@ def test_each_sample_is_visited_once_after_all_that_it_looks_at(name, in_series)
 @pytest.mark.parametrize("name", STACKS)
 def test_counts_are_those_of_the_samples_of_each_step(name, in_series):
     planes = Planes(STACKS[name], in_series)
-    places = np.full(planes.size, -1)
-    for number in range(len(planes.stacks)):
-        planes._with_margins(places, number)[:] = number
-    counts = [
-        np.bincount(places[lanes.samples(step).at], minlength=len(planes.stacks))
-        for step in range(planes.n_steps)
-        for lanes in planes.channels
-    ]
-    np.testing.assert_array_equal(planes.counts, counts)
+    n_stacks, places = len(planes.stacks), np.full((2, planes.size), -1)
+    for number, stack in enumerate(planes.stacks):
+        planes._with_margins(places[0], number)[:] = number
+        channels = np.arange(stack.channels)[:, np.newaxis, np.newaxis]
+        planes._with_margins(places[1], number)[:] = channels
+    counts = []
+    for step in range(planes.lanes.n_steps):
+        samples = planes.lanes.samples(step)
+        stacks, channels = places[:, samples.at]
+        # Channel by channel, and in a channel stack by stack.
+        assert (np.diff(channels * n_stacks + stacks) >= 0).all()
+        counts.append(np.zeros((planes.n_channels, n_stacks), int))
+        np.add.at(counts[-1], (channels, stacks), 1)
+        for channel, of_channel in enumerate(samples.of_channels):
+            assert (channels[of_channel] == channel).all()
+            assert of_channel.stop - of_channel.start == counts[-1][channel].sum()
+    np.testing.assert_array_equal(planes.lanes.counts, counts)
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -132,11 +138,10 @@ def test_margins_filled_at_once_are_those_filled_bit_by_bit(name, rng):
         for number, stack in enumerate(planes.stacks):
             planes.start(canvas, number, range(stack.channels))
     planes.surround(whole)
-    for step in range(planes.n_steps):
-        for lanes in planes.channels:
-            samples = lanes.samples(step)
-            numbers = whole[samples.at]
-            lanes.fill(canvases, samples, np.stack([numbers, numbers]))
+    for step in range(planes.lanes.n_steps):
+        samples = planes.lanes.samples(step)
+        numbers = whole[samples.at]
+        planes.lanes.fill(canvases, samples, np.stack([numbers, numbers]))
     np.testing.assert_array_equal(canvases[0], canvases[1])
     for number in range(len(planes.stacks)):
         np.testing.assert_array_equal(planes.images(whole, number), images[number])
@@ -153,9 +158,12 @@ def test_margins_filled_at_once_are_those_filled_bit_by_bit(name, rng):
 
 def test_samples_are_drawn_with_equal_probability(rng):
     planes = Planes([Stack(2, 3, 5, 2), Stack(1, 4, 1, 2)])
-    for lanes in planes.channels:
-        drawn = lanes.draw(34 * 2000, rng)
-        places = np.concatenate([lanes.samples(i).at for i in range(planes.n_steps)])
+    lanes = planes.lanes
+    steps = [lanes.samples(step) for step in range(lanes.n_steps)]
+    for channel in range(2):
+        drawn = lanes.draw(34 * 2000, channel, rng)
+        assert drawn.of_channels[channel] == slice(0, 34 * 2000)
+        places = np.concatenate([s.at[s.of_channels[channel]] for s in steps])
         counts = np.bincount(drawn.at, minlength=planes.size)
         assert counts.sum() == counts[places].sum()
         # Five standard deviations.
@@ -183,11 +191,11 @@ def filled_walk(images, in_series=False, means=None):
 def test_linear_predictions_are_those_of_the_formula(in_series, rng):
     images = [walks((9, 12), rng, 2, 3), walks((5, 6), rng, 2, 1)]
     walk = filled_walk(images, in_series=in_series)
-    for channel, context in enumerate(walk.contexts):
-        lanes = context.lanes
-        samples = lanes.draw(200, rng)
-        known = context.look(samples, again=True)
-        weights = context.predictors.linear / 2**WEIGHT_BITS
+    lanes = walk.planes.lanes
+    for channel, predictors in enumerate(walk.context.predictors):
+        samples = lanes.draw(200, channel, rng)
+        known = walk.context.look(samples, again=True)
+        weights = predictors.linear / 2**WEIGHT_BITS
         values = walk.values.astype(float)
         strides = lanes.strides_of(samples)
         seen = [values[samples.at + dy * strides + dx] for dy, dx in NEIGHBOURS]
@@ -196,10 +204,10 @@ def test_linear_predictions_are_those_of_the_formula(in_series, rng):
         scale = (near[:4].mean(axis=0) + near.mean(axis=0)) / 2 + 0.35
         differences = list(np.array(seen) - level)
         at = [lanes.channel_before(samples, back + 1) for back in range(channel)]
-        is_known = np.ones((channel + in_series, 200))
+        is_known = np.ones((in_series + channel, 200))
         if in_series:
-            previous, is_known[-1] = lanes.previous(samples)
-            at.append(previous)
+            previous, is_known[0] = lanes.previous(samples)
+            at.insert(0, previous)
         for place, exists in zip(at, is_known, strict=True):
             around = np.array([values[place + y * strides + x] for y, x in _AROUND])
             mean = around[3:7].mean(axis=0)
@@ -219,9 +227,10 @@ def test_all_inputs_of_networks_are_whole_and_small(is_aligned, rng):
     images[0][:, :, 5:] = rng.integers(0, 2, images[0][:, :, 5:].shape) * 60_000
     means = rng.integers(0, 2**16, (3, 5, 6)).astype(np.uint16) if is_aligned else None
     walk = filled_walk(images, in_series=True, means=means)
-    for context in walk.contexts:
-        inputs = context.look(context.lanes.draw(500, rng), again=True).inputs
-        assert inputs.shape == (context.predictors.n_inputs, 500)
+    for channel, predictors in enumerate(walk.context.predictors):
+        samples = walk.planes.lanes.draw(500, channel, rng)
+        inputs = walk.context.look(samples, again=True).inputs
+        assert predictors.n_inputs == len(inputs) - 10 * (2 - channel)
         np.testing.assert_array_equal(inputs, np.rint(inputs))
         assert abs(inputs).max() <= MOST
 
@@ -253,11 +262,9 @@ def difficult_images(name):
 )
 def test_sums_of_fitted_predictions_are_exact_in_single_precision(name, in_series):
     walk = filled_walk([difficult_images(name)], in_series=in_series)
-    for context in walk.contexts:
-        predictors = context.predictors
+    for predictors in walk.context.predictors:
         assert np.isfinite(predictors.rate)
-        rows = adaptive_rows(predictors.n_references)
-        check_sums(predictors.matrix(rows), MOST)
+        check_sums(predictors.matrix(), MOST)
 
 
 def test_sums_that_may_be_too_large_are_refused():
@@ -280,7 +287,7 @@ def seen_on_the_way(images, predictors, unknown):
     walk.values[walk.values == 0] = unknown
     originals, seen = canvas_of(walk.planes, images), []
 
-    def code(step, channel, samples, known):
+    def code(step, samples, known):
         seen.append(known)
         return originals[samples.at]
 
@@ -290,9 +297,9 @@ def seen_on_the_way(images, predictors, unknown):
 
 def test_nothing_known_of_a_sample_depends_on_what_comes_later(rng):
     images = [walks((7, 8), rng, 2, 2), walks((1, 9), rng, 2, 1)]
-    predictors = [context.predictors for context in filled_walk(images).contexts]
+    predictors = filled_walk(images).context.predictors
     seen = [seen_on_the_way(images, predictors, unknown) for unknown in (0, 77)]
-    assert len(seen[0]) > 40
+    assert len(seen[0]) > 30
     for first, second in zip(*seen, strict=True):
         for x, y in zip(first, second, strict=True):
             np.testing.assert_array_equal(x, y)
@@ -558,7 +565,7 @@ def test_networks_come_back_from_their_bytes_exactly(trained):
 @pytest.mark.parametrize("seed", range(4))
 def test_networks_of_any_whole_numbers_come_back_exactly(trained, n_references, seed):
     rng = np.random.default_rng(seed)
-    n = len(adaptive_rows(n_references))
+    n = n_adaptive(n_references)
     spread = rng.integers(-9, 10, (n, n))
     predictors = Predictors(
         rng.integers(-9, 10, n_neighbours(n_references)).astype(np.int16),
@@ -617,6 +624,22 @@ def test_networks_whose_sums_are_too_large_are_refused(trained):
         changed = replace(network, predictors=replace(predictors, **{name: large}))
         with pytest.raises(BitstreamError, match="may reach"):
             read_network(ByteReader(pack_network(changed)))
+
+
+def test_models_of_networks_that_do_not_go_together_are_refused(trained):
+    first, second = trained[1]
+    PixelModel.of([first, second], in_series=True)._check_stored()
+    few = replace(second, points=second.points[:2])
+    mean = np.ones((2, 2), np.uint16)
+    aligned = replace(second, predictors=replace(second.predictors, mean=mean))
+    for other in (few, aligned):
+        with pytest.raises(ValueError, match="differ in"):
+            PixelModel.of([first, other], in_series=True)._check_stored()
+    for networks, in_series in (([second, first], True), ([first, second], False)):
+        with pytest.raises(ValueError, match="Channel 0 goes by 1 before it"):
+            PixelModel.of(networks, in_series)._check_stored()
+    with pytest.raises(ValueError, match="There are no networks"):
+        PixelModel.of([], in_series=False)._check_stored()
 
 
 @pytest.mark.parametrize(

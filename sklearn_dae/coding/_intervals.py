@@ -76,15 +76,16 @@ class _Schedule:
 
     Parameters
     ----------
-    counts : ndarray of int of shape (n_steps, n_streams)
-        Symbols of each stream in each step, one stream after another.
+    counts : ndarray of int of shape (n_steps, n_blocks, n_streams)
+        Symbols of each stream in each block of each step, one stream after another.
 
     n_lanes : ndarray of int of shape (n_streams,)
         Lanes of each stream.
     """
 
     def __init__(self, counts: np.ndarray, n_lanes: np.ndarray) -> None:
-        self.counts = counts.astype(np.int64)
+        self._blocks = counts.astype(np.int64)
+        self.counts = self._blocks.sum(axis=1)
         self.n_lanes = n_lanes.astype(np.int64)
         self.first_lanes = np.cumsum(self.n_lanes) - self.n_lanes
         self.stream_of_lane = np.repeat(np.arange(len(n_lanes)), self.n_lanes)
@@ -121,24 +122,25 @@ class _Schedule:
 
     def parts(self, step: int) -> list[_Part]:
         """Cut a step into parts."""
-        counts = self.counts[step]
+        counts, limits = self._blocks[step], self._limits[step]
         # Most steps are like the one before.
-        limits = self._limits[step]
         key = counts.tobytes() + limits.tobytes()
         if key != self._key:
             self._key, self._parts = key, list(self._cut(counts, limits))
         return self._parts
 
     def _cut(self, counts: np.ndarray, limits: np.ndarray) -> Iterator[_Part]:
-        n_parts = int((-(-counts // limits)).max(initial=0))
-        firsts = np.cumsum(counts) - counts
-        for part in range(n_parts):
-            sizes = np.clip(counts - part * limits, 0, limits)
-            within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            yield _Part(
-                within + np.repeat(firsts + part * limits, sizes),
-                within + np.repeat(self.first_lanes, sizes),
-            )
+        flat = counts.ravel()
+        streams = np.tile(np.arange(len(limits)), len(counts)).repeat(flat)
+        # Which symbol of its stream in this step each is.
+        before = (np.cumsum(counts, axis=0) - counts).ravel()
+        ranks = np.arange(len(streams)) + (before - np.cumsum(flat) + flat).repeat(flat)
+        parts, within = np.divmod(ranks, limits[streams])
+        lanes = within + self.first_lanes[streams]
+        for part in range(int(parts.max(initial=-1)) + 1):
+            symbols = (parts == part).nonzero()[0]
+            symbols = symbols[np.argsort(lanes[symbols])]
+            yield _Part(symbols, lanes[symbols])
 
 
 def encode_intervals(
@@ -153,10 +155,11 @@ def encode_intervals(
     ----------
     starts, frequencies : ndarray of int of shape (n_symbols,)
         The first of each symbol's slots out of ``N_SLOTS``, and its number of slots, at
-        least 1: step by step, and within a step stream by stream.
+        least 1: step by step, in a step block by block, and in a block stream by
+        stream.
 
-    counts : ndarray of int of shape (n_steps, n_streams)
-        Symbols of each stream in each step.
+    counts : ndarray of int of shape (n_steps[, n_blocks], n_streams)
+        Symbols of each stream in each block of each step.
 
     n_lanes : sequence of int
         Lanes of each stream, 1 to 65,536.
@@ -182,6 +185,7 @@ def encode_intervals(
     [0] [ True]
     >>> decoder.finish()
     """
+    counts = counts.reshape(len(counts), -1, len(n_lanes))
     schedule = _Schedule(counts, np.asarray(n_lanes, np.int64))
     stacks = _Stacks(schedule)
     states = np.empty(len(schedule.stream_of_lane), np.uint64)
@@ -274,8 +278,8 @@ class IntervalDecoder:
     streams : list of bytes
         The streams.
 
-    counts : ndarray of int of shape (n_steps, n_streams)
-        Symbols of each stream in each step.
+    counts : ndarray of int of shape (n_steps[, n_blocks], n_streams)
+        Symbols of each stream in each block of each step.
 
     Raises
     ------
@@ -284,7 +288,8 @@ class IntervalDecoder:
     """
 
     def __init__(self, streams: Sequence[bytes], counts: np.ndarray) -> None:
-        n_symbols = counts.sum(axis=0).tolist()
+        counts = counts.reshape(len(counts), -1, len(streams))
+        n_symbols = counts.sum(axis=(0, 1)).tolist()
         parts = [_read(*both) for both in zip(streams, n_symbols, strict=True)]
         self._schedule = _Schedule(counts, np.array([n for n, _ in parts], np.int64))
         sizes = [words.size for _, words in parts]

@@ -13,7 +13,9 @@ are learned alike fast).
 All of it is the same on every machine; see the module `_arithmetic`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -73,10 +75,10 @@ _KEPT, _NEW = np.float32(0.4), np.float32(0.2)
 #: Pairs of the nearest neighbours of which a network is told whether they are equal.
 _PAIRS = [0, 0, 1, 1], [1, 2, 3, 2]
 
-#: Where the parts of the inputs after the neighbours end: predictions, errors of both
-#: predictions at neighbours, logarithms of sizes; last come flags of equal neighbours.
-_BOUNDS = np.cumsum([2, 2 * _N_ERRORS, 4])
-_ALL_BOUNDS = [*_BOUNDS, _BOUNDS[-1] + len(_PAIRS[0])]
+#: Where the parts of the inputs begin: predictions, errors of both predictions at
+#: neighbours, logarithms of sizes, flags of equal neighbours; then a place, and last
+#: neighbours.
+_BOUNDS = np.cumsum([0, 2, 2 * _N_ERRORS, 4, len(_PAIRS[0])])
 
 #: Whole numbers that tell of a place: its row, its column, the level, the mean there.
 _N_PLACE = 4
@@ -163,24 +165,18 @@ class Predictors:
     @property
     def n_inputs(self) -> int:
         """How many whole numbers a network is given."""
-        n_rest = int(_BOUNDS[-1]) + len(_PAIRS[0])
-        return (
-            n_neighbours(self.n_references) + n_rest + _N_PLACE * bool(self.mean.size)
-        )
+        n_rest = int(_BOUNDS[-1]) + _N_PLACE * bool(self.mean.size)
+        return n_rest + n_neighbours(self.n_references)
 
-    def matrix(self, rows: np.ndarray) -> np.ndarray:
+    def matrix(self) -> np.ndarray:
         """Return what neighbours are multiplied by, all at once.
-
-        Parameters
-        ----------
-        rows : ndarray of int of shape (n_adaptive,)
-            The neighbours that the adaptive prediction goes by.
 
         Returns
         -------
         matrix : ndarray of float32 of shape (2 + n_adaptive, n_neighbours)
             Upper and lower half of the linear weights, and the spread.
         """
+        rows = adaptive_rows(self.n_references)
         upper = np.rint(self.linear / np.float32(2**_LOW_BITS))
         lower = self.linear - upper * 2**_LOW_BITS
         spread = np.zeros((len(rows), len(upper)))
@@ -219,7 +215,7 @@ class Known(NamedTuple):
     Parameters
     ----------
     inputs : ndarray of float32 of shape (n_inputs, n)
-        Whole numbers for a network.
+        Whole numbers for networks. Some may be given the first of them only.
 
     nearest : ndarray of float32 of shape (4, n)
         The nearest samples.
@@ -259,7 +255,7 @@ class Near(NamedTuple):
     Parameters
     ----------
     inputs : ndarray of float32 of shape (n_inputs, n)
-        Inputs of the network, of which the first ones are set.
+        Inputs of the network, of which the last ones are set.
 
     neighbours : ndarray of float32 of shape (n_neighbours, n)
         These: values, as whole multiples of a part of the scale above the level.
@@ -305,32 +301,33 @@ class Mean:
         self._factor = np.float32(2.0 ** (_LEVEL_BITS - depth))
 
     def look(
-        self, lanes: Lanes, samples: Samples, level: np.ndarray, place: np.ndarray
-    ) -> None:
-        """Fill in what is to be told of places: ndarray of shape (4, n)."""
-        rows, columns = lanes.rows[samples.lanes], lanes.columns(samples)
-        place[0], place[1] = rows * _UNITS_OF_ROW, columns * _UNITS_OF_ROW
+        self, rows: np.ndarray, columns: np.ndarray, level: np.ndarray
+    ) -> np.ndarray:
+        """Return what is to be told of places: ndarray of shape (4, n)."""
         height, width = self._shape
         # Images of another size are looked at as if they were cut off.
         at = np.minimum(rows, height - 1) * width + np.minimum(columns, width - 1)
+        place = np.empty((_N_PLACE, len(rows)), np.float32)
+        place[0], place[1] = rows * _UNITS_OF_ROW, columns * _UNITS_OF_ROW
         place[2], place[3] = level, self._mean.take(at)
         place[2:] *= self._factor
+        return place
 
 
 class Context:
-    """What the canvases say about the samples of a channel.
+    """What the canvases say about samples.
 
     Parameters
     ----------
     lanes : Lanes
-        The lanes of the channel.
+        The lanes of all channels.
 
-    predictors : Predictors
-        Weights of the predictions, which look at other planes, too.
+    predictors : sequence of Predictors
+        Weights of the predictions of each channel, which look at other planes, too.
 
     in_series : bool
-        Whether the last of these is the image before it; the others are the channels
-        before it.
+        Whether the first of these is the image before; the others are the channels
+        before.
 
     canvases : ndarray of float32 of shape (5, size)
         The canvases, in the order of `Canvases`.
@@ -339,27 +336,29 @@ class Context:
     def __init__(
         self,
         lanes: Lanes,
-        predictors: Predictors,
+        predictors: Sequence[Predictors],
         in_series: bool,
         canvases: np.ndarray,
     ) -> None:
         self.lanes, self._canvases, self._of = lanes, canvases, Canvases(*canvases)
         self.values = self._of.values
-        n_references = predictors.n_references
-        self._n_channels_before = n_references - in_series
-        self._in_series = in_series
-        self._n_neighbours = n_neighbours(n_references)
-        self._n_inputs = predictors.n_inputs
-        self._mean = Mean(predictors.mean) if predictors.mean.size else None
+        self.predictors, self._in_series = list(predictors), in_series
+        n_references = max(of.n_references for of in predictors)
+        self._n_references = n_references
+        self._n_inputs = max(of.n_inputs for of in predictors)
+        self._n_rest = self._n_inputs - n_neighbours(n_references)
+        self._bounds = [*_BOUNDS.tolist(), self._n_rest]
+        self._means = [Mean(of.mean) for of in predictors if of.mean.size]
         places = np.array([1, 2]) * self.values.size
         self._error_canvases = places[:, np.newaxis, np.newaxis]
-        self.predictors = predictors
         #: Which neighbours the adaptive prediction goes by.
-        self.adaptive_rows = adaptive_rows(n_references)
-        self._matrix = predictors.matrix(self.adaptive_rows)
-        self._rate = np.float32(predictors.rate)
-        first = predictors.first.astype(np.float32) / np.float32(2**WEIGHT_BITS)
-        self._weights = np.repeat(first[:, np.newaxis], len(lanes), axis=1)
+        self._adaptive_rows = adaptive_rows(n_references)
+        self._matrices = [of.matrix() for of in predictors]
+        self._rates = np.array([of.rate for of in predictors], np.float32)
+        first = np.zeros((len(predictors), len(self._adaptive_rows)), np.float32)
+        for of_channel, of in zip(first, predictors, strict=True):
+            of_channel[: len(of.first)] = of.first / np.float32(2**WEIGHT_BITS)
+        self._weights = np.ascontiguousarray(first[lanes.channels].T)
 
     def look(self, samples: Samples, *, again: bool = False) -> Known:
         """Return what is known of samples.
@@ -373,19 +372,21 @@ class Context:
             Whether they have been. Then weights and steps are those of no sample.
         """
         near = self.neighbours(samples)
-        products = self._matrix @ near.neighbours
+        products = self._products(samples, near.neighbours)
         linear = products[0] * np.float32(2.0**_LOW_BITS) + products[1]
         linear *= np.float32(2.0**-WEIGHT_BITS / UNIT)
         if again:
             adaptive = self._of.adaptive.take(samples.at)
-            weights = steps = np.empty((len(self.adaptive_rows), 0), np.float32)
+            weights = steps = np.empty((len(self._adaptive_rows), 0), np.float32)
         else:
             adaptive, weights, steps = self._adapt(
                 samples, near.neighbours, products[2:]
             )
         error_sizes = self._of.error_sizes.take(near.places[_SIZES_AT])
-        rest = near.inputs[len(near.neighbours) :]
-        predictions, errors, sizes, flags, place = np.split(rest, _ALL_BOUNDS)
+        rest = near.inputs[: self._n_rest]
+        predictions, errors, sizes, flags, place = (
+            rest[begin:end] for begin, end in pairwise(self._bounds)
+        )
         predictions[0], predictions[1] = linear, adaptive - linear
         predictions *= np.float32(UNIT)
         places = near.places[:_N_ERRORS] + self._error_canvases
@@ -396,8 +397,10 @@ class Context:
         sizes[:] = _logarithms(sizes)
         equal = near.values[_PAIRS[0]] == near.values[_PAIRS[1]]
         np.multiply(equal, np.float32(UNIT), out=flags)
-        if self._mean is not None:
-            self._mean.look(self.lanes, samples, near.level, place)
+        if self._means:
+            rows, columns = self.lanes.rows[samples.lanes], self.lanes.columns(samples)
+            for mean, of in zip(self._means, samples.of_channels, strict=True):
+                place[:, of] = mean.look(rows[of], columns[of], near.level[of])
         _limit(rest)
         return Known(
             near.inputs,
@@ -419,13 +422,13 @@ class Context:
         # Sums of whole numbers, and of quarters of them: exact in any order.
         level = values[:_N_NEAR].sum(axis=0) * np.float32(1 / _N_NEAR)
         inputs = np.empty((self._n_inputs, len(level)), np.float32)
-        neighbours = inputs[: self._n_neighbours]
+        neighbours = inputs[self._n_rest :]
         of_plane = np.subtract(values, level, out=neighbours[: len(NEIGHBOURS)])
         sizes = np.abs(of_plane)
         close_by = sizes[:_N_NEAR].sum(axis=0) * np.float32(1 / _N_NEAR)
         all_around = sizes.sum(axis=0) / np.float32(len(NEIGHBOURS))
         scale = (close_by + all_around) * np.float32(0.5) + _LEAST_SCALE
-        if self._n_neighbours > len(NEIGHBOURS):
+        if self._n_references:
             self._look_elsewhere(samples, level, neighbours[len(NEIGHBOURS) :])
         per_scale = np.float32(UNIT) / scale
         neighbours *= per_scale
@@ -438,29 +441,49 @@ class Context:
     def _look_elsewhere(
         self, samples: Samples, level: np.ndarray, differences: np.ndarray
     ) -> None:
-        """Fill in what other planes have at the same places."""
+        """Fill in what other planes have at the same places; nothing, if they miss."""
+        rows = differences.reshape(self._n_references, len(_AROUND) + 1, -1)
+        n_channels_before = self._n_references - self._in_series
         at = [
             self.lanes.channel_before(samples, back)
-            for back in range(1, self._n_channels_before + 1)
+            for back in range(1, n_channels_before + 1)
         ]
         if self._in_series:
             previous, is_known = self.lanes.previous(samples)
-            at.append(previous)
-        around = _AROUND_ROWS * self.lanes.strides_of(samples) + _AROUND_COLUMNS
-        places = np.stack(at)[:, np.newaxis] + around
+            at.insert(0, previous)
+        begins = [len(level) - len(places) for places in at]
+        strides = self.lanes.strides_of(samples)
+        if not isinstance(strides, int):
+            strides = np.concatenate([strides[begin:] for begin in begins])
+        places = np.concatenate(at) + (_AROUND_ROWS * strides + _AROUND_COLUMNS)
         values = self._of.values.take(places)
-        levels = values[:, _LEVEL_AROUND].sum(axis=1) * np.float32(1 / _N_NEAR)
-        rows = differences.reshape(len(at), len(_AROUND) + 1, -1)
-        np.subtract(values, levels[:, np.newaxis], out=rows[:, :-1])
-        np.subtract(levels, level, out=rows[:, -1])
+        levels = values[_LEVEL_AROUND].sum(axis=0) * np.float32(1 / _N_NEAR)
+        values -= levels
+        end = 0
+        for row, begin in zip(rows, begins, strict=True):
+            start, end = end, end + len(level) - begin
+            row[:, :begin] = 0
+            row[:-1, begin:] = values[:, start:end]
+            np.subtract(levels[start:end], level[begin:], out=row[-1, begin:])
         if self._in_series:
-            rows[-1] *= is_known
+            rows[0] *= is_known
+
+    def _products(self, samples: Samples, neighbours: np.ndarray) -> np.ndarray:
+        """Multiply neighbours by the matrices of their channels."""
+        shape = 2 + len(self._adaptive_rows), neighbours.shape[1]
+        products = np.empty(shape, np.float32)
+        for matrix, columns in zip(self._matrices, samples.of_channels, strict=True):
+            n_rows, n_seen = matrix.shape
+            seen = neighbours[:n_seen, columns]
+            np.matmul(matrix, seen, out=products[:n_rows, columns])
+            products[n_rows:, columns] = 0
+        return products
 
     def _adapt(
         self, samples: Samples, neighbours: np.ndarray, products: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Predict by weights of the place; return them, and how to correct them."""
-        seen = neighbours.take(self.adaptive_rows, axis=0)
+        seen = neighbours.take(self._adaptive_rows, axis=0)
         above = self.lanes.above[samples.lanes]
         # To the left of a row is what is above it.
         left = np.where(self.lanes.columns(samples), samples.lanes, above)
@@ -468,8 +491,9 @@ class Context:
         weights += self._weights.take(above, axis=1)
         weights *= np.float32(0.5)
         adaptive = ordered_sum(weights * seen) * np.float32(1 / UNIT)
-        np.clip(adaptive, -_MOST_ADAPTIVE, _MOST_ADAPTIVE, out=adaptive)
-        steps = products * self._rate
+        np.maximum(adaptive, -_MOST_ADAPTIVE, out=adaptive)
+        np.minimum(adaptive, _MOST_ADAPTIVE, out=adaptive)
+        steps = products * np.repeat(self._rates, np.diff(samples.bounds))
         size = np.maximum(
             ordered_sum(steps * seen) * np.float32(1 / UNIT), np.float32(0)
         )

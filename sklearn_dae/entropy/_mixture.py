@@ -33,6 +33,9 @@ _N_FOLDS = 12
 #: Cells that are looked at around a guess.
 _AROUND_GUESS = np.arange(-1, 3, dtype=np.float32)[:, np.newaxis]
 
+#: Cells of all samples that are looked at at once after that, and of each, at most.
+_AT_ONCE, _MOST_PROBES = 512, 7
+
 
 def _logistic_table() -> tuple[np.ndarray, np.ndarray]:
     """Tabulate the logistic function, as multiples of 2**-24, and its differences."""
@@ -241,38 +244,59 @@ class Mixture:
             A slot of each distribution.
         """
         slots = slots.astype(np.float32)
-        n = self.cells.n
+        low, high = np.zeros_like(slots), self.cells.n.copy()
+        starts, stops = np.zeros_like(slots), np.full_like(slots, N_SLOTS)
+        # Cells around a guess are looked at first, all at once.
         probe, reach = self._guess(slots)
-        # Cells around a guess are looked at all at once.
-        around = np.clip(probe + _AROUND_GUESS, 0, n)
-        below = self.below(around)
-        last = np.count_nonzero(below <= slots, axis=0)
-        columns = np.arange(len(slots))
-        before, after = np.maximum(last - 1, 0), np.minimum(last, len(below) - 1)
-        low, starts = around[before, columns], below[before, columns]
-        high, stops = around[after, columns], below[after, columns]
-        low, starts = np.where(last, low, 0), np.where(last, starts, 0)
-        is_under = last == len(below)
-        high, stops = np.where(is_under, n, high), np.where(is_under, N_SLOTS, stops)
-        rest = (high - low > 1).nonzero()[0]
-        reach, mixture = reach[rest], self.take(rest)
-        while rest.size:
+        probes, rest, mixture = probe + _AROUND_GUESS, np.arange(slots.size), self
+        bottom, top = low, high
+        is_first = True
+        while True:
+            np.maximum(probes, bottom, out=probes)
+            np.minimum(probes, top, out=probes)
+            below = mixture.below(probes)
+            n_below = (below <= slots).sum(axis=0)
+            # Of the cells that are looked at, the last below and the first above.
+            for ends, borders, at, is_found in (
+                (low, starts, n_below - 1, n_below > 0),
+                (high, stops, n_below, n_below < len(probes)),
+            ):
+                found = is_found.nonzero()[0]
+                at, places = at[found], rest[found]
+                ends[places], borders[places] = probes[at, found], below[at, found]
             bottom, top = low[rest], high[rest]
-            # Outwards in steps that grow, then by halves.
-            at = np.floor((bottom + top) * np.float32(0.5))
-            at = np.where(top == n[rest], np.minimum(bottom + reach, top - 1), at)
-            at = np.where(bottom == 0, np.maximum(top - reach, 1), at)
-            below = mixture.below(at)
-            is_less = slots[rest] < below
-            less, more = rest[is_less], rest[~is_less]
-            high[less], stops[less] = at[is_less], below[is_less]
-            low[more], starts[more] = at[~is_less], below[~is_less]
-            reach = reach + reach
-            is_open = high[rest] - low[rest] > 1
-            if not is_open.all():
-                rest, reach = rest[is_open], reach[is_open]
-                mixture = mixture.take(is_open.nonzero()[0])
-        return low, starts, stops - starts
+            is_open = (top - bottom > 1).nonzero()[0]
+            if not is_open.size:
+                return low, starts, stops - starts
+            if is_open.size < rest.size:
+                rest, reach, slots = rest[is_open], reach[is_open], slots[is_open]
+                bottom, top = bottom[is_open], top[is_open]
+                mixture = mixture.take(is_open)
+            probes = mixture._between(bottom, top, reach)
+            reach = reach * np.float32(2 ** len(probes))
+            if is_first:
+                # A guess knows nothing of single values.
+                singles = mixture.cells.of(mixture._points)
+                probes = np.concatenate([probes, singles, singles + np.float32(1)])
+                probes.sort(axis=0)
+                is_first = False
+
+    def _between(
+        self, low: np.ndarray, high: np.ndarray, reach: np.ndarray
+    ) -> np.ndarray:
+        """Return cells to look at between others: (n_probes, n).
+
+        Outwards in steps that grow, where no cell that was looked at is beyond, else
+        evenly; the more, the fewer samples there are.
+        """
+        n_probes = min(max(_AT_ONCE // low.size, 1), _MOST_PROBES)
+        numbers = np.arange(n_probes, dtype=np.float32)[:, np.newaxis]
+        up = low + reach * 2**numbers
+        down = high - reach * 2 ** numbers[::-1]
+        evenly = low + np.floor((high - low) * ((numbers + 1) / (n_probes + 1)))
+        probes = np.where(low == 0, down, evenly)
+        probes = np.where(high == self.cells.n, up, probes)
+        return np.minimum(np.maximum(probes, low + 1), high - 1)
 
     def _guess(self, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return cells near those that have slots, and how far these may be.

@@ -23,7 +23,7 @@ from sklearn_dae.coding._intervals import (
 )
 from sklearn_dae.entropy._context import Canvases, Context, Known, Predictors
 from sklearn_dae.entropy._mixture import Cells
-from sklearn_dae.entropy._pixel_network import PixelNetwork
+from sklearn_dae.entropy._pixel_network import PixelNetwork, mixture_of
 from sklearn_dae.entropy._planes import Planes, Samples, Stack
 from sklearn_dae.exceptions import BitstreamError
 
@@ -32,8 +32,8 @@ from sklearn_dae.exceptions import BitstreamError
 _BITS_OF_LANE, _SAMPLES_OF_LANE = 10_000, 5_000
 
 
-#: Is given a step, a channel, samples and what is known of them, returns their values.
-Code = Callable[[int, int, Samples, Known], np.ndarray]
+#: Is given a step, samples and what is known of them, returns their values.
+Code = Callable[[int, Samples, Known], np.ndarray]
 
 
 class CodedStack(NamedTuple):
@@ -97,29 +97,25 @@ class Walk:
         self.values = canvases[0]
         for number, values in enumerate(firsts):
             self.planes.start(self.values, number, values)
-        self.contexts = [
-            Context(lanes, of_channel, in_series, canvases)
-            for lanes, of_channel in zip(self.planes.channels, predictors, strict=True)
-        ]
+        lanes = self.planes.lanes
+        self.context = Context(lanes, predictors, in_series, canvases)
         self._limits = [
-            tuple(ends[lanes.numbers, channel].astype(np.float32) for ends in limits)
-            for channel, lanes in enumerate(self.planes.channels)
+            ends[lanes.numbers, lanes.channels].astype(np.float32) for ends in limits
         ]
 
     def run(self, code: Code) -> None:
         """Go through all samples, and learn their values from ``code``."""
         with one_blas_thread():
-            for step in range(self.planes.n_steps):
-                for channel, context in enumerate(self.contexts):
-                    samples = context.lanes.samples(step)
-                    if samples.at.size:
-                        known = context.look(samples)
-                        values = code(step, channel, samples, known)
-                        context.learn(samples, known, values)
+            for step in range(self.planes.lanes.n_steps):
+                samples = self.planes.lanes.samples(step)
+                if samples.at.size:
+                    known = self.context.look(samples)
+                    values = code(step, samples, known)
+                    self.context.learn(samples, known, values)
 
-    def cells(self, channel: int, samples: Samples, known: Known) -> Cells:
+    def cells(self, samples: Samples, known: Known) -> Cells:
         """Return what values samples may have."""
-        low, high = (ends[samples.lanes] for ends in self._limits[channel])
+        low, high = (ends[samples.lanes] for ends in self._limits)
         return Cells.around(known.centre, low, high, self._max_error)
 
 
@@ -178,26 +174,27 @@ def encode_stacks(
     frequencies: list[np.ndarray] = []
     n_bits = np.zeros(len(limits[0]))
 
-    def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
-        cells = walk.cells(channel, samples, known)
-        mixture = networks[channel].mixture(known, cells)
+    def code(step: int, samples: Samples, known: Known) -> np.ndarray:
+        cells = walk.cells(samples, known)
+        mixture = mixture_of(networks, samples, known, cells)
         numbers = cells.of(originals.take(samples.at))
         start, frequency = mixture.intervals(numbers)
         starts.append(start.astype(np.uint32))
         frequencies.append(frequency.astype(np.uint32))
-        of_image = planes.channels[channel].numbers[samples.lanes]
+        of_image = planes.lanes.numbers[samples.lanes]
         bits = PRECISION - np.log2(frequency)
         n_bits[:] += np.bincount(of_image, bits, len(n_bits))
         return cells.values(numbers)
 
     walk.run(code)
-    counts = planes.counts
+    counts = planes.lanes.counts
+    of_steps = counts.sum(axis=1)
     ends = np.cumsum([0, *(stack.n_images for stack in stacks)])
     n_lanes = np.maximum(
         np.add.reduceat(n_bits, ends[:-1]) // _BITS_OF_LANE,
-        counts.sum(axis=0) // _SAMPLES_OF_LANE,
+        of_steps.sum(axis=0) // _SAMPLES_OF_LANE,
     )
-    n_lanes = np.clip(n_lanes, 1, np.minimum(counts.max(axis=0), MAX_LANES))
+    n_lanes = np.clip(n_lanes, 1, np.minimum(of_steps.max(axis=0), MAX_LANES))
     streams = encode_intervals(
         np.concatenate(starts), np.concatenate(frequencies), counts, n_lanes
     )
@@ -245,12 +242,12 @@ def decode_stacks(
     walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
     planes = walk.planes
     expected = np.zeros_like(walk.values) if means else walk.values
-    decoder = IntervalDecoder(streams, planes.counts)
+    decoder = IntervalDecoder(streams, planes.lanes.counts)
 
-    def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
-        mixture = networks[channel].mixture(known, walk.cells(channel, samples, known))
+    def code(step: int, samples: Samples, known: Known) -> np.ndarray:
+        mixture = mixture_of(networks, samples, known, walk.cells(samples, known))
         cells = np.empty(samples.at.size, np.float32)
-        for part in decoder.parts(step * len(networks) + channel):
+        for part in decoder.parts(step):
             of_part = mixture if part.size == cells.size else mixture.take(part)
             cells[part], *interval = of_part.find(decoder.slots())
             decoder.take(*interval)

@@ -9,6 +9,7 @@ import numpy as np
 
 from sklearn_dae._bytes import ByteReader
 from sklearn_dae._fields import FLAG, Fields, array
+from sklearn_dae.entropy._context import MOST_CHANNELS_BEFORE
 from sklearn_dae.entropy._network_bytes import pack_network, read_network
 from sklearn_dae.entropy._pixel_coder import (
     CodedStack,
@@ -62,6 +63,16 @@ class PixelModel:
     def _check_stored(self) -> None:
         if not self.networks:
             raise ValueError("There are no networks")
+        alike = {
+            (network.n_outputs, len(network.points), network.predictors.mean.size > 0)
+            for network in self.networks
+        }
+        if len(alike) > 1:
+            raise ValueError("Networks differ in their outputs, points or means")
+        for channel, network in enumerate(self.networks):
+            n_others = network.predictors.n_references - self.in_series
+            if not 0 <= n_others <= min(channel, MOST_CHANNELS_BEFORE):
+                raise ValueError(f"Channel {channel} goes by {n_others} before it")
 
     @classmethod
     def of(cls, networks: Sequence[PixelNetwork], in_series: bool) -> Self:

@@ -1,10 +1,11 @@
-"""A small network that says how likely each value of a sample is.
+"""Small networks that say how likely each value of a sample is.
 
 In: what is known of samples, as whole numbers. Out: the distributions of their values.
 All weights and activations are whole numbers, so small that no sum of products reaches
 2**24: single precision holds them all, and every order of addition gives the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -17,11 +18,11 @@ from sklearn_dae.entropy._context import (
     MOST,
     Known,
     Predictors,
-    adaptive_rows,
     n_adaptive,
     n_neighbours,
 )
 from sklearn_dae.entropy._mixture import Cells, Mixture
+from sklearn_dae.entropy._planes import Samples
 
 #: Largest activation of a hidden unit.
 MOST_ACTIVE = 255
@@ -74,7 +75,7 @@ class PixelNetwork:
         n = predictors.n_references
         expect_equal("Weights of neighbours", len(predictors.linear), n_neighbours(n))
         expect_equal("Weights that adapt", len(predictors.first), n_adaptive(n))
-        check_sums(predictors.matrix(adaptive_rows(n)), MOST)
+        check_sums(predictors.matrix(), MOST)
         if not 0 <= predictors.rate <= 1:
             raise ValueError(f"Weights adapt at a rate of {predictors.rate}")
         n_below, most = predictors.n_inputs, MOST
@@ -109,40 +110,56 @@ class PixelNetwork:
         """Number of logistic distributions."""
         return (len(self.weights[-1]) - N_COPIES - len(self.points)) // 3
 
-    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.weights[-1])
+
+    def outputs(
+        self, inputs: np.ndarray, outputs: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the outputs of the network: (n_outputs, n).
 
         Parameters
         ----------
-        inputs : ndarray of float32 of shape (n_inputs, n)
+        inputs : ndarray of float32 of shape (n_inputs or more, n)
             Whole numbers up to ``MOST``.
+
+        outputs : ndarray of float32 of shape (n_outputs, n), default=None
+            Where to write them.
         """
         n = inputs.shape[1]
-        outputs = np.empty((len(self.weights[-1]), n), np.float32)
+        if outputs is None:
+            outputs = np.empty((self.n_outputs, n), np.float32)
+        inputs = inputs[: self.predictors.n_inputs]
+        *hidden, (last, last_biases) = self._layers
         for begin in range(0, n, _BLOCK):
             below = inputs[:, begin : begin + _BLOCK]
-            for weights, biases in self._layers[:-1]:
+            for weights, biases in hidden:
                 below = weights @ below
                 below += biases
                 np.rint(below, out=below)
                 np.maximum(below, np.float32(0), out=below)
                 np.minimum(below, np.float32(MOST_ACTIVE), out=below)
-            weights, biases = self._layers[-1]
-            np.matmul(weights, below, out=outputs[:, begin : begin + _BLOCK])
-        outputs += biases
+            np.matmul(last, below, out=outputs[:, begin : begin + _BLOCK])
+        outputs += last_biases
         return outputs
 
-    def mixture(self, known: Known, cells: Cells) -> Mixture:
-        """Return the distributions of samples."""
-        n = known.inputs.shape[1]
-        points = np.empty((N_COPIES + len(self.points), n), np.float32)
-        points[:N_COPIES] = known.nearest
-        points[N_COPIES:] = self.points[:, np.newaxis]
-        return Mixture.of_outputs(
-            self.outputs(known.inputs),
-            self.n_logistic,
-            known.centre,
-            known.scale,
-            points,
-            cells,
-        )
+
+def mixture_of(
+    networks: Sequence[PixelNetwork], samples: Samples, known: Known, cells: Cells
+) -> Mixture:
+    """Return the distributions of samples, by the network of each channel.
+
+    Networks must be alike in what they return.
+    """
+    first = networks[0]
+    outputs = np.empty((first.n_outputs, len(samples.at)), np.float32)
+    points = np.empty((N_COPIES + len(first.points), len(samples.at)), np.float32)
+    points[:N_COPIES] = known.nearest
+    for network, columns in zip(networks, samples.of_channels, strict=True):
+        network.outputs(known.inputs[:, columns], outputs[:, columns])
+        points[N_COPIES:, columns] = network.points[:, np.newaxis]
+    return Mixture.of_outputs(
+        outputs, first.n_logistic, known.centre, known.scale, points, cells
+    )

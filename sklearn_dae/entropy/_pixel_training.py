@@ -24,6 +24,8 @@ from sklearn_dae.entropy._context import (
     Context,
     Known,
     Predictors,
+    adaptive_rows,
+    n_neighbours,
 )
 from sklearn_dae.entropy._mixture import MOST_OCTAVES, PER_FOLD, PER_OCTAVE
 from sklearn_dae.entropy._network_bytes import pack_network
@@ -93,21 +95,22 @@ class Training:
 
 
 def fit_predictors(
-    context: Context, mean: np.ndarray, rng: np.random.Generator
+    context: Context, channel: int, mean: np.ndarray, rng: np.random.Generator
 ) -> Predictors:
-    """Fit predictions by least squares to the values that a context has.
+    """Fit predictions of a channel by least squares to the values of a context.
 
     Errors count relative to the scale.
     """
-    samples = context.lanes.draw(_N_FITTED, rng)
+    samples = context.lanes.draw(_N_FITTED, channel, rng)
     near = context.neighbours(samples)
     values = context.values.take(samples.at)
     target = (values - near.level) * near.per_scale
     # A few far outliers would decide everything.
     target = np.clip(target, -MOST, MOST)
-    X = near.neighbours.astype(np.float64)
+    n_references = context.predictors[channel].n_references
+    X = near.neighbours[: n_neighbours(n_references)].astype(np.float64)
     covariance, covariance_with = X @ X.T / len(target), X @ target / len(target)
-    rows = context.adaptive_rows
+    rows = adaptive_rows(n_references)
     ridge, linear = _LINEAR_RIDGE, np.full(len(X), np.inf)
     while np.abs(linear).sum() > _MOST_LINEAR:
         # Neighbours that say the same could have huge weights of opposite signs.
@@ -169,16 +172,16 @@ def _filled(
     walk.values[:] = originals
     walk.planes.surround(walk.values)
     predictors = [
-        fit_predictors(context, mean, rng)
-        for context, mean in zip(walk.contexts, means, strict=True)
+        fit_predictors(walk.context, channel, mean, rng)
+        for channel, mean in enumerate(means)
     ]
     walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
 
-    def code(step: int, channel: int, samples: Samples, known: Known) -> np.ndarray:
+    def code(step: int, samples: Samples, known: Known) -> np.ndarray:
         values = originals.take(samples.at)
         if not max_error:
             return values
-        cells = walk.cells(channel, samples, known)
+        cells = walk.cells(samples, known)
         return cells.values(cells.of(values))
 
     walk.run(code)
@@ -223,21 +226,22 @@ class _Sampler:
         self, walk: Walk, channel: int, points: np.ndarray, rng: np.random.Generator
     ) -> None:
         self._walk, self._channel, self._points, self._rng = walk, channel, points, rng
-        self._context = walk.contexts[channel]
+        self._n_inputs = walk.context.predictors[channel].n_inputs
 
     def draw(self, n: int) -> _Batch:
         """Draw samples, in random order."""
-        drawn = self._context.lanes.draw(n, self._rng)
+        context = self._walk.context
+        at, lanes, bounds = context.lanes.draw(n, self._channel, self._rng)
         order = self._rng.permutation(n)
-        samples = Samples(*(x[order] for x in drawn))
-        known = self._context.look(samples, again=True)
-        cells = self._walk.cells(self._channel, samples, known)
-        cell = cells.of(self._context.values.take(samples.at))
+        samples = Samples(at[order], lanes[order], bounds)
+        known = context.look(samples, again=True)
+        cells = self._walk.cells(samples, known)
+        cell = cells.of(context.values.take(samples.at))
         middles = cells.first + cell * np.float32(cells.width)
         points = np.repeat(self._points[:, np.newaxis].astype(np.float32), n, axis=1)
         points = np.concatenate([known.nearest, points])
         return _Batch(
-            known.inputs,
+            known.inputs[: self._n_inputs],
             (middles - known.centre) / known.scale,
             np.float32(cells.width / 2) / known.scale,
             cell == 0,
@@ -506,7 +510,7 @@ def fit_networks(
         means = list(_mean(stacks).astype(np.uint16))
     with one_blas_thread():
         walk = _filled(stacks, limits, means, in_series, max_error, rng)
-        for channel, context in enumerate(walk.contexts):
+        for channel, predictors in enumerate(walk.context.predictors):
             sampler = _Sampler(walk, channel, points, rng)
             drawn = sampler.draw(_N_DRAWN)
             hidden = [n // 2 if channel else n for n in training.hidden]
@@ -514,9 +518,7 @@ def fit_networks(
             batches = sampler.batches(training.batch_size)
             for step in range(training.n_steps):
                 learner.improve(next(batches), _rate(training, step / training.n_steps))
-            network, of_channel = _rounded(
-                learner, drawn, context.predictors, points, n_pixels
-            )
+            network, of_channel = _rounded(learner, drawn, predictors, points, n_pixels)
             networks.append(network)
             bits += of_channel
     return networks, bits

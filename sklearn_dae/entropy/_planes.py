@@ -11,6 +11,7 @@ same place to be known. So a step has samples of many rows of all images.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,11 @@ class Stack(NamedTuple):
         return self.n_images * self.height * self.width * self.channels
 
     @property
+    def n_rows(self) -> int:
+        """Number of rows of a channel of all images."""
+        return self.n_images * self.height
+
+    @property
     def _shape(self) -> tuple[int, int, int, int]:
         """Shape of all planes with margins above and below, to the left and right."""
         height, width = self.height + REACH + 1, self.width + 2 * REACH
@@ -47,7 +53,7 @@ class Stack(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Samples of a channel that do not depend on each other.
+    """Samples that do not depend on each other, channel by channel.
 
     Parameters
     ----------
@@ -56,10 +62,19 @@ class Samples(NamedTuple):
 
     lanes : ndarray of int of shape (n,)
         The lane of each.
+
+    bounds : list of int of length n_channels + 1
+        Where the samples of each channel begin, and where the last ones end.
     """
 
     at: np.ndarray
     lanes: np.ndarray
+    bounds: list[int]
+
+    @property
+    def of_channels(self) -> list[slice]:
+        """Where the samples of each channel are."""
+        return [slice(*ends) for ends in pairwise(self.bounds)]
 
 
 class Planes:
@@ -74,32 +89,27 @@ class Planes:
 
     in_series : bool, default=False
         Whether images wait for the one before them in their stack.
+
+    Attributes
+    ----------
+    size : int
+        Number of places of a canvas.
+
+    lanes : Lanes
+        The lanes of all planes.
     """
 
     def __init__(self, stacks: Sequence[Stack], in_series: bool = False) -> None:
         self.stacks = list(stacks)
         self.in_series = in_series
+        self.n_channels = stacks[0].channels
         sizes = [int(np.prod(stack._shape)) for stack in stacks]
         ends = np.cumsum(sizes).tolist()
         self.size = ends[-1]
         self._places = [
             slice(end - size, end) for end, size in zip(ends, sizes, strict=True)
         ]
-        self.channels = [Lanes(self, channel) for channel in range(stacks[0].channels)]
-
-    @property
-    def n_steps(self) -> int:
-        """Number of steps."""
-        return max(lanes.n_steps for lanes in self.channels)
-
-    @property
-    def counts(self) -> np.ndarray:
-        """Samples of each stack: (n_steps * n_channels, n_stacks).
-
-        Those of the first channel in a step, then those of the next.
-        """
-        of_channels = np.stack([lanes.counts for lanes in self.channels], axis=1)
-        return of_channels.reshape(-1, len(self.stacks))
+        self.lanes = Lanes(self)
 
     def _with_margins(self, canvas: np.ndarray, number: int) -> np.ndarray:
         return canvas[self._places[number]].reshape(self.stacks[number]._shape)
@@ -126,30 +136,40 @@ class Planes:
 
 
 class Lanes:
-    """The lanes of a channel, stack by stack, and in a stack row by row.
+    """The lanes of planes: channel by channel, in these stack by stack and row by row.
 
     Parameters
     ----------
     planes : Planes
         The planes.
 
-    channel : int
-        Number of the channel.
-
     Attributes
     ----------
     above : ndarray of int of shape (n_lanes,)
         The lane of the row above; for a first row, the lane itself.
 
-    images, numbers, rows : ndarray of int of shape (n_lanes,)
-        Number of the image in its stack and among all images, and of the row in it.
+    channels, images, numbers, rows : ndarray of int of shape (n_lanes,)
+        Number of the channel, of the image in its stack and among all images, and of
+        the row in it.
+
+    bounds : list of int of length n_channels + 1
+        Where the lanes of each channel begin, and where the last ones end.
     """
 
-    def __init__(self, planes: Planes, channel: int) -> None:
-        self._planes, self._channel = planes, channel
-        parts = [self._of_stack(number) for number in range(len(planes.stacks))]
+    def __init__(self, planes: Planes) -> None:
+        self._planes = planes
+        n_stacks, n_channels = len(planes.stacks), planes.n_channels
+        parts, n_lanes, self.bounds = [], 0, [0]
+        for channel in range(n_channels):
+            for stack in range(n_stacks):
+                parts.append(self._of_stack(stack, channel, n_lanes))
+                n_lanes += len(parts[-1][0])
+            self.bounds.append(n_lanes)
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        self.images, self.rows, self._stacks, self._begins, self.above = columns
+        self.images, self.rows, self._begins, self.above = columns
+        of_channel = np.repeat(range(n_stacks), [s.n_rows for s in planes.stacks])
+        self._stacks = np.tile(of_channel, n_channels)
+        self.channels = np.repeat(range(n_channels), np.diff(self.bounds))
         n_images = np.array([stack.n_images for stack in planes.stacks])
         self.numbers = self.images + (np.cumsum(n_images) - n_images)[self._stacks]
         of_lane = np.array([stack._shape for stack in planes.stacks])[self._stacks]
@@ -160,21 +180,22 @@ class Lanes:
         self._stride = int(self._strides[0]) if is_even else 0
         self._widths = self._strides - 2 * REACH
         self._is_lowest = self.rows == of_lane[:, 2] - REACH - 2
-        self._starts = self.rows * _ROW_LAG + channel * _PLANE_LAG
+        self._starts = self.rows * _ROW_LAG + self.channels * _PLANE_LAG
         if planes.in_series:
             self._starts += self.images * _PLANE_LAG
         self._stops = self._starts + self._widths
 
-    def _of_stack(self, number: int) -> tuple[np.ndarray, ...]:
+    def _of_stack(
+        self, number: int, channel: int, n_before: int
+    ) -> tuple[np.ndarray, ...]:
         stack, planes = self._planes.stacks[number], self._planes
         n_images, _, height, width = stack._shape
-        n_before = sum(s.n_images * s.height for s in planes.stacks[:number])
-        lanes = np.arange(stack.height * n_images)
+        lanes = np.arange(stack.n_rows)
         rows, images = np.divmod(lanes, n_images)
-        begins = (images * stack.channels + self._channel) * height + rows + REACH
+        begins = (images * stack.channels + channel) * height + rows + REACH
         begins = planes._places[number].start + begins * width + REACH
         above = n_before + lanes - np.where(rows, n_images, 0)
-        return images, rows, np.full_like(lanes, number), begins, above
+        return images, rows, begins, above
 
     def __len__(self) -> int:
         return len(self._begins)
@@ -186,24 +207,29 @@ class Lanes:
 
     @property
     def counts(self) -> np.ndarray:
-        """Samples of each stack in each step: (n_steps, n_stacks)."""
-        changes = np.zeros((self._planes.n_steps + 1, len(self._planes.stacks)), int)
-        np.add.at(changes, (self._starts, self._stacks), 1)
-        np.add.at(changes, (self._stops, self._stacks), -1)
+        """Samples of each channel of each stack: (n_steps, n_channels, n_stacks)."""
+        shape = self.n_steps + 1, self._planes.n_channels, len(self._planes.stacks)
+        changes = np.zeros(shape, int)
+        np.add.at(changes, (self._starts, self.channels, self._stacks), 1)
+        np.add.at(changes, (self._stops, self.channels, self._stacks), -1)
         return np.cumsum(changes, axis=0)[:-1]
 
     def samples(self, step: int) -> Samples:
-        """Return the samples of a step, stack by stack."""
+        """Return the samples of a step."""
         lanes = ((self._starts <= step) & (step < self._stops)).nonzero()[0]
-        return Samples(self._begins[lanes] + (step - self._starts[lanes]), lanes)
+        at = self._begins[lanes] + (step - self._starts[lanes])
+        return Samples(at, lanes, np.searchsorted(lanes, self.bounds).tolist())
 
-    def draw(self, n: int, rng: np.random.Generator) -> Samples:
-        """Draw samples at random, with equal probability."""
-        ends = np.cumsum(self._widths)
+    def draw(self, n: int, channel: int, rng: np.random.Generator) -> Samples:
+        """Draw samples of a channel at random, with equal probability."""
+        of_channel = slice(*self.bounds[channel : channel + 2])
+        ends = np.cumsum(self._widths[of_channel])
         drawn = np.sort(rng.integers(ends[-1], size=n))
         lanes = np.searchsorted(ends, drawn, side="right")
-        x = drawn - (ends - self._widths)[lanes]
-        return Samples(self._begins[lanes] + x, lanes)
+        x = drawn - (ends - self._widths[of_channel])[lanes]
+        lanes += of_channel.start
+        n_before = [n * (i > channel) for i in range(len(self.bounds))]
+        return Samples(self._begins[lanes] + x, lanes, n_before)
 
     def strides_of(self, samples: Samples) -> np.ndarray | int:
         """Return places from samples to those below them: one number, if all agree."""
@@ -222,8 +248,13 @@ class Lanes:
         return samples.at - known * self._image_sizes[samples.lanes], known
 
     def channel_before(self, samples: Samples, back: int) -> np.ndarray:
-        """Return where the same places ``back`` channels before are."""
-        return samples.at - back * self._plane_sizes[samples.lanes]
+        """Return where the same places ``back`` channels before are.
+
+        Only samples have any that are of the channels from ``back`` on.
+        """
+        begin = samples.bounds[back]
+        lanes = samples.lanes[begin:]
+        return samples.at[begin:] - back * self._plane_sizes[lanes]
 
     def fill(self, canvases: np.ndarray, samples: Samples, numbers: np.ndarray) -> None:
         """Set numbers of samples, and what of the margins follows from them.
@@ -242,7 +273,7 @@ class Lanes:
         numbers : ndarray of shape (n_canvases, n)
             The numbers.
         """
-        at, lanes = samples
+        at, lanes, _ = samples
         size = canvases.shape[1]
         flat, rows = canvases.reshape(-1), np.arange(len(canvases))[:, None] * size
         flat[rows + at] = numbers
