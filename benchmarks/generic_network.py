@@ -15,9 +15,9 @@ import numpy as np
 
 from benchmarks.pictures import KINDS
 from sklearn_dae._bytes import frame
-from sklearn_dae.codecs._levels import Levels
-from sklearn_dae.codecs._planes import limits_of, stack_of, to_planes
+from sklearn_dae.codecs._planes import Form, limits_of
 from sklearn_dae.entropy import PixelModel, _generic
+from sklearn_dae.entropy._pixel_coder import stacks_of
 from sklearn_dae.entropy._pixel_training import Training, fit_networks
 from sklearn_dae.images import ImageSpec
 
@@ -47,7 +47,7 @@ def train(channels: int, without: str = _NEVER) -> bytes:
     With one channel, what is coloured serves as shades of grey, too.
     """
     rng = np.random.default_rng(0)
-    levels, stacks, planes = [], [], []
+    forms, planes = [], []
     for kind, read in KINDS.items():
         if kind in (_NEVER, without):
             continue
@@ -57,11 +57,11 @@ def train(channels: int, without: str = _NEVER) -> bytes:
         else:
             images = [image for image in images if image.ndim == 3]
         for image in squares(images, rng) if images else []:
-            levels.append(Levels.of(image))
-            stacks.append(stack_of(1, ImageSpec.of_shape(image.shape, image.dtype)))
-            numbers = levels[-1].levels(image.reshape(1, -1))
-            planes.append(to_planes(numbers, stacks[-1], transforms=True))
-    limits = limits_of(levels, stacks, transforms=True)
+            spec = ImageSpec.of_shape(image.shape, image.dtype)
+            rows = image.reshape(1, -1)
+            forms.append(Form.of(rows, spec, is_exact=True))
+            planes.append(forms[-1].planes(rows, spec))
+    limits = limits_of(forms, stacks_of(planes))
     networks, bits = fit_networks(planes, limits, training=_TRAINING)
     packed = PixelModel.of(networks, in_series=False).packed.tobytes()
     print(

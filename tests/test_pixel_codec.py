@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sklearn_dae.codecs import PixelCodec, _pixel_fitting
 from sklearn_dae.codecs._levels import Levels
+from sklearn_dae.codecs._planes import Form
 from sklearn_dae.codecs._ycocg import from_ycocg, to_ycocg
 from sklearn_dae.entropy import PixelModel
 from sklearn_dae.exceptions import BitstreamError
@@ -141,6 +142,32 @@ def test_smooth_images_take_little_and_constant_ones_next_to_nothing(rng):
         data = codec.encode(images)
         assert len(data) < most
         check(images, codec.decode(data))
+
+
+@pytest.mark.parametrize("bound", [0, 2])
+def test_enlarged_images_take_what_they_took_before(bound, rng):
+    small = drawn_images("walk", "uint8", (2, 40, 28, 3), rng)
+    for n in (2, 3, 5):
+        large = small.repeat(n, axis=1).repeat(n, axis=2)
+        codec = PixelCodec(bound)
+        data = codec.encode(large)
+        check(large, codec.decode(data), bound)
+        assert len(data) <= len(codec.encode(small)) + 4
+    # Enlarged one way only, or but for a pixel, they are not enlarged.
+    for other in (small.repeat(2, axis=1), large):
+        other = other.copy()
+        other[-1, -1, -1, -1] ^= 1
+        check(other, codec.decode(codec.encode(other)), bound)
+
+
+def test_sizes_that_no_enlargement_gives_are_refused():
+    spec = ImageSpec.of_shape((4, 6), np.uint8)
+    form = Form.of(np.zeros((1, 24), int), spec, is_exact=True)
+    assert form.repeats == 2
+    assert form.stack(1, spec) == (1, 2, 3, 1)
+    for repeats in (0, 3, 4, 2**40):
+        with pytest.raises(BitstreamError, match="cannot consist of"):
+            form._replace(repeats=repeats).stack(1, spec)
 
 
 @pytest.mark.parametrize("exponent", [15, 17, 19])

@@ -267,6 +267,7 @@ class PillowCodec(ImageFormatCodec):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ImageFormatCodec._parameter_constraints,
         "format": [StrOptions({*FORMATS})],
+        "lossless": ["boolean"],
     }
     _stored_fields: ClassVar[Fields] = {}
 
@@ -306,7 +307,7 @@ class PillowCodec(ImageFormatCodec):
             check_integer("effort", self.effort, 0, known.most_effort)
         if self.quality is None:
             return
-        if self._is_lossless:
+        if self._keeps_numbers:
             raise ValueError(
                 f"quality == {self.quality!r}, but {self.format!r} is to be written "
                 "without loss: leave quality at None."
@@ -330,7 +331,7 @@ class PillowCodec(ImageFormatCodec):
             )
 
     @property
-    def _is_lossless(self) -> bool:
+    def _keeps_numbers(self) -> bool:
         return self.lossless or self.format == "png"
 
     @property
@@ -356,8 +357,8 @@ class PillowCodec(ImageFormatCodec):
     def _takes(self, spec: ImageSpec) -> bool:
         known = FORMATS[self.format]
         if spec.dtype == np.uint16:
-            return self._is_lossless and spec.channels in known.deep
-        channels = known.exact if self._is_lossless else known.channels
+            return self._keeps_numbers and spec.channels in known.deep
+        channels = known.exact if self._keeps_numbers else known.channels
         return spec.dtype == np.uint8 and spec.channels in channels
 
     def _write(self, picture: np.ndarray) -> bytes:

@@ -13,22 +13,15 @@ from sklearn_dae._fields import Fields, each, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import Given
-from sklearn_dae.codecs._levels import Levels
-from sklearn_dae.codecs._planes import (
-    from_planes,
-    limits_of,
-    stack_of,
-    to_planes,
-    whole,
-)
-from sklearn_dae.entropy import PixelModel, Stack
+from sklearn_dae.codecs._planes import Form, limits_of, whole
+from sklearn_dae.entropy import PixelModel
 from sklearn_dae.entropy._generic import generic_model
-from sklearn_dae.entropy._pixel_coder import CodedStack
+from sklearn_dae.entropy._pixel_coder import CodedStack, stacks_of
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 
-#: What the first byte of a chunk says: numbers follow as they are, or coded.
-_PLAIN, _CODED = 0, 1
+#: The first byte of a chunk whose numbers follow as they are; no form begins so.
+_PLAIN = b"\0"
 
 #: Most channels of an image.
 _MOST_CHANNELS = 64
@@ -222,22 +215,18 @@ class PixelCodec(Codec):
         self, chunks: list[tuple[np.ndarray, ImageSpec]]
     ) -> list[CodedChunk]:
         coded = [CodedChunk(b"", 0)] * len(chunks)
-        stacks = [stack_of(len(rows), spec) for rows, spec in chunks]
-        for group in _groups(stacks, range(len(chunks))):
-            of_group = [stacks[i] for i in group]
-            numbers = [whole(chunks[i][0]) for i in group]
-            levels = [Levels.of(of, may_skip=not self.max_abs_error) for of in numbers]
-            planes = [
-                to_planes(of.levels(rows), stack, self._transforms)
-                for of, rows, stack in zip(levels, numbers, of_group, strict=True)
-            ]
-            results = self.model_for(of_group[0].channels).encode(
-                planes,
-                limits_of(levels, of_group, self._transforms),
-                self.max_abs_error,
-            )
-            for i, of, result in zip(group, levels, results, strict=True):
-                coded[i] = _chunk(chunks[i][0], of, result)
+        kinds = [(len(rows), spec) for rows, spec in chunks]
+        for group in _groups(kinds, range(len(chunks))):
+            forms, planes = [], []
+            for i in group:
+                rows, spec = whole(chunks[i][0]), chunks[i][1]
+                forms.append(Form.of(rows, spec, is_exact=self._is_exact))
+                planes.append(forms[-1].planes(rows, spec))
+            limits = limits_of(forms, stacks_of(planes))
+            model = self.model_for(planes[0].shape[1])
+            results = model.encode(planes, limits, self.max_abs_error)
+            for i, form, result in zip(group, forms, results, strict=True):
+                coded[i] = _chunk(chunks[i][0], form, result)
         return coded
 
     def _decode_chunks(
@@ -248,68 +237,69 @@ class PixelCodec(Codec):
         for i, (reader, (_, n_images, spec)) in enumerate(
             zip(readers, chunks, strict=True)
         ):
-            way = reader.take(1)[0] if n_images else _PLAIN
-            if way not in (_PLAIN, _CODED):
-                raise BitstreamError(
-                    f"Images are stored in way {way}, expected 0 or 1."
-                )
             if len(chunks[i][0]) < _least_bytes(n_images * spec.n_numbers):
                 n_bytes = len(chunks[i][0])
                 raise BitstreamError(
                     f"{n_bytes} bytes cannot hold {n_images} images of {spec}."
                 )
-            if way == _PLAIN:
+            if not n_images or chunks[i][0][:1] == _PLAIN:
                 decoded[i] = _read_plain(reader, n_images, spec)
-        stacks = [stack_of(n_images, spec) for _, n_images, spec in chunks]
-        for group in _groups(
-            stacks, (i for i in range(len(chunks)) if i not in decoded)
-        ):
-            of_group = [stacks[i] for i in group]
-            levels = [Levels.read(readers[i]) for i in group]
-            planes = self.model_for(of_group[0].channels).decode(
+        kinds = [(n_images, spec) for _, n_images, spec in chunks]
+        for group in _groups(kinds, (i for i in range(len(kinds)) if i not in decoded)):
+            forms = [Form.read(readers[i], is_exact=self._is_exact) for i in group]
+            stacks = [
+                form.stack(*kinds[i]) for i, form in zip(group, forms, strict=True)
+            ]
+            planes = self.model_for(stacks[0].channels).decode(
                 [readers[i].take(readers[i].n_left) for i in group],
-                of_group,
-                limits_of(levels, of_group, self._transforms),
+                stacks,
+                limits_of(forms, stacks),
                 self.max_abs_error,
                 means=self.reconstruction == "mean",
             )
-            for i, of, result in zip(group, levels, planes, strict=True):
-                decoded[i] = from_planes(result, of, self._transforms)
+            for i, form, result in zip(group, forms, planes, strict=True):
+                decoded[i] = form.rows(result)
         return [decoded[i] for i in range(len(chunks))]
 
     @property
-    def _transforms(self) -> bool:
-        """Whether colours are transformed: a bound on errors would not survive it."""
+    def _is_exact(self) -> bool:
         return not self.max_abs_error
 
 
-def _groups(stacks: Sequence[Stack], wanted: Iterable[int]) -> Iterator[list[int]]:
-    """Yield which of the stacks that are wanted are coded in lockstep."""
+def _groups(
+    kinds: Sequence[tuple[int, ImageSpec]], wanted: Iterable[int]
+) -> Iterator[list[int]]:
+    """Yield which of the chunks that are wanted are coded in lockstep.
+
+    Of each chunk, ``kinds`` has how many images it has, and of what kind.
+    """
     by_channels: dict[int, list[int]] = {}
     for i in wanted:
-        if stacks[i].n_images:
-            by_channels.setdefault(stacks[i].channels, []).append(i)
+        if kinds[i][0]:
+            by_channels.setdefault(kinds[i][1].channels, []).append(i)
     for numbers in by_channels.values():
         group: list[int] = []
-        n_samples = 0
+        n_at_once = 0
         for i in numbers:
-            if group and n_samples + stacks[i].n_samples > PixelCodec.numbers_at_once:
+            n_images, spec = kinds[i]
+            n_numbers = n_images * spec.n_numbers
+            if group and n_at_once + n_numbers > PixelCodec.numbers_at_once:
                 yield group
-                group, n_samples = [], 0
+                group, n_at_once = [], 0
             group.append(i)
-            n_samples += stacks[i].n_samples
+            n_at_once += n_numbers
         yield group
 
 
-def _chunk(rows: np.ndarray, levels: Levels, coded: CodedStack) -> CodedChunk:
+def _chunk(rows: np.ndarray, form: Form, coded: CodedStack) -> CodedChunk:
     """Return the bytes of a chunk, as they are if that is less."""
-    data = bytes([_CODED]) + levels.to_bytes() + coded.data
+    data = form.to_bytes() + coded.data
     # Zeros may follow a stream, in pairs.
     missing = max(0, _least_bytes(rows.size) - len(data))
     data += bytes(missing + missing % 2)
     plain = rows.astype(rows.dtype.newbyteorder("<"), copy=False).tobytes()
     if len(data) > len(plain):
-        return CodedChunk(bytes([_PLAIN]) + plain, len(rows))
+        return CodedChunk(_PLAIN + plain, len(rows))
     return CodedChunk(data, len(rows), own_bits=lambda: coded.n_bits)
 
 
@@ -319,6 +309,8 @@ def _least_bytes(n_samples: int) -> int:
 
 
 def _read_plain(reader: ByteReader, n_images: int, spec: ImageSpec) -> np.ndarray:
+    if n_images:
+        reader.take(len(_PLAIN))
     data = reader.take(reader.n_left)
     if len(data) != n_images * spec.n_bytes:
         raise BitstreamError(f"{len(data)} bytes for {n_images} images of {spec}.")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from sklearn_dae.codecs._images import Kind, chunks_from_all_over
-from sklearn_dae.codecs._levels import Levels
-from sklearn_dae.codecs._planes import limits_of, stack_of, to_planes, whole
+from sklearn_dae.codecs._planes import Form, limits_of, whole
 from sklearn_dae.entropy import PixelModel
 from sklearn_dae.entropy._generic import generic_model
+from sklearn_dae.entropy._pixel_coder import stacks_of
 from sklearn_dae.entropy._pixel_training import Training, fit_networks
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class _Set(NamedTuple):
     def of(cls, kinds: Sequence[Kind], codec: "PixelCodec", most_pixels: int) -> Self:
         """Take chunks from all over each kind, together of so many pixels."""
         share = most_pixels / _count(kinds)
-        transforms = not codec.max_abs_error
-        levels, stacks, planes = [], [], []
+        forms, planes = [], []
         for kind in kinds:
             size = codec.images_of_chunk(kind.spec)
             chunks = [
@@ -66,11 +65,10 @@ class _Set(NamedTuple):
                 for chunk in chunks_from_all_over(len(kind.rows), size, share)
             ]
             for rows in map(whole, chunks):
-                stacks.append(stack_of(len(rows), kind.spec))
-                levels.append(Levels.of(rows, may_skip=transforms))
-                numbers = levels[-1].levels(rows)
-                planes.append(to_planes(numbers, stacks[-1], transforms))
-        return cls(planes, limits_of(levels, stacks, transforms))
+                is_exact = not codec.max_abs_error
+                forms.append(Form.of(rows, kind.spec, is_exact=is_exact))
+                planes.append(forms[-1].planes(rows, kind.spec))
+        return cls(planes, limits_of(forms, stacks_of(planes)))
 
     @property
     def n_pixels(self) -> int:
@@ -124,8 +122,8 @@ def _model(codec: "PixelCodec", kinds: Sequence[Kind], n_all: int) -> PixelModel
         return None
     few = _Set.of(kinds, codec, _TRIAL_PIXELS)
     points = frequent_values(few.stacks) if channels == 1 else None
-    shapes = {(kind.spec.height, kind.spec.width) for kind in kinds}
-    is_aligned = len(shapes) == 1 and max(*shapes.pop(), 1) <= _SMALL
+    shapes = {stack.shape[2:] for stack in few.stacks}
+    is_aligned = len(shapes) == 1 and max(shapes.pop()) <= _SMALL
 
     def fit(images: _Set, training: Training, in_series: bool) -> tuple[Any, float]:
         return fit_networks(
