@@ -89,10 +89,6 @@ class Codec(BaseEstimator):
     #: Whether images may have another size than those that `fit` saw, or each its own.
     takes_any_size: ClassVar[bool] = False
 
-    #: Numbers of images that are best coded at once, in several chunks: more take more
-    #: memory, and make nothing faster.
-    numbers_at_once: ClassVar[int] = 0
-
     #: Numbers in a chunk by default: several thousand images of 28 x 28 pixels. Smaller
     #: chunks make a single image faster to reach, larger ones make coding faster.
     _chunk_numbers: ClassVar[int] = 2**22
@@ -460,6 +456,11 @@ class Codec(BaseEstimator):
         rows = self._given(X).kinds[0].rows if spec is None else np.asarray(X)
         (coded,) = self.encode_chunks([(rows, spec or self._spec)])
         return coded
+
+    @property
+    def numbers_at_once(self) -> int:
+        """Numbers of images that are best coded at once, in several chunks."""
+        return 0
 
     def encode_chunks(
         self, chunks: Sequence[tuple[np.ndarray, ImageSpec]]

@@ -9,11 +9,12 @@ last its weights are rounded.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sklearn_dae._blas import one_blas_thread
+from sklearn_dae._threads import cut, map_in_threads
 from sklearn_dae.coding._intervals import N_SLOTS
 from sklearn_dae.entropy._arithmetic import MOST_SUM
 from sklearn_dae.entropy._context import (
@@ -35,6 +36,9 @@ from sklearn_dae.entropy._planes import Samples
 
 #: Samples by which predictions are fitted, and that are drawn at a time for training.
 _N_FITTED, _N_DRAWN = 2**17, 2**16
+
+#: How many of them are looked at at once, and a thread trains on.
+_N_LOOKED_AT, _N_OF_THREAD = 2**13, 2**10
 
 #: What is added to the diagonal of covariances, relative to its mean.
 _LINEAR_RIDGE, _ADAPTIVE_RIDGE, _WHITE_RIDGE = 1e-5, 0.02, 1e-4
@@ -230,16 +234,26 @@ class _Sampler:
 
     def draw(self, n: int) -> _Batch:
         """Draw samples, in random order."""
-        context = self._walk.context
-        at, lanes, bounds = context.lanes.draw(n, self._channel, self._rng)
+        lanes = self._walk.planes.lanes
+        at, of_lanes, _ = lanes.draw(n, self._channel, self._rng)
         order = self._rng.permutation(n)
-        samples = Samples(at[order], lanes[order], bounds)
+
+        def look(part: slice) -> _Batch:
+            some = order[part]
+            return self._look(lanes.of_channel(at[some], of_lanes[some], self._channel))
+
+        parts = map_in_threads(look, cut(n, -(-n // _N_LOOKED_AT)))
+        return _Batch(*(np.concatenate(x, axis=-1) for x in zip(*parts, strict=True)))
+
+    def _look(self, samples: Samples) -> _Batch:
+        context = self._walk.context
         known = context.look(samples, again=True)
         cells = self._walk.cells(samples, known)
         cell = cells.of(context.values.take(samples.at))
         middles = cells.first + cell * np.float32(cells.width)
-        points = np.repeat(self._points[:, np.newaxis].astype(np.float32), n, axis=1)
-        points = np.concatenate([known.nearest, points])
+        points = np.empty((N_COPIES + len(self._points), len(cell)), np.float32)
+        points[:N_COPIES] = known.nearest
+        points[N_COPIES:] = self._points[:, np.newaxis]
         return _Batch(
             known.inputs[: self._n_inputs],
             (middles - known.centre) / known.scale,
@@ -298,7 +312,14 @@ class _Learner:
 
     def improve(self, batch: _Batch, rate: float) -> float:
         """Take a step of Adam; return the mean number of bits before it."""
-        loss, gradient = self._loss_and_gradient(batch)
+        n = len(batch.target)
+        parts = map_in_threads(
+            lambda part: self._loss_and_gradient(batch.part(part)),
+            cut(n, -(-n // _N_OF_THREAD)),
+        )
+        loss, *gradient = (
+            sum(of_parts) / len(parts) for of_parts in zip(*parts, strict=True)
+        )
         self._n_steps += 1
         scale = np.sqrt(1 - _SECOND_MOMENTUM**self._n_steps) / (
             1 - _MOMENTUM**self._n_steps
@@ -311,7 +332,8 @@ class _Learner:
             layer -= np.float32(rate * scale) * first / (np.sqrt(second) + 1e-8)
         return loss
 
-    def _loss_and_gradient(self, batch: _Batch) -> tuple[float, list[np.ndarray]]:
+    def _loss_and_gradient(self, batch: _Batch) -> tuple[Any, ...]:
+        """Return the mean number of bits, and its slopes by the weights of layers."""
         activations = [self._whitening @ batch.inputs - self._shift]
         for layer in self._layers[:-1]:
             z = layer[:, :-1] @ activations[-1] + layer[:, -1:]
@@ -324,7 +346,7 @@ class _Learner:
             gradient.append(np.hstack([delta @ below.T, delta.sum(axis=1)[:, None]]))
             if below is not activations[0]:
                 delta = (layer[:, :-1].T @ delta) * (below > 0)
-        return bits, gradient[::-1]
+        return bits, *gradient[::-1]
 
     def largest(self, batch: _Batch) -> list[np.ndarray]:
         """Return the largest activations of the hidden units of each layer."""
@@ -394,9 +416,11 @@ def _rounded(
 
     Return it, and the bits of all samples and the network itself, a sample.
     """
-    best = None
+    best, largest = None, learner.largest(batch)
     for precision in _PRECISIONS:
-        weights, biases, shifts = _whole(learner, batch, len(points), precision)
+        weights, biases, shifts = _whole(
+            learner.layers(), largest, len(batch.inputs), len(points), precision
+        )
         network = PixelNetwork(predictors, weights, biases, shifts, points)
         outputs = network.outputs(batch.inputs) / _units(len(points))[:, np.newaxis]
         bits, _ = _bits_and_slopes(outputs.astype(np.float32), batch)
@@ -414,13 +438,20 @@ def _units(n_points: int) -> np.ndarray:
 
 
 def _whole(
-    learner: _Learner, batch: _Batch, n_points: int, precision: int
+    layers: Sequence[tuple[np.ndarray, np.ndarray]],
+    largest: Sequence[np.ndarray],
+    n_inputs: int,
+    n_points: int,
+    precision: int,
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Round weights to ``precision`` bits and a sign, and biases with them."""
-    caps = [MOST_ACTIVE / most for most in learner.largest(batch)]
+    """Round weights to ``precision`` bits and a sign, and biases with them.
+
+    ``largest`` has the largest activations of hidden units.
+    """
+    caps = [MOST_ACTIVE / most for most in largest]
     weights, biases, shifts = [], [], []
-    below, most = np.ones(len(batch.inputs)), MOST
-    for (w, b), factor in zip(learner.layers(), [*caps, _units(n_points)], strict=True):
+    below, most = np.ones(n_inputs), MOST
+    for (w, b), factor in zip(layers, [*caps, _units(n_points)], strict=True):
         w, b = w * factor[:, np.newaxis] / below, b * factor
         # Sums of products, and the largest weight, must stay within bounds.
         sums = np.abs(w).sum(axis=1) * most + np.abs(b) + 1e-9

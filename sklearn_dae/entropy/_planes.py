@@ -228,8 +228,12 @@ class Lanes:
         lanes = np.searchsorted(ends, drawn, side="right")
         x = drawn - (ends - self._widths[of_channel])[lanes]
         lanes += of_channel.start
-        n_before = [n * (i > channel) for i in range(len(self.bounds))]
-        return Samples(self._begins[lanes] + x, lanes, n_before)
+        return self.of_channel(self._begins[lanes] + x, lanes, channel)
+
+    def of_channel(self, at: np.ndarray, lanes: np.ndarray, channel: int) -> Samples:
+        """Return samples that are all of the same channel."""
+        bounds = [len(at) * (i > channel) for i in range(len(self.bounds))]
+        return Samples(at, lanes, bounds)
 
     def strides_of(self, samples: Samples) -> np.ndarray | int:
         """Return places from samples to those below them: one number, if all agree."""
