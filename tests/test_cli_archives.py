@@ -43,7 +43,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("option", ["", "--lossless"])
+@pytest.mark.parametrize("option", ["", "--lossless", "--effort 1 --jobs 2"])
 def test_every_pixel_comes_back_unless_loss_is_asked_for(here, kind, option, capsys):
     save_pngs("source", KINDS[kind])
     run("compress", "source", "-o", "x.dae", *option.split())
@@ -99,6 +99,8 @@ def test_no_pixel_is_farther_off_than_was_asked(here, kind, capsys):
         ("--lossless --psnr 20", "--lossless loses nothing, but --psnr asks for"),
         ("--lossless --n-components 3 --max-iter 2", "--n-components, --max-iter ask"),
         ("--max-abs-error 3 --bits-per-image 9", "--max-abs-error bounds all errors"),
+        ("--effort 2 --psnr 20", "--effort is for what loses nothing, or next to"),
+        ("--effort 5", "invalid choice"),
         ("--lossless --max-abs-error 3", "not allowed with"),
         ("--psnr 20 --bits-per-image 9", "not allowed with"),
     ],

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zlib
 
+import joblib
 import numpy as np
 import pytest
 from codec_checks import TINY, damage
@@ -15,7 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_dae.codecs import PixelCodec, _pixel_fitting
+from sklearn_dae.codecs import PixelCodec, _pixel, _pixel_fitting
 from sklearn_dae.codecs._levels import Levels
 from sklearn_dae.codecs._planes import Form
 from sklearn_dae.codecs._ycocg import from_ycocg, to_ycocg
@@ -320,8 +321,50 @@ def test_chunks_coded_in_lockstep_are_those_coded_one_by_one(bound, chunks):
 def test_groups_of_chunks_change_nothing(chunks, monkeypatch):
     codec = PixelCodec(effort=1).fit(np.zeros((1, 4, 4), np.uint8))
     data = [coded.data for coded in codec.encode_chunks(chunks)]
-    monkeypatch.setattr(PixelCodec, "numbers_at_once", 200)
+    monkeypatch.setattr(_pixel, "_MOST_AT_ONCE", 200)
+    monkeypatch.setattr(_pixel, "_FEWEST_AT_ONCE", 100)
     assert [coded.data for coded in codec.encode_chunks(chunks)] == data
+
+
+def test_processes_change_nothing(chunks, monkeypatch):
+    codec = PixelCodec(effort=1).fit(np.zeros((1, 4, 4), np.uint8))
+    data = [coded.data for coded in codec.encode_chunks(chunks)]
+    bits = [coded.n_bits for coded in codec.encode_chunks(chunks)]
+    damaged = [(data[0][:-3], len(chunks[0][0]), chunks[0][1])]
+    damaged += [
+        (of_chunk, len(rows), spec)
+        for of_chunk, (rows, spec) in zip(data, chunks, strict=True)
+    ]
+    monkeypatch.setattr(_pixel, "_FEWEST_AT_ONCE", 100)
+    assert codec.numbers_at_once == 2**22
+    with joblib.parallel_config(n_jobs=2):
+        assert codec.numbers_at_once == 2**23
+        coded = codec.encode_chunks(chunks)
+        decoded = codec.decode_chunks(damaged[1:])
+        with pytest.raises(BitstreamError):
+            codec.decode_chunks(damaged)
+    assert [chunk.data for chunk in coded] == data
+    for chunk, own in zip(coded, bits, strict=True):
+        assert_array_equal(chunk.n_bits, own)
+    for (rows, _), restored in zip(chunks, decoded, strict=True):
+        assert_array_equal(restored, rows)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3, 8])
+def test_groups_are_alike_in_size_and_as_many_for_each_process(n_jobs, rng):
+    spec = ImageSpec.of_shape((512, 512), np.uint8)
+    for n_chunks in (1, 7, 8, 64, 300):
+        kinds = [(2, spec)] * n_chunks + [(0, spec), (1, ImageSpec(4, 4, 3))]
+        with joblib.parallel_config(n_jobs=n_jobs):
+            *groups, last = _pixel._groups(kinds)
+        # Others have another number of channels, or no image.
+        assert last == [n_chunks + 1]
+        assert np.concatenate(groups).tolist() == list(range(n_chunks))
+        n_numbers = [2 * len(group) * 512**2 for group in groups]
+        assert max(n_numbers) <= 2**22
+        assert max(n_numbers) - min(n_numbers) <= 2 * 512**2
+        if n_chunks * 2 * 512**2 >= n_jobs * 2**20:
+            assert len(groups) % n_jobs == 0
 
 
 def test_a_chunk_of_no_image_comes_back():
@@ -421,6 +464,34 @@ def series(n, rng):
 
 def _generic_codec():
     return PixelCodec(effort=1).fit(np.zeros((1, 4, 4), np.uint8))
+
+
+def test_callbacks_are_told_how_far_training_is(quick, monkeypatch, rng):
+    told = []
+
+    class Recorder:
+        def setup(self, estimator, context):
+            told.append("setup")
+
+        def teardown(self, estimator, context):
+            told.append("teardown")
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context):
+            told.append((context.task_name, context.task_id))
+
+    images = [*striped(4, (20, 20), rng), *rng.integers(0, 256, (4, 20, 20, 3))]
+    codec = PixelCodec().set_callbacks(Recorder())
+    codec.fit(images)
+    assert told[1:-2] == [("part", i) for i in range(100)]
+    assert told[-2:] == [("fit", 0), "teardown"]
+    told.clear()
+    monkeypatch.setattr(_pixel_fitting, "_model", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        codec.fit(images)
+    assert told == ["setup", "teardown"]
 
 
 def test_networks_are_kept_only_where_they_pay(quick, rng):

@@ -253,6 +253,8 @@ class ArchiveWriter:
         self.n_images += len(specs)
         for spec, n in runs_of(specs):
             self._count(spec, n)
+        if specs:
+            self._tell()
 
     def _name(self, names: Iterable[str]) -> None:
         """Store names of images."""
@@ -324,11 +326,14 @@ class ArchiveWriter:
             self._chunk(Images.of(batch.spec, batch.numbers), chunk.data)
             self._apart += batch.numbers[chunk.apart].tolist()
             self._count(batch.spec, len(batch.numbers))
+        self._tell()
 
     def _count(self, spec: ImageSpec, n: int) -> None:
         self._specs[spec] = self._specs.get(spec, 0) + n
         self._n_written += n
-        if self._progress is not None and n:
+
+    def _tell(self) -> None:
+        if self._progress is not None:
             self._progress(self._n_written)
 
     def _chunk(self, contents: Contents, data: bytes) -> None:

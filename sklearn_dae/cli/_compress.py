@@ -19,12 +19,14 @@ from sklearn_dae.cli._keeping import Keeping
 from sklearn_dae.cli._lossless import bounded_codec, smallest_codec
 from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.cli._options import (
+    BOUND_OPTIONS,
     CODEC_OPTIONS,
     NETWORK_OPTIONS,
     UsageError,
     add_bound,
     add_force,
     add_images,
+    add_jobs,
     add_model,
     add_training,
     options_given,
@@ -35,6 +37,13 @@ from sklearn_dae.cli._progress import counting
 from sklearn_dae.cli._summary import Fidelity, compare, summary
 from sklearn_dae.codecs import Codec
 from sklearn_dae.images import ImageSet
+
+#: What options promise that no network keeps.
+_PROMISES = {
+    "--lossless": "--lossless loses nothing",
+    "--max-abs-error": "--max-abs-error bounds all errors",
+    "--effort": "--effort is for what loses nothing, or next to nothing",
+}
 
 #: What may be wrong where the work of a codec is not what it promises.
 _CHANGED = "Have the files changed meanwhile? If not, please report this."
@@ -98,6 +107,7 @@ def add_command(commands: Any) -> None:
         action="store_true",
         help="keep all other files of the folder too, as they are",
     )
+    add_jobs(parser)
     add_bound(parser)
     add_training(
         parser,
@@ -173,13 +183,12 @@ def _check_usage(arguments: argparse.Namespace) -> None:
 def _check_one_way(arguments: argparse.Namespace) -> None:
     """Raise unless at most one way to compress is asked for."""
     network = options_given(arguments, NETWORK_OPTIONS)
-    bound = options_given(arguments, ("lossless", "max_abs_error"))
+    bound = options_given(arguments, BOUND_OPTIONS)
     if network and bound:
-        promise = "loses nothing" if arguments.lossless else "bounds all errors"
         raise UsageError(
-            f"{bound[0]} {promise}, but {', '.join(network)} "
-            f"{'asks' if len(network) == 1 else 'ask'} for a network, which does not; "
-            "leave out one of them."
+            f"{_PROMISES[bound[0]]}, but {', '.join(network)} "
+            f"{'asks' if len(network) == 1 else 'ask'} for a network that loses "
+            "something; leave out one of them."
         )
 
 
@@ -201,9 +210,9 @@ def _fitted_codec(images: ImageSet, arguments: argparse.Namespace) -> Codec | No
     if not len(images):
         return None
     if _is_exact(arguments):
-        return smallest_codec(images)
+        return smallest_codec(images, arguments.effort)
     if arguments.max_abs_error:
-        return bounded_codec(images, arguments.max_abs_error)
+        return bounded_codec(images, arguments.max_abs_error, arguments.effort)
     return fit_codec(images, arguments, parameters_beside(images))
 
 

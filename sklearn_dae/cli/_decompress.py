@@ -23,7 +23,7 @@ from sklearn_dae.cli._messages import (
     warn,
 )
 from sklearn_dae.cli._only import chosen
-from sklearn_dae.cli._options import add_model
+from sklearn_dae.cli._options import add_jobs, add_model
 from sklearn_dae.cli._output import (
     check_file,
     check_folder,
@@ -83,6 +83,7 @@ def add_command(commands: Any) -> None:
         action="store_true",
         help="replace what is there already; of a folder, files of the same names only",
     )
+    add_jobs(parser)
     add_model(parser, "the model file, where it is not in the archive or is damaged")
     parser.add_argument(
         "--only",

@@ -6,11 +6,9 @@ its size by what it may take in a file.
 
 import argparse
 import math
-import sys
 import warnings
-from contextlib import redirect_stdout
 
-from sklearn_dae._callbacks import progress_bar
+from sklearn_dae.cli._progress import progress_of
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.images import ImageSet
@@ -140,14 +138,9 @@ def _hidden_layer_sizes(
 
 
 def _train(autoencoder: DeepAutoencoderCompressor, images: ImageSet) -> None:
-    bar = progress_bar() if sys.stderr.isatty() else None
-    if bar is not None:
-        autoencoder.set_callbacks(bar)
-    # The bar writes to stdout, where the archive may be to go.
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+    with progress_of(autoencoder), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Fine-tuning was interrupted")
         autoencoder.fit(images.data)
-    autoencoder.set_callbacks()
     if autoencoder.interrupted_:
         # The compressor would go on with what it has, which nobody asked for here.
         raise KeyboardInterrupt

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sklearn_dae.archive._contents import images_of_chunk
+from sklearn_dae.cli._progress import progress_of
 from sklearn_dae.codecs import (
     Codec,
     GeneralCodec,
@@ -25,19 +26,21 @@ _FEW_PIXELS, _VERY_FEW_PIXELS = 2**18, 2**12
 _SAMPLE_NUMBERS, _LEARNING_NUMBERS = 2**20, 2**22
 
 
-def smallest_codec(images: ImageSet) -> Codec:
+def smallest_codec(images: ImageSet, effort: int | None = None) -> Codec:
     """Fit the codecs that can store images exactly, and return the smallest.
 
     They are compared on some chunks of images, from all over the set; what a model
-    takes counts as it would for all images.
+    takes counts as it would for all images. ``effort`` is that of `PixelCodec`.
     """
     sample = _sample(images, _SAMPLE_NUMBERS)
     share = _count(sample) / _count(images)
     sizes = []
-    for codec in (PixelCodec(n_pixels=_count_pixels(images)), *_others(sample)):
+    for codec in (_pixel_codec(images, effort), *_others(sample)):
         try:
-            learning = isinstance(codec, PixelCodec)
-            codec.fit(_sample(images, _LEARNING_NUMBERS) if learning else sample)
+            if isinstance(codec, PixelCodec):
+                _learn(codec, images)
+            else:
+                codec.fit(sample)
             coded = _size(codec, sample) / share
             sizes.append((coded + len(model_to_bytes(codec)), codec))
         except (ValueError, ImportError):
@@ -49,10 +52,24 @@ def smallest_codec(images: ImageSet) -> Codec:
     return best
 
 
-def bounded_codec(images: ImageSet, max_abs_error: int) -> Codec:
+def bounded_codec(
+    images: ImageSet, max_abs_error: int, effort: int | None = None
+) -> Codec:
     """Fit the codec that stores each number with an error of at most so much."""
-    codec = PixelCodec(max_abs_error, n_pixels=_count_pixels(images))
-    return codec.fit(_sample(images, _LEARNING_NUMBERS))
+    codec = _pixel_codec(images, effort).set_params(max_abs_error=max_abs_error)
+    _learn(codec, images)
+    return codec
+
+
+def _pixel_codec(images: ImageSet, effort: int | None) -> PixelCodec:
+    codec = PixelCodec(n_pixels=_count_pixels(images))
+    return codec if effort is None else codec.set_params(effort=effort)
+
+
+def _learn(codec: PixelCodec, images: ImageSet) -> None:
+    learning = _sample(images, _LEARNING_NUMBERS)
+    with progress_of(codec):
+        codec.fit(learning)
 
 
 def _sample(images: ImageSet, most_numbers: int) -> ImageSet:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import joblib
+
 from sklearn_dae.archive._header import package_version
 from sklearn_dae.cli import (
     _compress,
@@ -58,7 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        with raising_terminated(), warnings.catch_warnings():
+        n_jobs = getattr(arguments, "jobs", None) or joblib.cpu_count()
+        with (
+            raising_terminated(),
+            warnings.catch_warnings(),
+            joblib.parallel_config(n_jobs=n_jobs),
+        ):
             warnings.showwarning = _show_warning
             # Commands tell of such images by their names.
             warnings.simplefilter("ignore", OutOfDomainWarning)

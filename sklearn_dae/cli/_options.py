@@ -16,8 +16,11 @@ NETWORK_OPTIONS = (
     "max_iter",
 )
 
+#: Options that ask for what loses nothing, or next to nothing.
+BOUND_OPTIONS = ("lossless", "max_abs_error", "effort")
+
 #: All options that say how a codec is made; they make no sense beside a given one.
-CODEC_OPTIONS = ("lossless", "max_abs_error", *NETWORK_OPTIONS, "random_state")
+CODEC_OPTIONS = (*BOUND_OPTIONS, *NETWORK_OPTIONS, "random_state")
 
 
 class UsageError(Exception):
@@ -94,6 +97,25 @@ def add_bound(parser: argparse.ArgumentParser) -> None:
         type=whole_number,
         metavar="N",
         help="how far any pixel of any image may be off",
+    )
+    group.add_argument(
+        "--effort",
+        type=int,
+        choices=range(1, 5),
+        metavar="{1,2,3,4}",
+        help="how long to train small networks, which make the archive smaller: 1, not "
+        "at all, to 4, minutes (default: 3, up to half a minute)",
+    )
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add how many processes there may be."""
+    parser.add_argument(
+        "--jobs",
+        type=positive_integer,
+        metavar="N",
+        help="processes that work at the same time, each in its own memory (default: "
+        "one for each core)",
     )
 
 

@@ -3,10 +3,28 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+from sklearn_dae._callbacks import progress_bar
 
 #: Seconds between two lines.
 _INTERVAL = 0.2
+
+#: The part of the images after which it is told how long the rest will take.
+_TELLING = 0.2
+
+
+@contextmanager
+def progress_of(estimator: Any) -> Iterator[None]:
+    """Show how far the fit of an estimator is."""
+    bar = progress_bar() if sys.stderr.isatty() else None
+    if bar is not None:
+        estimator.set_callbacks(bar)
+    # The bar writes to stdout, where the archive may be to go.
+    with redirect_stdout(sys.stderr):
+        yield
+    estimator.set_callbacks()
 
 
 @contextmanager
@@ -31,18 +49,22 @@ def counting(
     if not sys.stderr.isatty():
         yield None
         return
-    shown = -_INTERVAL
+    begin = time.monotonic()
+    shown = begin - _INTERVAL
 
     def show(n_done: int) -> None:
         nonlocal shown
         now = time.monotonic()
         if now - shown >= _INTERVAL:
             shown = now
-            of = "" if total is None else f" of {total:,}"
-            # The carriage return lets the next line take the place of this one.
-            print(
-                f"\r{what} {n_done:,}{of} images", end="", file=sys.stderr, flush=True
-            )
+            line = f"{what} {n_done:,} images"
+            if total is not None:
+                line = f"{what} {n_done:,} of {total:,} images"
+                if n_done >= total * _TELLING:
+                    left = (now - begin) * (total - n_done) / n_done
+                    line += f", {left:,.0f} s left"
+            # What is erased gives place to the next line.
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
     try:
         yield show

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn_dae.archive import Archive, Verification, open_archive
 from sklearn_dae.cli._input import binary_input, is_model_file
 from sklearn_dae.cli._messages import counted, printable, told
-from sklearn_dae.cli._options import UsageError, add_model
+from sklearn_dae.cli._options import UsageError, add_jobs, add_model
 from sklearn_dae.cli._progress import counting
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models import model_from_bytes
@@ -37,6 +37,7 @@ def add_command(commands: Any) -> None:
         help="make all files again that come back byte for byte, and compare their "
         "SHA-256 with that of the original ones",
     )
+    add_jobs(parser)
     add_model(
         parser,
         "the model file of an archive that does not hold it; without it, checksums are "

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import joblib
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_dae._bytes import ByteReader
+from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._fields import Fields, each, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
@@ -29,6 +30,9 @@ _PLAIN = b"\0"
 #: faster; fewer are so slow that another process is not worth it.
 _MOST_AT_ONCE, _FEWEST_AT_ONCE = 2**22, 2**20
 
+#: How often callbacks are told how far training is.
+_N_REPORTS = 100
+
 #: Most channels of an image.
 _MOST_CHANNELS = 64
 
@@ -37,7 +41,7 @@ _MOST_CHANNELS = 64
 _FREE_SAMPLES, _SAMPLES_OF_BYTE = 2**22, 2**16
 
 
-class PixelCodec(Codec):
+class PixelCodec(CallbackSupportMixin, Codec):
     """Store images without loss, or with a bound on the error of every number.
 
     A small network says how likely each value of a sample is, given the samples before
@@ -146,6 +150,38 @@ class PixelCodec(Codec):
         is_center = self.reconstruction == "center"
         return float(self.max_abs_error * (1 if is_center else 2))
 
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train networks for images like these, where they pay.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or images
+            Training images: as rows; as an array of shape (n_samples, height, width) or
+            (n_samples, height, width, channels); as an `ImageSet`; or, one by one, as a
+            list of arrays of shape (height, width) or (height, width, channels), which
+            may differ.
+
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted codec.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is invalid, or images have numbers that are not whole, more
+            than 65,536 levels, or more than 64 channels.
+        """
+        context = self._init_callback_context(max_subtasks=_N_REPORTS)
+        context.call_on_fit_task_begin(estimator=self, X=X)
+        super().fit(X)
+        context.call_on_fit_task_end(estimator=self, X=X)
+        return self
+
     def encode(self, X: Any) -> bytes:
         """Encode images; without `fit`, by the generic networks.
 
@@ -196,7 +232,7 @@ class PixelCodec(Codec):
         if self.effort > 1:
             from sklearn_dae.codecs._pixel_fitting import fit_models
 
-            self.models_ = fit_models(self, given.kinds)
+            self.models_ = fit_models(self, given.kinds, _Reports(self))
 
     def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
         # Numbers of any kind are taken as they are.
@@ -273,6 +309,20 @@ class PixelCodec(Codec):
         self, chunks: Sequence[tuple[Any, ...]], group: list[int]
     ) -> PixelModel:
         return self.model_for(chunks[group[0]][-1].channels)
+
+
+class _Reports:
+    """Tells callbacks of a codec which part of a fit is done."""
+
+    def __init__(self, codec: PixelCodec) -> None:
+        self._codec, self._n_told = codec, 0
+
+    def __call__(self, share: float) -> None:
+        while self._n_told < int(share * _N_REPORTS):
+            part = self._codec._callback_fit_ctx.subcontext("part")
+            part.call_on_fit_task_begin(estimator=self._codec)
+            part.call_on_fit_task_end(estimator=self._codec)
+            self._n_told += 1
 
 
 def _groups(kinds: Sequence[tuple[int, ImageSpec]]) -> list[list[int]]:

@@ -4,7 +4,7 @@ In: training images. Out: models that were trained on them, where they take fewe
 than the generic one, themselves counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -103,23 +103,52 @@ def frequent_values(stacks: Sequence[np.ndarray]) -> np.ndarray:
     return np.sort(chosen[excess[chosen] > _LEAST_EXCESS]).astype(np.int32)
 
 
-def fit_models(codec: "PixelCodec", kinds: Sequence[Kind]) -> list[PixelModel]:
-    """Train models for the images of each number of channels, where that pays."""
+def fit_models(
+    codec: "PixelCodec", kinds: Sequence[Kind], report: Callable[[float], object]
+) -> list[PixelModel]:
+    """Train models for the images of each number of channels, where that pays.
+
+    ``report`` is told which part of the training is done.
+    """
     by_channels: dict[int, list[Kind]] = {}
     for kind in kinds:
         by_channels.setdefault(kind.spec.channels, []).append(kind)
-    n_all = _count(kinds)
-    models = (_model(codec, some, n_all) for some in by_channels.values())
+    # If these are but a part of all, the share of each kind is the same in the rest.
+    factor = (codec.n_pixels or 0) / _count(kinds) or 1.0
+    many = {
+        channels: some
+        for channels, some in by_channels.items()
+        if round(factor * _count(some)) >= _FEWEST_PIXELS
+    }
+    n_steps = _TRAININGS[codec.effort].n_steps + 2 * _TRIAL.n_steps
+    steps = _Steps(n_steps * sum(many), report)
+    models = [
+        _model(codec, some, round(factor * _count(some)), steps)
+        for some in many.values()
+    ]
     return [model for model in models if model is not None]
 
 
-def _model(codec: "PixelCodec", kinds: Sequence[Kind], n_all: int) -> PixelModel | None:
+class _Steps:
+    """Counts steps of training, and tells which part of them is done."""
+
+    def __init__(self, n: int, report: Callable[[float], object]) -> None:
+        self._n, self._n_done, self._report = n, 0, report
+
+    def __call__(self) -> None:
+        self._n_done += 1
+        self._report(self._n_done / self._n)
+
+    def skip(self, n: int) -> None:
+        """Count steps that are not taken."""
+        self._n_done += n
+
+
+def _model(
+    codec: "PixelCodec", kinds: Sequence[Kind], n_pixels: int, steps: _Steps
+) -> PixelModel | None:
     """Train a model for images of some channels; None if the generic one is better."""
-    n_seen, channels = _count(kinds), kinds[0].spec.channels
-    # If it is but a part of all, the share of these kinds is the same in the rest.
-    n_pixels = round(n_seen * (codec.n_pixels or n_all) / n_all)
-    if n_pixels < _FEWEST_PIXELS:
-        return None
+    channels = kinds[0].spec.channels
     few = _Set.of(kinds, codec, _TRIAL_PIXELS)
     points = frequent_values(few.stacks) if channels == 1 else None
     shapes = {stack.shape[2:] for stack in few.stacks}
@@ -135,6 +164,7 @@ def _model(codec: "PixelCodec", kinds: Sequence[Kind], n_all: int) -> PixelModel
             max_error=codec.max_abs_error,
             training=training,
             random_state=codec.random_state,
+            on_step=steps,
         )
 
     in_series = False
@@ -142,6 +172,8 @@ def _model(codec: "PixelCodec", kinds: Sequence[Kind], n_all: int) -> PixelModel
         _, apart = fit(few, _TRIAL, in_series=False)
         _, together = fit(few, _TRIAL, in_series=True)
         in_series = together < (1 - _LEAST_GAIN) * apart
+    else:
+        steps.skip(2 * _TRIAL.n_steps * channels)
     many = _Set.of(kinds, codec, _MOST_PIXELS)
     networks, _ = fit(many, _TRAININGS[codec.effort], in_series)
     model, generic = PixelModel.of(networks, in_series), generic_model(channels)

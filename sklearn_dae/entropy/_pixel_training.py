@@ -6,7 +6,7 @@ the network is trained by Adam on samples drawn at random, to take the fewest bi
 last its weights are rounded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -494,6 +494,7 @@ def fit_networks(
     max_error: int = 0,
     training: Training | None = None,
     random_state: int = 0,
+    on_step: Callable[[], object] | None = None,
 ) -> tuple[list[PixelNetwork], float]:
     """Train a network for each channel.
 
@@ -522,6 +523,9 @@ def fit_networks(
     random_state : int, default=0
         Seed of the random draws.
 
+    on_step : callable, default=None
+        Called after each step of training, of which each channel has ``n_steps``.
+
     Returns
     -------
     networks : list of PixelNetwork
@@ -549,6 +553,8 @@ def fit_networks(
             batches = sampler.batches(training.batch_size)
             for step in range(training.n_steps):
                 learner.improve(next(batches), _rate(training, step / training.n_steps))
+                if on_step is not None:
+                    on_step()
             network, of_channel = _rounded(learner, drawn, predictors, points, n_pixels)
             networks.append(network)
             bits += of_channel
