@@ -2,16 +2,21 @@
 
 They are for images that no network was trained on, and so learn from images of many
 kinds: X-rays, MRI, CT, a film through a microscope, digits, photographs, pages, retina
-and stars. Fingerprints, whose licence allows measuring only, are not among them.
+and stars; and from what becomes of such images elsewhere: they are resized, blurred,
+sharpened, saved as JPEG, stretched and noisy. Fingerprints, whose licence allows
+measuring only, are not among them.
 
     python -m benchmarks.generic_network        # writes the file of the package
 
 Needs the images of ``SKLEARN_DAE_DATA`` and scikit-image; takes some ten minutes.
 """
 
+import io
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from benchmarks.pictures import KINDS
 from sklearn_dae._bytes import frame
@@ -24,10 +29,14 @@ from sklearn_dae.images import ImageSpec
 #: What is measured only.
 _NEVER = "fingerprints"
 
-#: Pixels of each kind, and the side of the squares that large images are cut to.
-_PIXELS_OF_KIND, _SIDE = 500_000, 192
+#: Pixels of each kind, and the sides of the squares that large images are cut to,
+#: before they are changed and after.
+_PIXELS_OF_KIND, _SIDES = 600_000, (256, 192)
 
-_TRAINING = Training(n_steps=8000, batch_size=4096)
+_TRAINING = Training(n_steps=24_000, batch_size=4096)
+
+#: How images are resized.
+_FILTERS = list(Image.Resampling)
 
 
 def squares(images: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
@@ -35,10 +44,87 @@ def squares(images: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarr
     chosen, n_pixels = [], 0
     while n_pixels < _PIXELS_OF_KIND:
         image = images[rng.integers(len(images))]
-        top, left = (rng.integers(max(n - _SIDE, 0) + 1) for n in image.shape[:2])
-        chosen.append(image[top : top + _SIDE, left : left + _SIDE])
-        n_pixels += chosen[-1].shape[0] * chosen[-1].shape[1]
+        image = _square(_changed(_square(image, _SIDES[0], rng), rng), _SIDES[1], rng)
+        chosen.append(image)
+        n_pixels += image.shape[0] * image.shape[1]
     return chosen
+
+
+def _square(image: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    top, left = (rng.integers(max(n - side, 0) + 1) for n in image.shape[:2])
+    return image[top : top + side, left : left + side]
+
+
+def _changed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Do to an image what people and their programs do, each by chance."""
+    for change, probability in _CHANGES:
+        if rng.random() < probability:
+            image = change(image, rng)
+    if rng.random() < 0.5:
+        image = image.swapaxes(0, 1)
+    down, right = rng.choice([-1, 1], 2)
+    return np.ascontiguousarray(image[::down, ::right])
+
+
+def _filtered(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blur or sharpen an image."""
+    widths = [*2.0 ** rng.uniform(-2, 0.7, 2), *[0] * (image.ndim - 2)]
+    soft = gaussian_filter(image.astype(np.float32), widths)
+    factor = rng.uniform(-1.5, 1)
+    return _like(image, image + factor * (image - soft) if factor > 0 else soft)
+
+
+def _as_jpeg(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Save an image as JPEG, which takes bytes only, and read it again."""
+    if image.dtype != np.uint8:
+        return image
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=int(rng.integers(50, 98)))
+    return np.asarray(Image.open(file))
+
+
+def _resized(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Make an image smaller or larger."""
+    factor, filter_ = 2.0 ** rng.uniform(-1.5, 1), _FILTERS[rng.integers(len(_FILTERS))]
+    height, width = (max(8, round(factor * n)) for n in image.shape[:2])
+    planes = image.reshape(*image.shape[:2], -1).astype(np.float32)
+    resized = [
+        np.asarray(Image.fromarray(plane).resize((width, height), filter_))
+        for plane in np.moveaxis(planes, 2, 0)
+    ]
+    return _like(
+        image, np.stack(resized, axis=2).reshape(height, width, *image.shape[2:])
+    )
+
+
+def _stretched(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Spread the levels of an image over more or fewer, evenly or not; or invert it."""
+    low, high = int(image.min()), int(image.max())
+    n_levels = (high - low) * 2.0 ** rng.uniform(-2, 1)
+    n_levels = min(n_levels, 255 if image.dtype == np.uint8 else 65_535)
+    share = (image.astype(np.float64) - low) / max(high - low, 1)
+    levels = np.rint(n_levels * share**2.0 ** rng.uniform(-1, 1))
+    if rng.random() < 0.25:
+        levels = levels.max() - levels
+    return (levels + min(low, 0)).astype(image.dtype)
+
+
+def _noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Add noise to an image."""
+    width = np.ptp(image.astype(np.float64)) * 2.0 ** rng.uniform(-8, -4)
+    return _like(image, image + rng.normal(0, width, image.shape))
+
+
+def _like(image: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Return what an image was changed to, in its range and dtype."""
+    return np.clip(np.rint(changed), image.min(), image.max()).astype(image.dtype)
+
+
+#: What is done to images, and how often.
+_CHANGES = (
+    *((_filtered, 0.3), (_as_jpeg, 0.15), (_resized, 0.4)),
+    *((_stretched, 0.3), (_noisy, 0.15)),
+)
 
 
 def train(channels: int, without: str = _NEVER) -> bytes:

@@ -431,7 +431,7 @@ def quick(monkeypatch):
     """Trainings of a moment, of small sets too."""
     monkeypatch.setattr(_pixel_fitting, "_TRAININGS", {2: TINY, 3: TINY, 4: TINY})
     monkeypatch.setattr(_pixel_fitting, "_TRIAL", TINY)
-    monkeypatch.setattr(_pixel_fitting, "_FEWEST_PIXELS", 100)
+    monkeypatch.setattr(_pixel_fitting, "_SIZES", {TINY.hidden: 0})
 
 
 def striped(n, shape, rng):

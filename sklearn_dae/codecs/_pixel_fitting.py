@@ -5,6 +5,7 @@ than the generic one, themselves counted.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -22,14 +23,15 @@ if TYPE_CHECKING:
 #: Pixels that are trained on, at most, and those that trials go by.
 _MOST_PIXELS, _TRIAL_PIXELS = 3_000_000, 500_000
 
-#: Pixels of a set below which no network is trained: it would not be paid for.
-_FEWEST_PIXELS = 50_000
+#: Units of the hidden layers of networks, and the bytes that a set takes by the generic
+#: ones from which on they pay; for fewer, no network would.
+_SIZES = {(16, 16): 40_000, (32, 32): 160_000, (64, 64): 500_000, (96, 64): 10_000_000}
 
 #: How networks are trained, by effort.
 _TRAININGS = {
     2: Training(n_steps=500),
     3: Training(n_steps=2000),
-    4: Training(hidden=(96, 64), n_steps=8000, batch_size=4096),
+    4: Training(n_steps=8000, batch_size=4096),
 }
 
 #: Sides of images, at most, that are trained for their place: larger ones are seldom
@@ -115,18 +117,17 @@ def fit_models(
         by_channels.setdefault(kind.spec.channels, []).append(kind)
     # If these are but a part of all, the share of each kind is the same in the rest.
     factor = (codec.n_pixels or 0) / _count(kinds) or 1.0
-    many = {
-        channels: some
-        for channels, some in by_channels.items()
-        if round(factor * _count(some)) >= _FEWEST_PIXELS
-    }
-    n_steps = _TRAININGS[codec.effort].n_steps + 2 * _TRIAL.n_steps
-    steps = _Steps(n_steps * sum(many), report)
+    steps = _Steps(_most_steps(codec) * sum(by_channels), report)
     models = [
         _model(codec, some, round(factor * _count(some)), steps)
-        for some in many.values()
+        for some in by_channels.values()
     ]
     return [model for model in models if model is not None]
+
+
+def _most_steps(codec: "PixelCodec") -> int:
+    """Return the most steps of training of a channel."""
+    return _TRAININGS[codec.effort].n_steps + 2 * _TRIAL.n_steps
 
 
 class _Steps:
@@ -135,13 +136,9 @@ class _Steps:
     def __init__(self, n: int, report: Callable[[float], object]) -> None:
         self._n, self._n_done, self._report = n, 0, report
 
-    def __call__(self) -> None:
-        self._n_done += 1
-        self._report(self._n_done / self._n)
-
-    def skip(self, n: int) -> None:
-        """Count steps that are not taken."""
+    def __call__(self, n: int = 1) -> None:
         self._n_done += n
+        self._report(self._n_done / self._n)
 
 
 def _model(
@@ -150,11 +147,22 @@ def _model(
     """Train a model for images of some channels; None if the generic one is better."""
     channels = kinds[0].spec.channels
     few = _Set.of(kinds, codec, _TRIAL_PIXELS)
+
+    def n_bytes(model: PixelModel) -> float:
+        n_bits = model.bits(*few, codec.max_abs_error).sum()
+        return n_bits / 8 * n_pixels / few.n_pixels
+
+    n_generic = n_bytes(generic_model(channels))
+    paying = [size for size, fewest in _SIZES.items() if n_generic >= fewest]
+    if not paying:
+        steps(_most_steps(codec) * channels)
+        return None
     points = frequent_values(few.stacks) if channels == 1 else None
     shapes = {stack.shape[2:] for stack in few.stacks}
     is_aligned = len(shapes) == 1 and max(shapes.pop()) <= _SMALL
 
     def fit(images: _Set, training: Training, in_series: bool) -> tuple[Any, float]:
+        training = replace(training, hidden=paying[-1])
         return fit_networks(
             *images,
             n_pixels=n_pixels,
@@ -173,12 +181,8 @@ def _model(
         _, together = fit(few, _TRIAL, in_series=True)
         in_series = together < (1 - _LEAST_GAIN) * apart
     else:
-        steps.skip(2 * _TRIAL.n_steps * channels)
+        steps(2 * _TRIAL.n_steps * channels)
     many = _Set.of(kinds, codec, _MOST_PIXELS)
     networks, _ = fit(many, _TRAININGS[codec.effort], in_series)
-    model, generic = PixelModel.of(networks, in_series), generic_model(channels)
-    n_bits = [
-        one.bits(*few, codec.max_abs_error).sum() * n_pixels / few.n_pixels
-        for one in (generic, model)
-    ]
-    return model if n_bits[1] + 8 * len(model.packed) < n_bits[0] else None
+    model = PixelModel.of(networks, in_series)
+    return model if n_bytes(model) + len(model.packed) < n_generic else None

@@ -300,7 +300,7 @@ class IntervalDecoder:
         self._lanes = np.empty(0, np.int64)
 
     def parts(self, step: int) -> Iterator[np.ndarray]:
-        """Yield the places in a step of the symbols to decode next.
+        """Yield the places in a step of the symbols to decode next, in any order.
 
         For each, the caller looks at `slots`, and then calls `take`.
         """

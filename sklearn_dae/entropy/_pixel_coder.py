@@ -248,7 +248,8 @@ def decode_stacks(
         mixture = mixture_of(networks, samples, known, walk.cells(samples, known))
         cells = np.empty(samples.at.size, np.float32)
         for part in decoder.parts(step):
-            of_part = mixture if part.size == cells.size else mixture.take(part)
+            is_all = part.size == cells.size and (np.diff(part) == 1).all()
+            of_part = mixture if is_all else mixture.take(part)
             cells[part], *interval = of_part.find(decoder.slots())
             decoder.take(*interval)
         if means:
