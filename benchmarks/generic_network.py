@@ -29,9 +29,9 @@ from sklearn_dae.images import ImageSpec
 #: What is measured only.
 _NEVER = "fingerprints"
 
-#: Pixels of each kind, and the sides of the squares that large images are cut to,
+#: Pixels of all kinds, and the sides of the squares that large images are cut to,
 #: before they are changed and after.
-_PIXELS_OF_KIND, _SIDES = 600_000, (256, 192)
+_N_PIXELS, _SIDES = 5_000_000, (256, 192)
 
 _TRAINING = Training(n_steps=24_000, batch_size=4096)
 
@@ -39,13 +39,16 @@ _TRAINING = Training(n_steps=24_000, batch_size=4096)
 _FILTERS = list(Image.Resampling)
 
 
-def squares(images: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """Cut squares from images, from everywhere alike, of so many pixels."""
+def squares(
+    images: list[np.ndarray], n_wanted: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Cut squares of so many pixels from everywhere, and change every other."""
     chosen, n_pixels = [], 0
-    while n_pixels < _PIXELS_OF_KIND:
-        image = images[rng.integers(len(images))]
-        image = _square(_changed(_square(image, _SIDES[0], rng), rng), _SIDES[1], rng)
-        chosen.append(image)
+    while n_pixels < n_wanted:
+        image = _square(images[rng.integers(len(images))], _SIDES[0], rng)
+        if len(chosen) % 2:
+            image = _changed(image, rng)
+        chosen.append(image := _square(image, _SIDES[1], rng))
         n_pixels += image.shape[0] * image.shape[1]
     return chosen
 
@@ -133,7 +136,7 @@ def train(channels: int, without: str = _NEVER) -> bytes:
     With one channel, what is coloured serves as shades of grey, too.
     """
     rng = np.random.default_rng(0)
-    forms, planes = [], []
+    forms, planes, kinds = [], [], []
     for kind, read in KINDS.items():
         if kind in (_NEVER, without):
             continue
@@ -142,7 +145,9 @@ def train(channels: int, without: str = _NEVER) -> bytes:
             images = [image if image.ndim == 2 else image[..., 1] for image in images]
         else:
             images = [image for image in images if image.ndim == 3]
-        for image in squares(images, rng) if images else []:
+        kinds += [images] if images else []
+    for images in kinds:
+        for image in squares(images, _N_PIXELS // len(kinds), rng):
             spec = ImageSpec.of_shape(image.shape, image.dtype)
             rows = image.reshape(1, -1)
             forms.append(Form.of(rows, spec, is_exact=True))

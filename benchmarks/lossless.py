@@ -5,7 +5,8 @@
     python -m benchmarks.lossless thumbnails    # MNIST and X-rays of 28 x 28 pixels
     python -m benchmarks.lossless bounded       # with a bound on every error
     python -m benchmarks.lossless single        # one image, of a kind never seen
-    python -m benchmarks.lossless speed
+    python -m benchmarks.lossless efforts       # bytes and seconds
+    python -m benchmarks.lossless speed         # on one core and on several
 
 Others write one file an image, without a container where they can; JPEG XL is the
 better of efforts 7 and 9 over the whole set. Needs the images of ``SKLEARN_DAE_DATA``.
@@ -19,8 +20,10 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
+import joblib
 import numpy as np
 from PIL import Image
 
@@ -127,16 +130,20 @@ def table(title: str, ours: int, others: dict[str, int], n_numbers: int) -> None
 
 def folders() -> None:
     """Compare archives that ``compress`` writes without options."""
-    for name in SETS:
-        images = KINDS[name]()
+    for name in (*SETS, "xray_native"):
+        images, source = KINDS[name](), data_folder() / name
         with tempfile.TemporaryDirectory() as folder:
+            if name not in SETS:
+                # As pixels: the files themselves are smaller, and would be kept.
+                source = Path(folder) / name
+                source.mkdir()
+                for number, image in enumerate(images):
+                    Image.fromarray(image).save(source / f"{number:03}.png")
             archive = Path(folder) / "archive.dae"
             output = io.StringIO()
             begin = time.perf_counter()
             with contextlib.redirect_stdout(output):
-                command_line(
-                    ["compress", str(data_folder() / name), "-o", str(archive)]
-                )
+                command_line(["compress", str(source), "-o", str(archive)])
             seconds = time.perf_counter() - begin
             size = archive.stat().st_size
         exact = "Read back: exact" in output.getvalue()
@@ -275,30 +282,59 @@ def single(networks: Path) -> None:
     print(f"all: {np.mean(all_ratios):.4f}, at most {max(all_ratios):.4f}")
 
 
-def speed() -> None:
-    """Time coding in lockstep, and of a chunk by itself."""
+def efforts() -> None:
+    """Compare efforts by the bytes of a set, model and all, and the seconds of fits."""
     print(machine())
-    images = np.stack(KINDS["fingerprints"]()[:24])
+    for name, n in {"fingerprints": 24, "ct_head": 16, "microscope": 6}.items():
+        images = KINDS[name]()[:n]
+        for effort in (1, 2, 3, 4):
+            begin = time.perf_counter()
+            codec = PixelCodec(effort=effort).fit(images)
+            seconds = time.perf_counter() - begin
+            size = len(codec.encode(images)) + len(model_to_bytes(codec))
+            print(f"{name}, effort {effort}: {size:,} bytes, fit {seconds:.1f} s")
+
+
+def speed() -> None:
+    """Time coding on one core and on several, and decoding of a chunk by itself."""
+    print(machine())
+    images = np.stack(KINDS["fingerprints"]()[:48])
     begin = time.perf_counter()
-    codec = PixelCodec().fit(images)
-    print(f"fit: {time.perf_counter() - begin:.1f} s")
-    seconds: dict[str, list[float]] = {"encode": [], "decode": [], "one chunk": []}
-    one = codec.encode(images[:3])
+    codec = PixelCodec().fit(images[:24])
+    print(f"fit to {images[:24].size:,} numbers: {time.perf_counter() - begin:.1f} s")
+    film = np.stack(KINDS["microscope"]()[:1])
+    data, few, frame = (codec.encode(x) for x in (images, images[:3], film))
+    n_jobs = joblib.cpu_count()
+
+    def in_processes(function: Callable[[Any], Any], argument: Any) -> None:
+        with joblib.parallel_config(n_jobs=n_jobs):
+            function(argument)
+
+    # Processes are started before they are timed, as they would be for a long work.
+    in_processes(codec.encode, images)
+    tasks: dict[str, tuple[Callable[[], Any], int]] = {
+        "encode": (lambda: codec.encode(images), images.size),
+        f"encode, {n_jobs} processes": (
+            lambda: in_processes(codec.encode, images),
+            images.size,
+        ),
+        "decode": (lambda: codec.decode(data), images.size),
+        f"decode, {n_jobs} processes": (
+            lambda: in_processes(codec.decode, data),
+            images.size,
+        ),
+        "decode 3 fingerprints": (lambda: codec.decode(few), images[:3].size),
+        "decode a frame in colours": (lambda: codec.decode(frame), film.size),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(3):
-        begin = time.perf_counter()
-        data = codec.encode(images)
-        seconds["encode"].append(time.perf_counter() - begin)
-        begin = time.perf_counter()
-        codec.decode(data)
-        seconds["decode"].append(time.perf_counter() - begin)
-        begin = time.perf_counter()
-        codec.decode(one)
-        seconds["one chunk"].append(time.perf_counter() - begin)
+        for name, (task, _) in tasks.items():
+            begin = time.perf_counter()
+            task()
+            seconds[name].append(time.perf_counter() - begin)
     for name, of in seconds.items():
-        n = images[:3].size if name == "one chunk" else images.size
-        print(
-            f"{name}: {np.median(of):.2f} s, {np.median(of) / n * 1e6:.2f} us a number"
-        )
+        median, n = np.median(of), tasks[name][1]
+        print(f"{name}: {median:.2f} s, {median / n * 1e6:.2f} us a number")
 
 
 def _count(images: Sequence[np.ndarray]) -> int:
@@ -313,6 +349,7 @@ def main() -> None:
         "held-out": held_out,
         "thumbnails": thumbnails,
         "bounded": bounded,
+        "efforts": efforts,
         "speed": speed,
     }
     parser.add_argument("part", choices=[*parts, "single"])

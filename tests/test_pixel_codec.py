@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_dae.codecs import PixelCodec, _pixel, _pixel_fitting
+from sklearn_dae.codecs import PixelCodec, _pixel_chunks, _pixel_fitting
 from sklearn_dae.codecs._levels import Levels
 from sklearn_dae.codecs._planes import Form
 from sklearn_dae.codecs._ycocg import from_ycocg, to_ycocg
@@ -321,8 +321,8 @@ def test_chunks_coded_in_lockstep_are_those_coded_one_by_one(bound, chunks):
 def test_groups_of_chunks_change_nothing(chunks, monkeypatch):
     codec = PixelCodec(effort=1).fit(np.zeros((1, 4, 4), np.uint8))
     data = [coded.data for coded in codec.encode_chunks(chunks)]
-    monkeypatch.setattr(_pixel, "_MOST_AT_ONCE", 200)
-    monkeypatch.setattr(_pixel, "_FEWEST_AT_ONCE", 100)
+    monkeypatch.setattr(_pixel_chunks, "_MOST_AT_ONCE", 200)
+    monkeypatch.setattr(_pixel_chunks, "_FEWEST_AT_ONCE", 100)
     assert [coded.data for coded in codec.encode_chunks(chunks)] == data
 
 
@@ -335,7 +335,7 @@ def test_processes_change_nothing(chunks, monkeypatch):
         (of_chunk, len(rows), spec)
         for of_chunk, (rows, spec) in zip(data, chunks, strict=True)
     ]
-    monkeypatch.setattr(_pixel, "_FEWEST_AT_ONCE", 100)
+    monkeypatch.setattr(_pixel_chunks, "_FEWEST_AT_ONCE", 100)
     assert codec.numbers_at_once == 2**22
     with joblib.parallel_config(n_jobs=2):
         assert codec.numbers_at_once == 2**23
@@ -356,7 +356,7 @@ def test_groups_are_alike_in_size_and_as_many_for_each_process(n_jobs, rng):
     for n_chunks in (1, 7, 8, 64, 300):
         kinds = [(2, spec)] * n_chunks + [(0, spec), (1, ImageSpec(4, 4, 3))]
         with joblib.parallel_config(n_jobs=n_jobs):
-            *groups, last = _pixel._groups(kinds)
+            *groups, last = _pixel_chunks._groups(kinds)
         # Others have another number of channels, or no image.
         assert last == [n_chunks + 1]
         assert np.concatenate(groups).tolist() == list(range(n_chunks))

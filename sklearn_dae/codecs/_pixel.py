@@ -1,44 +1,28 @@
 """Lossless and near-lossless coding by small networks of pixels."""
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
-import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_dae._bytes import ByteReader
 from sklearn_dae._callbacks import CallbackSupportMixin, with_callbacks
 from sklearn_dae._fields import Fields, each, instance
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._images import Given
-from sklearn_dae.codecs._planes import Form, limits_of, whole
+from sklearn_dae.codecs._pixel_chunks import decode_chunks, encode_chunks, most_at_once
+from sklearn_dae.codecs._planes import whole
 from sklearn_dae.entropy import PixelModel
 from sklearn_dae.entropy._generic import generic_model
-from sklearn_dae.entropy._pixel_coder import stacks_of
-from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
-
-#: The first byte of a chunk whose numbers follow as they are; no form begins so.
-_PLAIN = b"\0"
-
-#: Numbers that a process codes at once: more take more memory, and make nothing much
-#: faster; fewer are so slow that another process is not worth it.
-_MOST_AT_ONCE, _FEWEST_AT_ONCE = 2**22, 2**20
 
 #: How often callbacks are told how far training is.
 _N_REPORTS = 100
 
 #: Most channels of an image.
 _MOST_CHANNELS = 64
-
-#: A false claim can take no more memory than that of so many samples, and so many more
-#: for each byte.
-_FREE_SAMPLES, _SAMPLES_OF_BYTE = 2**22, 2**16
 
 
 class PixelCodec(CallbackSupportMixin, Codec):
@@ -255,60 +239,18 @@ class PixelCodec(CallbackSupportMixin, Codec):
     @property
     def numbers_at_once(self) -> int:
         """Numbers of images that are best coded at once: enough for all processes."""
-        return joblib.effective_n_jobs(None) * _MOST_AT_ONCE
+        return most_at_once()
 
     def _encode_chunks(
         self, chunks: list[tuple[np.ndarray, ImageSpec]]
     ) -> list[CodedChunk]:
-        coded = [CodedChunk(b"", 0)] * len(chunks)
-        groups = _groups([(len(rows), spec) for rows, spec in chunks])
-        results = _in_processes(
-            _encode_together,
-            [
-                (self._model_of(chunks, group), [chunks[i] for i in group])
-                for group in groups
-            ],
-            max_error=self.max_abs_error,
-        )
-        for group, of_group in zip(groups, results, strict=True):
-            for i, (data, n_bits) in zip(group, of_group, strict=True):
-                own_bits = None if n_bits is None else partial(np.asarray, n_bits)
-                coded[i] = CodedChunk(data, len(chunks[i][0]), own_bits=own_bits)
-        return coded
+        return encode_chunks(chunks, self.model_for, self.max_abs_error)
 
     def _decode_chunks(
         self, chunks: list[tuple[bytes, int, ImageSpec]]
     ) -> list[np.ndarray]:
-        for data, n_images, spec in chunks:
-            if len(data) < _least_bytes(n_images * spec.n_numbers):
-                raise BitstreamError(
-                    f"{len(data)} bytes cannot hold {n_images} images of {spec}."
-                )
-        decoded = [_read_plain(*chunk) for chunk in chunks]
-        groups = _groups(
-            [
-                (n_images if rows is None else 0, spec)
-                for rows, (_, n_images, spec) in zip(decoded, chunks, strict=True)
-            ]
-        )
-        results = _in_processes(
-            _decode_together,
-            [
-                (self._model_of(chunks, group), [chunks[i] for i in group])
-                for group in groups
-            ],
-            max_error=self.max_abs_error,
-            means=self.reconstruction == "mean",
-        )
-        for group, of_group in zip(groups, results, strict=True):
-            for i, rows in zip(group, of_group, strict=True):
-                decoded[i] = rows
-        return [rows for rows in decoded if rows is not None]
-
-    def _model_of(
-        self, chunks: Sequence[tuple[Any, ...]], group: list[int]
-    ) -> PixelModel:
-        return self.model_for(chunks[group[0]][-1].channels)
+        means = self.reconstruction == "mean"
+        return decode_chunks(chunks, self.model_for, self.max_abs_error, means=means)
 
 
 class _Reports:
@@ -323,100 +265,3 @@ class _Reports:
             part.call_on_fit_task_begin(estimator=self._codec)
             part.call_on_fit_task_end(estimator=self._codec)
             self._n_told += 1
-
-
-def _groups(kinds: Sequence[tuple[int, ImageSpec]]) -> list[list[int]]:
-    """Return which chunks are coded in lockstep, if they have any images.
-
-    Of each chunk, ``kinds`` has how many images it has, and of what kind. Groups are
-    alike in size, and as many for each process.
-    """
-    n_jobs = joblib.effective_n_jobs(None)
-    by_channels: dict[int, list[int]] = {}
-    for i, (n_images, spec) in enumerate(kinds):
-        if n_images:
-            by_channels.setdefault(spec.channels, []).append(i)
-    groups: list[list[int]] = []
-    for chosen in by_channels.values():
-        sizes = np.array([kinds[i][0] * kinds[i][1].n_numbers for i in chosen])
-        n_groups = -(-sizes.sum() // _MOST_AT_ONCE)
-        if n_groups > 1:
-            n_groups = -(-n_groups // n_jobs) * n_jobs
-        n_groups = max(n_groups, min(n_jobs, sizes.sum() // _FEWEST_AT_ONCE))
-        middles = np.cumsum(sizes) - sizes / 2
-        numbers = (middles * n_groups / max(sizes.sum(), 1)).astype(int)
-        for number in np.unique(numbers):
-            groups.append([chosen[i] for i in np.flatnonzero(numbers == number)])
-    return groups
-
-
-def _in_processes(
-    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], **options: Any
-) -> Iterable[Any]:
-    """Call a function for each task, in processes where joblib is told to."""
-    if len(tasks) < 2:
-        return [function(*task, **options) for task in tasks]
-    return joblib.Parallel()(
-        joblib.delayed(function)(*task, **options) for task in tasks
-    )
-
-
-def _encode_together(
-    model: PixelModel, chunks: Sequence[tuple[np.ndarray, ImageSpec]], max_error: int
-) -> list[tuple[bytes, np.ndarray | None]]:
-    """Return the bytes of chunks, and, where they are known, the bits of each image."""
-    forms, planes = [], []
-    for rows, spec in chunks:
-        numbers = whole(rows)
-        forms.append(Form.of(numbers, spec, is_exact=not max_error))
-        planes.append(forms[-1].planes(numbers, spec))
-    results = model.encode(planes, limits_of(forms, stacks_of(planes)), max_error)
-    coded: list[tuple[bytes, np.ndarray | None]] = []
-    for (rows, _), form, result in zip(chunks, forms, results, strict=True):
-        data = form.to_bytes() + result.data
-        # Zeros may follow a stream, in pairs.
-        missing = max(0, _least_bytes(rows.size) - len(data))
-        data += bytes(missing + missing % 2)
-        little_endian = rows.dtype.newbyteorder("<")
-        plain = _PLAIN + rows.astype(little_endian, copy=False).tobytes()
-        coded.append((data, result.n_bits) if len(data) < len(plain) else (plain, None))
-    return coded
-
-
-def _decode_together(
-    model: PixelModel,
-    chunks: Sequence[tuple[bytes, int, ImageSpec]],
-    max_error: int,
-    means: bool,
-) -> list[np.ndarray]:
-    """Return the images of chunks."""
-    readers = [ByteReader(data) for data, _, _ in chunks]
-    forms = [Form.read(reader, is_exact=not max_error) for reader in readers]
-    stacks = [
-        form.stack(n_images, spec)
-        for form, (_, n_images, spec) in zip(forms, chunks, strict=True)
-    ]
-    planes = model.decode(
-        [reader.take(reader.n_left) for reader in readers],
-        stacks,
-        limits_of(forms, stacks),
-        max_error,
-        means=means,
-    )
-    return [form.rows(of) for form, of in zip(forms, planes, strict=True)]
-
-
-def _read_plain(data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray | None:
-    """Return images that are stored as they are; None if they are coded."""
-    if n_images and data[:1] != _PLAIN:
-        return None
-    numbers = data[len(_PLAIN) * bool(n_images) :]
-    if len(numbers) != n_images * spec.n_bytes:
-        raise BitstreamError(f"{len(data)} bytes for {n_images} images of {spec}.")
-    rows = np.frombuffer(numbers, spec.dtype.newbyteorder("<"))
-    return rows.reshape(n_images, spec.n_numbers)
-
-
-def _least_bytes(n_samples: int) -> int:
-    """Return the least bytes that so many samples are coded in."""
-    return max(0, n_samples - _FREE_SAMPLES) // _SAMPLES_OF_BYTE

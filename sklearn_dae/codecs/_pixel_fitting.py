@@ -30,7 +30,7 @@ _SIZES = {(16, 16): 40_000, (32, 32): 160_000, (64, 64): 500_000, (96, 64): 10_0
 #: How networks are trained, by effort.
 _TRAININGS = {
     2: Training(n_steps=500),
-    3: Training(n_steps=2000),
+    3: Training(n_steps=4000),
     4: Training(n_steps=8000, batch_size=4096),
 }
 
