@@ -466,7 +466,7 @@ def evaluation(images: Images, shared: dict[str, Any]) -> Iterator[Figure]:
         random_state=images.seed,
     )
     yield "evaluate/verdict", found.verdict
-    yield "evaluate/lossless-verdict", found.lossless_verdict
+    yield "evaluate/bounded-verdict", found.bounded_verdict
     for curve in found.curves:
         for number, point in enumerate(curve.points):
             name = f"evaluate/{curve.codec}-{number}".replace(" ", "-")

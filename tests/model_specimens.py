@@ -21,6 +21,7 @@ from sklearn_dae import (
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
+    JpegLSCodec,
     JpegXLCodec,
     PillowCodec,
     PixelCodec,
@@ -66,20 +67,22 @@ MODELS = {
     "centroid codec": SetRedundancyCodec("centroid", image_shape=(2, 3)),
     "general codec": GeneralCodec("bz2", level=1),
     "jpeg codec": PillowCodec(quality=90, image_shape=(2, 3)),
+    "jpegls codec": JpegLSCodec(1, image_shape=(2, 3)),
     "jpegxl codec": JpegXLCodec(distance=0.5, image_shape=(2, 3)),
     "pixel codec": PixelCodec(effort=2, image_shape=(2, 3)),
     "dae codec": TransformCodec(DeepAutoencoderCompressor(2, **SMALL)),
 }
 
-#: Models of images of bytes.
-OF_BYTES = {"min-max codec", "centroid codec", "pixel codec"}
+#: The dtype of images that a model takes, if not any.
+DTYPES = {
+    **dict.fromkeys(["min-max codec", "centroid codec", "pixel codec"], np.uint8),
+    "jpegls codec": np.uint16,
+}
 
 
 def fit(name, dtype=np.float64, rows=ROWS):
     """Fit a model on some rows."""
-    if name in OF_BYTES:
-        dtype = np.uint8
-    model = clone(MODELS[name]).fit(rows.astype(dtype))
+    model = clone(MODELS[name]).fit(rows.astype(DTYPES.get(name, dtype)))
     if name == "pixel codec":
         # For so few pixels, it trains no network by itself.
         model.models_ = [small_network(rows.reshape(-1, 1, *model.image_shape_))]

@@ -29,6 +29,7 @@ from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
+    JpegLSCodec,
     JpegXLCodec,
     PillowCodec,
     SetRedundancyCodec,
@@ -51,6 +52,8 @@ LOSSLESS = [
     PillowCodec("jpeg2000", lossless=True),
     PillowCodec("webp", lossless=True, effort=0),
     PillowCodec("avif", lossless=True, effort=0),
+    JpegLSCodec(),
+    JpegLSCodec(layout="files"),
     JpegXLCodec(lossless=True, effort=1),
     JpegXLCodec(lossless=True, effort=1, layout="files"),
 ]
@@ -488,6 +491,7 @@ def test_pictures_of_another_size_are_refused_before_they_take_memory(split):
         (PillowCodec(layout="strip"), "'layout' parameter .* Got 'strip'"),
         (PillowCodec(image_shape=(3, 4)), "12 values, but X has 64 columns"),
         (JpegXLCodec(distance=0), "'distance' parameter .* Got 0"),
+        (JpegLSCodec(-1), "'max_abs_error' parameter .* Got -1"),
         (JpegXLCodec(effort=11), "'effort' parameter .* Got 11"),
         (GeneralCodec("zip"), "'method' parameter .* Got 'zip'"),
         (GeneralCodec("bz2", level=0), "level == 0"),
@@ -517,6 +521,7 @@ def test_parameters_of_a_wrong_type_are_refused(codec, split):
             "float64, of which .*png.* convert them to uint8",
         ),
         (JpegXLCodec(), bool, "bool, of which"),
+        (JpegLSCodec(), np.float32, "float32, of which"),
         (SetRedundancyCodec(), np.float32, "integers of 8 to 32 bits: convert them"),
         (SetRedundancyCodec(), np.int64, "int64 numbers"),
     ],
@@ -536,6 +541,7 @@ def test_images_too_large_for_a_format_are_refused():
     [
         ("PIL", PillowCodec(), "full"),
         ("imagecodecs", JpegXLCodec(), "full"),
+        ("imagecodecs", JpegLSCodec(), "full"),
         ("zstandard", GeneralCodec("zstd"), "zstd"),
     ],
 )

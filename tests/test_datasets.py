@@ -10,7 +10,7 @@ import pytest
 import sklearn.datasets
 from image_files import idx_bytes
 
-from sklearn_dae.datasets import load_digits, load_mnist, load_split
+from sklearn_dae.datasets import ImageSplit, load_digits, load_mnist, load_split
 from sklearn_dae.datasets._standard import _fetch_openml
 
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"
@@ -127,6 +127,10 @@ def test_a_split_holds_a_part_of_the_images_out():
     np.testing.assert_array_equal(again.test, digits.test)
     assert not np.array_equal(other.test, digits.test)
     assert len(load_split("digits", test_size=100).test) == 100
+    # Those who hold nothing out see the images in their order.
+    np.testing.assert_array_equal(digits.images.data, load_digits().data)
+    split = ImageSplit(digits.training, digits.test, (8, 8), "in parts")
+    np.testing.assert_array_equal(split.images.data, together)
 
 
 def test_a_file_that_is_split_stays_so(tmp_path, rng):

@@ -1,5 +1,8 @@
 """The comparison of codecs: its verdict, its page, and the command that makes it."""
 
+import argparse
+import base64
+import io
 import json
 import os
 import re
@@ -19,6 +22,7 @@ from sklearn.decomposition import PCA
 
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.cli import main
+from sklearn_dae.cli._evaluate import _images
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import ImageSplit, load_digits
 from sklearn_dae.evaluation import (
@@ -28,12 +32,17 @@ from sklearn_dae.evaluation import (
     write_report,
 )
 from sklearn_dae.evaluation.report import _experiment
+from sklearn_dae.evaluation.report._bounded import (
+    BOUND,
+    bound_of,
+    bounded_trials,
+    formats_left_out,
+)
 from sklearn_dae.evaluation.report._contenders import (
     TARGET,
     VALUES,
     Trial,
     _below_limit,
-    lossless_trials,
     trial_at_rate,
 )
 from sklearn_dae.evaluation.report._experiment import _smallest_of_each, _Tasks
@@ -42,17 +51,23 @@ from sklearn_dae.evaluation.report._findings import (
     Standing,
     break_even,
     judge,
-    judge_lossless,
+    judge_bounded,
     round_qualities,
     standings,
 )
-from sklearn_dae.evaluation.report._outcome import Outcome, carry_out
+from sklearn_dae.evaluation.report._outcome import (
+    Outcome,
+    carry_out,
+    carry_out_on_all,
+)
+from sklearn_dae.evaluation.report._pictures import strip, tones_for
 from sklearn_dae.evaluation.report._templates import (
+    bounded_verdict,
     humane_bytes,
-    lossless_verdict,
     round_up,
     verdict,
 )
+from sklearn_dae.images import ImageSet, ImageSpec
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -84,8 +99,9 @@ def curve_of(name, rates, psnrs, model_bytes=0):
     return RateDistortionCurve(name, tuple(points))
 
 
-def lossless(name, n_bytes, model_bytes=0):
-    return Measurement(name, {}, 1000, 64, n_bytes, model_bytes, mse=0.0)
+def bounded(name, n_bytes, model_bytes=0, bound=0):
+    setting = {BOUND: bound} if bound else {}
+    return Measurement(name, setting, 1000, 64, n_bytes, model_bytes, mse=bound / 9)
 
 
 # Words.
@@ -187,7 +203,7 @@ def test_a_verdict_is_a_record_before_it_is_words():
         "has 500)."
     )
     assert judge([], 500).kind == "unmeasured"
-    assert judge_lossless([]) is None
+    assert judge_bounded([]) == []
 
 
 def test_qualities_that_nobody_else_has_are_no_part_of_the_verdict():
@@ -200,20 +216,39 @@ def test_qualities_that_nobody_else_has_are_no_part_of_the_verdict():
 def test_without_measurements_there_is_no_verdict():
     nothing = standings([RateDistortionCurve("autoencoder", ())])
     assert "nothing to compare" in verdict(nothing, 10)
-    assert "nothing to compare" in lossless_verdict([])
+    assert "nothing to compare" in bounded_verdict([])
 
 
-def test_the_lossless_verdict_names_the_smallest():
-    ours, other = lossless("pixel model", 8000, 10_000), lossless("PNG", 16_000)
-    assert lossless_verdict([ours, other]).startswith(
-        "Without loss, the pixel model takes 1.000 bits a pixel, 50% of the best other "
-        "codec (PNG); its model of 10 kB is paid for from 1,300 images on"
+def test_the_verdict_on_bounds_counts_models_and_names_the_best():
+    ours, png = bounded("PixelCodec", 8000, 2000), bounded("PNG", 20_000)
+    assert bounded_verdict([ours, png]) == (
+        "Without loss, PixelCodec takes 10,000 bytes, its model included, 50% of the "
+        "bytes of the best other codec (PNG)."
     )
-    small = lossless("LZMA", 4000)
-    words = lossless_verdict([ours, other, small])
-    assert "LZMA takes the fewest bytes: 0.500" in words
-    failed = Measurement.failed("pixel model", {}, (9, 64), ValueError("floats"))
-    assert lossless_verdict([failed, other, small]) == words
+    # Without its model, ours would be smaller.
+    lzma = bounded("LZMA", 9000)
+    words = (
+        "Without loss, LZMA takes the fewest bytes, 9,000; PixelCodec takes 111% of "
+        "that, its model included."
+    )
+    assert bounded_verdict([ours, png, lzma]) == words
+    near = [
+        bounded(name, n_bytes, bound=bound)
+        for bound, sizes in ((1, (6000, 8000)), (2, (5000, 4000)))
+        for name, n_bytes in zip(("PixelCodec", "JPEG-LS"), sizes, strict=True)
+    ]
+    assert bounded_verdict([ours, png, lzma, *near]) == words + (
+        " With errors of at most 1 and 2, it takes 75% and 125% of the bytes of "
+        "JPEG-LS."
+    )
+    failed = Measurement.failed("PixelCodec", {}, (9, 64), ValueError("floats"))
+    assert bounded_verdict([failed, png]) == (
+        "Without loss, PNG takes the fewest bytes, 20,000; PixelCodec cannot store "
+        "these images."
+    )
+    assert bounded_verdict(near[:2]) == (
+        "With errors of at most 1, PixelCodec takes 75% of the bytes of JPEG-LS."
+    )
 
 
 def test_numbers_are_written_for_people():
@@ -284,8 +319,15 @@ def test_the_command_compares_all_codecs(evaluated):
     lossy = {point["codec"] for point in record["lossy"]}
     assert {"autoencoder", "PCA", "JPEG", "JPEG 2000", "WebP", "AVIF"} <= lossy
     exact = {point["codec"] for point in record["lossless"]}
-    assert {"pixel model", "Huffman", "PNG", "LZMA", "Centroid"} <= exact
-    points = [*record["lossy"], *record["lossless"]]
+    assert {"PixelCodec", "JPEG XL", "JPEG-LS", "JPEG 2000", "WebP", "PNG"} <= exact
+    assert {"Huffman", "LZMA", "Centroid"} <= exact
+    near = [(each["setting"], each["codec"]) for each in record["near_lossless"]]
+    assert near == [
+        ({"max_abs_error": bound}, codec)
+        for bound in (1, 2, 4)
+        for codec in ("PixelCodec", "JPEG-LS")
+    ]
+    points = [*record["lossy"], *record["lossless"], *record["near_lossless"]]
     assert [point["error"] for point in points if point["error"]] == []
     assert all(point["mse"] == 0 for point in record["lossless"])
     for standing in record["equal_quality"]:
@@ -295,9 +337,12 @@ def test_the_command_compares_all_codecs(evaluated):
         assert standing["ratio"] == pytest.approx(ours["bytes_per_image"] / least)
     rates = {entry["codec"]: entry["rate"] for entry in record["bjontegaard"]}
     assert set(rates) == lossy - {"autoencoder"}
-    assert (record["n_training"], record["n_test"]) == (150, 50)
+    split = record["split"]
+    assert (split["n_training"], split["n_test"], record["n_images"]) == (150, 50, 200)
+    # Nothing is held out where models are counted.
+    assert {point["n_images"] for point in record["lossless"]} == {200}
     assert record["verdict"] in output
-    assert record["lossless_verdict"] in output
+    assert record["bounded_verdict"] in output
     n_lines = len(paths["csv"].read_text().splitlines())
     assert n_lines == 1 + len(points)
     # Nothing else is left.
@@ -312,8 +357,8 @@ def test_the_page_stands_alone_and_says_it_all(evaluated):
     page = Page(text)
     assert page.outside == []
     assert page.sections == [
-        *("curves", "quality", "bd", "images", "worst", "lossless", "bytes", "time"),
-        *("set", "reproduce"),
+        *("curves", "quality", "bd", "images", "worst", "lossless", "bounded"),
+        *("bytes", "time", "set", "reproduce"),
     ]
     words = " ".join(page.words)
     record = json.loads(paths["json"].read_text())
@@ -321,7 +366,7 @@ def test_the_page_stands_alone_and_says_it_all(evaluated):
     assert "sklearn-dae evaluate" in words
     assert "--max-iter 3" in words
     assert text.count("<svg") == 2
-    assert len(page.images) == 1 + 2 * 7
+    assert len(page.images) == 1 + 2 * 7 + 2
     assert all(image.startswith("data:image/png;base64,") for image in page.images)
     assert "nan" not in re.sub(r"data:\S+|<svg.*?</svg>", "", text, flags=re.DOTALL)
 
@@ -487,7 +532,8 @@ def numbers(evaluation):
     record = evaluation.to_dict()
     return [
         {name: value for name, value in point.items() if not name.endswith("seconds")}
-        for point in [*record["lossy"], *record["lossless"]]
+        for name in ("lossy", "lossless", "near_lossless")
+        for point in record[name]
     ]
 
 
@@ -509,8 +555,9 @@ def test_what_is_trained_is_not_trained_again(some_digits, tmp_path):
 
     def train(*sizes):
         memory = joblib.Memory(tmp_path, verbose=0)
-        tasks = _Tasks(memory, some_digits, 2, lambda line: None)
-        return tasks.train({n_values: networks[n_values] for n_values in sizes})
+        tasks = _Tasks(memory, 2, lambda line: None)
+        chosen = {n_values: networks[n_values] for n_values in sizes}
+        return tasks.train(chosen, some_digits.training)
 
     before = train(4)
     trained = train(2, 4, 8)
@@ -522,18 +569,17 @@ def test_what_is_trained_is_not_trained_again(some_digits, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def carried_out(some_digits):
-    """Carry out a trial on some digits, unless that has been done before."""
+def carried_out():
+    """Carry out trials on some digits, unless that has been done before."""
     outcomes = {}
 
-    def carry_out_once(trial, split, shown):
-        assert split is some_digits
-        key = str(trial), repr(trial.codec), tuple(shown)
+    def once(function, trial, *others):
+        key = function.__name__, str(trial), repr(trial.codec)
         if key not in outcomes:
-            outcomes[key] = carry_out(trial, split, shown)
+            outcomes[key] = function(trial, *others)
         return outcomes[key]
 
-    return carry_out_once
+    return once
 
 
 @pytest.fixture
@@ -541,16 +587,22 @@ def failing(carried_out, monkeypatch):
     """Let the trials fail that a function says."""
 
     def let_fail(fails):
-        def some_fail(trial, split, shown):
-            if not fails(trial):
-                return carried_out(trial, split, shown)
-            error = ValueError("cannot <do> it")
-            shape = split.test.shape
-            return Outcome(
-                Measurement.failed(trial.contender, trial.setting, shape, error)
-            )
+        def unless_it_fails(function):
+            def some_fail(trial, *others):
+                if not fails(trial):
+                    return carried_out(function, trial, *others)
+                error = ValueError("cannot <do> it")
+                point = Measurement.failed(
+                    trial.contender, trial.setting, (30, 64), error
+                )
+                return Outcome(point)
 
-        monkeypatch.setattr(_experiment, "carry_out", some_fail)
+            return some_fail
+
+        for function in (carry_out, carry_out_on_all):
+            monkeypatch.setattr(
+                _experiment, function.__name__, unless_it_fails(function)
+            )
 
     return let_fail
 
@@ -564,6 +616,7 @@ QUICKEST = {"n_components": [2, 4], "parameters": TINY, "n_qualities": 2}
         ("autoencoder", "The autoencoder could not be measured", False),
         ("PCA", "Only for more images than these: at equal quality", True),
         ("all but the autoencoder", "No other codec reaches the qualities", True),
+        ("PixelCodec", "Only for more images than these: at equal quality", True),
     ],
 )
 def test_a_page_is_written_whoever_fails(
@@ -571,13 +624,14 @@ def test_a_page_is_written_whoever_fails(
 ):
     def fails(trial):
         if codec == "all but the autoencoder":
-            return trial.setting and trial.contender != "autoencoder"
+            others = trial.setting.keys() & {TARGET, "quality", "distance"}
+            return others and trial.contender != "autoencoder"
         return trial.contender == codec
 
     failing(fails)
     evaluation = evaluate(some_digits, **QUICKEST)
     assert evaluation.verdict.startswith(verdict_start)
-    assert bool(evaluation.file_bytes) == has_archive
+    assert bool(evaluation.with_loss.file_bytes) == has_archive
     write_report(evaluation, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     assert "cannot &lt;do&gt; it" in text
@@ -588,24 +642,23 @@ def test_a_page_is_written_whoever_fails(
 
 
 def test_where_all_with_loss_fail_the_reasons_are_told(some_digits, failing):
-    failing(lambda trial: bool(trial.setting))
+    failing(lambda trial: BOUND not in trial.setting)
     with pytest.raises(ValueError, match=r"measured\. autoencoder: ValueError: cannot"):
         evaluate(some_digits, **QUICKEST)
 
 
 def test_an_archive_is_left_out_that_cannot_be_made(some_digits, failing):
-    lossless_seen = []
+    names = []
 
     def fails(trial):
-        # What comes behind the lossless trials is the one at the rate to show.
-        if not trial.setting:
-            lossless_seen.append(trial)
-        return lossless_seen and trial.contender == "autoencoder"
+        names.append(trial.contender)
+        # What comes behind the curves is the trial at the rate to show.
+        return trial.contender == "autoencoder" and "JPEG XL" in names
 
     failing(fails)
-    evaluation = evaluate(some_digits, **QUICKEST)
-    assert evaluation.matched[0].measurement.error
-    assert evaluation.file_bytes == {}
+    with_loss = evaluate(some_digits, **QUICKEST).with_loss
+    assert with_loss.matched[0].measurement.error
+    assert with_loss.file_bytes == {}
 
 
 def test_a_curve_of_one_point_is_refused_before_the_work(some_digits):
@@ -622,24 +675,231 @@ def some_digits():
     return ImageSplit(images[:100], images[100:130], (8, 8), "some digits")
 
 
+GREY, DEEP = ImageSpec(8, 8), ImageSpec(512, 512, 1, np.int16)
+
+
+def contenders(*kinds):
+    return list(dict.fromkeys(trial.contender for trial in bounded_trials(kinds)))
+
+
 def test_a_missing_package_makes_a_row_that_names_the_extra(some_digits, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    trials = [t for t in lossless_trials(some_digits) if t.contender == "JPEG XL"]
+    images = some_digits.images.stack()
+    trials = [
+        trial
+        for trial in bounded_trials([GREY])
+        if trial.contender in ("JPEG XL", "JPEG-LS")
+    ]
+    assert len(trials) == 2 + 4
     for trial in trials:
-        outcome = carry_out(trial, some_digits, np.arange(2))
+        outcome = carry_out_on_all(trial, images)
         assert "sklearn-dae[full]" in outcome.measurement.error
         assert outcome.shown is None
 
 
-def test_of_several_settings_without_loss_the_smallest_counts(some_digits):
-    codecs = [trial.contender for trial in lossless_trials(some_digits)]
-    assert codecs[0] == "pixel model"
-    assert codecs.count("JPEG XL") == 2
-    points = [lossless("ours", 9), *(lossless("theirs", n) for n in (7, 5, 6))]
+def test_of_several_settings_without_loss_the_smallest_counts():
+    trials = [trial for trial in bounded_trials([GREY]) if not bound_of(trial)]
+    assert trials[0].contender == "PixelCodec"
+    assert [t.setting for t in trials if t.contender == "JPEG XL"] == [
+        {"effort": 7},
+        {"effort": 9},
+    ]
+    points = [bounded("ours", 9), *(bounded("theirs", n) for n in (7, 5, 6))]
     points.append(Measurement.failed("theirs", {}, (9, 64), ValueError("no")))
     outcomes = [Outcome(point) for point in points]
-    assert list(_smallest_of_each(outcomes)) == [points[0], points[2]]
-    assert list(_smallest_of_each(outcomes[-1:])) == points[-1:]
+    assert list(_smallest_of_each(outcomes)) == [outcomes[0], outcomes[2]]
+    assert list(_smallest_of_each(outcomes[-1:])) == outcomes[-1:]
+
+
+def test_who_is_compared_follows_from_what_images_are():
+    formats = ["JPEG XL", "JPEG-LS", "JPEG 2000", "WebP", "PNG"]
+    general = ["LZMA", "Zstandard", "bzip2", "gzip"]
+    assert contenders(GREY) == [
+        *("PixelCodec", *formats, *general, "Huffman"),
+        *("Min-Max Differential", "Min-Max Predictive", "Centroid"),
+    ]
+    assert contenders(DEEP) == ["PixelCodec", *formats[:3], "PNG", *general]
+    assert formats_left_out([DEEP]) == ["WebP"]
+    # A folder of several kinds goes into what holds them all.
+    colours = ImageSpec(300, 200, 3, np.uint16)
+    assert contenders(DEEP, colours) == ["PixelCodec", *formats[:2], *general]
+    layouts = {
+        trial.codec.layout
+        for trial in bounded_trials([DEEP])
+        if trial.contender in formats
+    }
+    assert layouts == {"files"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((40, 30), np.int16), ((20, 30, 3), np.uint8)]
+)
+def test_bounds_are_kept_at_any_depth_and_colour(shape, dtype):
+    rng = np.random.default_rng(0)
+    images = np.cumsum(rng.integers(-3, 4, (3, *shape)), axis=2).astype(dtype)
+    for trial in bounded_trials([ImageSpec.of_shape(shape, dtype)]):
+        outcome = carry_out_on_all(trial, images)
+        point = outcome.measurement
+        assert point.error is None, str(trial)
+        span = 255 if dtype == np.uint8 else np.ptp(images.astype(int))
+        assert round(point.largest_error * span) == bound_of(trial)
+        assert outcome.shown.shape == shape
+        off = np.abs(outcome.shown.astype(int) - images[1]).max()
+        assert off <= bound_of(trial)
+
+
+def natural(rng, shape, dtype=np.uint8):
+    steps = rng.integers(-3, 4, shape)
+    return (np.abs(np.cumsum(steps, axis=1)) % 100).astype(dtype)
+
+
+@pytest.fixture
+def native(tmp_path, rng):
+    """A folder of images as people have them: several sizes, grey and in colours."""
+    folder = tmp_path / "native"
+    folder.mkdir()
+    for i, shape in enumerate([(150, 130), (150, 130), (90, 170, 3)]):
+        Image.fromarray(natural(rng, shape)).save(folder / f"{i}.png")
+    return folder
+
+
+def test_images_of_native_size_are_compared_without_the_autoencoder(
+    native, tmp_path, capsys
+):
+    report, table = tmp_path / "report.html", tmp_path / "report.json"
+    command = ["evaluate", str(native), "--report", str(report), "--json", str(table)]
+    assert main([*command, "--jobs", "1"]) == 0
+    output = capsys.readouterr().out
+    assert (
+        "3 images, of 2 kinds\nThe autoencoder and other codecs with loss are" in output
+    )
+    record = json.loads(table.read_text())
+    assert (record["verdict"], record["lossy"], record["split"]) == ("", [], None)
+    assert record["bounded_verdict"] in output
+    ours, *others = record["lossless"]
+    assert (ours["codec"], ours["n_images"], ours["mse"]) == ("PixelCodec", 3, 0)
+    assert ours["n_pixels"] == (2 * 150 * 130 + 3 * 90 * 170) / 3
+    assert all(point["error"] is None for point in others)
+    page = Page(report.read_text())
+    assert page.sections == ["lossless", "bounded", "time", "reproduce"]
+    words = " ".join(" ".join(page.words).split())
+    assert record["bounded_verdict"] in words
+    assert "one file an image" in words
+    assert "2 sizes, up to 150" not in words
+    assert "2 sizes, up to 130" in words
+    # What it looks like, and a detail of each codec with a bound.
+    assert len(page.images) == 1 + 2
+
+
+def test_the_page_says_what_a_format_cannot_hold_and_where_we_lose(tmp_path, rng):
+    noise = rng.integers(-999, 999, (2, 300, 40)).astype(np.int16)
+    evaluation = evaluate(ImageSet.from_array(noise, "noise"))
+    write_report(evaluation, tmp_path / "report.html")
+    words = " ".join(Page((tmp_path / "report.html").read_text()).words)
+    assert "WebP cannot hold such images" in " ".join(words.split())
+    ours, *others = evaluation.lossless
+    best = min(others, key=lambda point: point.total_bytes)
+    if best.total_bytes < ours.total_bytes:
+        assert f"{best.codec} takes the fewest bytes" in evaluation.bounded_verdict
+        assert f"{ours.total_bytes / best.total_bytes:.1%}" in words
+
+
+def test_fractions_go_into_general_compressors_only(tmp_path, rng):
+    evaluation = evaluate(ImageSet.from_array(rng.random((2, 150, 120)), "fractions"))
+    assert "; PixelCodec cannot store these images." in evaluation.bounded_verdict
+    assert evaluation.near_lossless == []
+    write_report(evaluation, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    words = " ".join(" ".join(page.words).split())
+    assert "bounded" not in page.sections
+    assert "JPEG 2000, WebP and PNG cannot hold such images" in words
+    assert words.count("PixelCodec (ValueError: X holds float64 numbers") == 1
+
+
+@pytest.mark.parametrize("value", [7, np.nan])
+def test_large_images_of_nothing_are_refused(value):
+    images = ImageSet.from_array(np.full((2, 150, 120), value), "plain")
+    with pytest.raises(
+        ValueError, match=r"^(All pixels of plain are 7|plain holds NaN)"
+    ):
+        evaluate(images)
+
+
+def test_more_images_than_can_be_waited_for_are_told_of(tmp_path, monkeypatch, rng):
+    monkeypatch.setattr(_experiment, "_MOST_NUMBERS", 5000)
+    images = ImageSet.from_array(natural(rng, (9, 200, 10)), "many")
+    evaluation = evaluate(images)
+    assert (len(evaluation.images), evaluation.n_left_out) == (2, 7)
+    assert evaluation.n_images == 9
+    write_report(evaluation, tmp_path / "report.html")
+    words = " ".join(Page((tmp_path / "report.html").read_text()).words)
+    assert "7 more were left out" in " ".join(words.split())
+    with pytest.raises(ValueError, match="nothing holds no image"):
+        evaluate(ImageSet.from_array(np.zeros((0, 3, 4)), "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_components", "is_split"),
+    [
+        ((128, 128), None, True),
+        ((129, 128), None, False),
+        ((129, 128), [4], True),
+        ((8, 8, 3), None, False),
+    ],
+)
+def test_images_are_held_out_where_the_autoencoder_is_for_them_or_asked_for(
+    shape, n_components, is_split, tmp_path, rng
+):
+    np.save(tmp_path / "x.npy", natural(rng, (6, *shape)))
+    arguments = argparse.Namespace(
+        images=str(tmp_path / "x.npy"),
+        n_components=n_components,
+        **dict.fromkeys(["key", "test_size", "random_state"]),
+        grey=False,
+    )
+    images = _images(arguments)
+    assert isinstance(images, ImageSplit if is_split else ImageSet)
+    everything = images.images if is_split else images
+    # In their order, whatever was held out.
+    np.testing.assert_array_equal(everything.stack(), np.load(tmp_path / "x.npy"))
+
+
+# What a page shows.
+
+
+def test_deep_images_are_shown_with_contrast_where_their_pixels_are():
+    image = np.full((100, 100), -1500, np.int16)
+    image[20:80, 20:80] = 30 + np.arange(60) // 6
+    image[30:32, 30:32] = 2000
+    shown = tones_for([image])(image)
+    tissue = shown[50, 20:80]
+    # From -1500 to 2000, ten levels would be one level of grey.
+    assert tissue.max() - tissue.min() > 60
+    assert shown[0, 0] == 0
+    assert shown[30, 30] == 255
+    assert (np.diff(tissue.astype(int)) >= 0).all()
+
+
+def test_bytes_are_shown_as_they_are_if_not_all_are_dark():
+    image = np.array([[0, 50, 200]], np.uint8)
+    assert tones_for([image])(image).tolist() == [[0, 50, 200]]
+    dark = np.array([[0, 8, 16]], np.uint8)
+    assert tones_for([dark])(dark).tolist() == [[0, 128, 255]]
+    flat = np.full((3, 4), 1000, np.uint16)
+    assert tones_for([flat])(flat).dtype == np.uint8
+
+
+def test_a_strip_holds_images_of_any_colours_side_by_side():
+    grey, red = np.full((4, 3), 90, np.uint8), np.zeros((2, 5, 3), np.uint8)
+    red[..., 0] = 255
+    data = strip([[grey, red]])
+    encoded = data.removeprefix("data:image/png;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape == (4, 3 + 1 + 5, 4)
+    assert pixels[0, 0].tolist() == [90, 90, 90, 255]
+    assert pixels[0, -1].tolist() == [255, 0, 0, 255]
+    assert pixels[3, -1, 3] == pixels[0, 3, 3] == 0
 
 
 def test_a_setting_that_fails_makes_a_row_that_says_why(some_digits):

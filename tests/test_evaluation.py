@@ -12,7 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dae._demo_table import Comparison, Row, compare
+from sklearn_dae.codecs import GeneralCodec, PixelCodec
 from sklearn_dae.evaluation import (
+    measure,
     psnr,
     reconstruction_scorer,
     squared_error_per_image,
@@ -62,6 +64,30 @@ def test_error_does_not_depend_on_the_unit_of_the_pixels(digits_split):
 def test_psnr_of_exact_images_is_infinite():
     X = np.arange(12, dtype=np.uint8).reshape(3, 4)
     assert psnr(X, X.astype(float), (0, 255)) == np.inf
+
+
+def test_images_of_any_kind_are_measured_with_each_pixel_counted_once(rng):
+    images = [
+        rng.integers(0, 256, shape).astype(np.uint8)
+        for shape in ((20, 30), (5, 4, 3), (20, 30))
+    ]
+    exact = measure(GeneralCodec("bz2").fit(images), images)
+    assert exact.is_lossless
+    assert (exact.n_images, exact.n_pixels) == (3, (600 + 60 + 600) / 3)
+    assert exact.total_bytes == exact.n_bytes + exact.model_bytes
+    codec = PixelCodec(max_abs_error=9, effort=1).fit(images)
+    restored = codec.decode(codec.encode(images))
+    errors = [
+        np.subtract(x, y, dtype=float).ravel()
+        for x, y in zip(images, restored, strict=True)
+    ]
+    point = measure(codec, images)
+    together = np.concatenate(errors) / 255
+    assert point.mse == pytest.approx(np.square(together).mean())
+    assert point.largest_error == pytest.approx(9 / 255)
+    assert point.ssim is None
+    stack = np.stack([images[0], images[2]])
+    assert measure(codec, stack).n_pixels == 600
 
 
 def test_scorer_serves_pca_and_pipelines_alike(digits_split):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_specimens import MODELS, OF_BYTES, ROWS, SMALL, fit, fitted
+from model_specimens import DTYPES, MODELS, ROWS, SMALL, fit, fitted
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -77,7 +77,7 @@ def assert_same(first, second):
         (name, dtype)
         for name in MODELS
         for dtype in (np.uint8, np.float32, np.float64)
-        if dtype == np.uint8 or name not in OF_BYTES
+        if dtype == np.uint8 or name not in DTYPES
     ],
 )
 def test_a_loaded_model_computes_the_same_to_the_last_bit(name, dtype, tmp_path):
@@ -124,7 +124,7 @@ def test_the_hash_is_that_of_the_file(tmp_path):
 @pytest.mark.parametrize("name", MODELS)
 def test_feature_names_are_kept(name):
     names = ["a", "ä", "\ud800", "d", "e", "🖼"]
-    dtype = np.uint8 if name in OF_BYTES else float
+    dtype = DTYPES.get(name, float)
     frame = pd.DataFrame(ROWS.astype(dtype), columns=names)
     model = clone(MODELS[name]).fit(frame)
     loaded = model_from_bytes(model_to_bytes(model))

@@ -1,4 +1,4 @@
-"""``sklearn-dae evaluate``: should these images be compressed by an autoencoder?"""
+"""``sklearn-dae evaluate``: by which codec should these images be compressed?"""
 
 import argparse
 import errno
@@ -26,14 +26,17 @@ from sklearn_dae.cli._options import (
     whole_number,
 )
 from sklearn_dae.cli._output import check_file
-from sklearn_dae.datasets import load_split
+from sklearn_dae.datasets import ImageSplit, load_split
+from sklearn_dae.datasets._split import NAMES, is_split
 from sklearn_dae.evaluation import (
     RateDistortionCurve,
     evaluate,
     write_csv,
     write_report,
 )
+from sklearn_dae.evaluation.report._bounded import SMALL, are_small
 from sklearn_dae.evaluation.report._templates import check_requirements
+from sklearn_dae.images import ImageSet, read_images
 
 _DEFAULT_REPORT = "sklearn-dae-report.html"
 
@@ -45,9 +48,11 @@ def add_command(commands: Any) -> None:
     """Add the command to the parser's."""
     parser = commands.add_parser(
         "evaluate",
-        help="compare the autoencoder with PCA, JPEG and others, and write a report",
-        description="Fit every codec on some of the images, measure real bytes and "
-        "errors on the others, and write a page that says which codec to take. After "
+        help="compare our codecs with JPEG XL, JPEG-LS, PCA and others: a report",
+        description="Measure real bytes and errors of every codec, and write a page "
+        "that says which to take: without loss, and with a bound on errors, for images "
+        "of any kind. Of small grey images of one size, some are held out, and codecs "
+        "with loss are measured on these: the autoencoder, PCA, JPEG and others. After "
         "an interruption the same command goes on where it was.",
     )
     parser.set_defaults(run=_run)
@@ -88,7 +93,7 @@ def add_command(commands: Any) -> None:
         metavar="N",
         help="values an image is described by; an autoencoder is trained for each, and "
         "the best counts (default: a quarter of its pixels, at most 32, a half and a "
-        "quarter of that)",
+        f"quarter of that; none for images of more than {SMALL:,} pixels)",
     )
     parser.add_argument(
         "--hidden-layer-sizes",
@@ -129,19 +134,10 @@ def _run(arguments: argparse.Namespace) -> int:
             raise UsageError("- : a report is no stream; name a file.")
         check_file(path, arguments.force)
     check_requirements()
-    split = load_split(
-        arguments.images,
-        grey=arguments.grey,
-        key=arguments.key,
-        test_size=_test_size(arguments.test_size),
-        random_state=arguments.random_state or 0,
-    )
-    tell_of_left_out(split.account)
+    images = _images(arguments)
+    tell_of_left_out(images.account)
     say = partial(print, flush=True)
-    say(
-        f"{split.source}: {counted(len(split.training), 'image')} to learn from, "
-        f"{len(split.test):,} held out, {split.shape[1]} x {split.shape[0]} pixels"
-    )
+    say(f"{images.source}: {_described(images)}")
     parameters = {
         name: getattr(arguments, name)
         for name in ("hidden_layer_sizes", "max_iter")
@@ -151,7 +147,7 @@ def _run(arguments: argparse.Namespace) -> int:
     cache = _folder_for_tasks(arguments.report)
     try:
         evaluation = evaluate(
-            split,
+            images,
             n_components=arguments.n_components,
             parameters=parameters,
             n_qualities=arguments.qualities or 6,
@@ -179,16 +175,55 @@ def _run(arguments: argparse.Namespace) -> int:
         with atomic_writer(arguments.json, overwrite=arguments.force) as file:
             file.write(text.encode() + b"\n")
     if arguments.csv is not None:
-        lossless = [
-            RateDistortionCurve(point.codec, (point,)) for point in evaluation.lossless
+        bounded = [
+            RateDistortionCurve(point.codec, (point,))
+            for point in (*evaluation.lossless, *evaluation.near_lossless)
         ]
         write_csv(
-            [*evaluation.curves, *lossless], arguments.csv, overwrite=arguments.force
+            [*evaluation.curves, *bounded], arguments.csv, overwrite=arguments.force
         )
     shutil.rmtree(cache)
-    say(f"\n{evaluation.verdict}\n\n{evaluation.lossless_verdict}")
+    for verdict in filter(None, (evaluation.verdict, evaluation.bounded_verdict)):
+        say(f"\n{verdict}")
     say(f"\nReport: {arguments.report}")
-    return status_of(split.account, arguments)
+    return status_of(images.account, arguments)
+
+
+def _images(arguments: argparse.Namespace) -> ImageSplit | ImageSet:
+    """Load the images, some of them held out if codecs can learn from the others."""
+    source, key = arguments.images, arguments.key
+    if source not in NAMES and not is_split(source, key):
+        images = read_images(source, grey=arguments.grey, key=key).as_shown()
+        if arguments.n_components is None and not _suits_learning(images):
+            return images
+    return load_split(
+        source,
+        grey=arguments.grey,
+        key=key,
+        test_size=_test_size(arguments.test_size),
+        random_state=arguments.random_state or 0,
+    )
+
+
+def _suits_learning(images: ImageSet) -> bool:
+    """Whether images are small, grey and of one size, as codecs with loss want them."""
+    kinds = images.groups()
+    return are_small(kinds) and len(kinds) == 1 and images.spec.channels == 1
+
+
+def _described(images: ImageSplit | ImageSet) -> str:
+    if isinstance(images, ImageSplit):
+        height, width = images.shape
+        return (
+            f"{counted(len(images.training), 'image')} to learn from, "
+            f"{len(images.test):,} held out, {width} x {height} pixels"
+        )
+    kinds = list(images.groups())
+    what = str(kinds[0]) if len(kinds) == 1 else f"of {len(kinds)} kinds"
+    return (
+        f"{counted(len(images), 'image')}, {what}\nThe autoencoder and other codecs "
+        "with loss are left out: they are for small grey images of one size."
+    )
 
 
 def _test_size(number: float | None) -> float | int:

@@ -9,6 +9,7 @@ from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._general import GeneralCodec
 from sklearn_dae.codecs._huffman import HuffmanCodec
+from sklearn_dae.codecs._jpegls import JpegLSCodec
 from sklearn_dae.codecs._jpegxl import JpegXLCodec
 from sklearn_dae.codecs._pillow import PillowCodec
 from sklearn_dae.codecs._pixel import PixelCodec
@@ -20,6 +21,7 @@ __all__ = [
     "CodedChunk",
     "GeneralCodec",
     "HuffmanCodec",
+    "JpegLSCodec",
     "JpegXLCodec",
     "PillowCodec",
     "PixelCodec",

@@ -33,7 +33,6 @@ class ImageFormatCodec(Codec):
     defines `_require`, `_write` and `_read`.
     """
 
-    lossless: bool
     layout: str
     image_shape: tuple[int, ...] | None
 
@@ -52,7 +51,6 @@ class ImageFormatCodec(Codec):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Codec._parameter_constraints,
-        "lossless": ["boolean"],
         "layout": [StrOptions({*LAYOUTS})],
     }
 
@@ -69,7 +67,7 @@ class ImageFormatCodec(Codec):
         low, high = self.scaler_.low, self.scaler_.high
         if self.dtype_ == np.uint8 and (low != 0 or not 1 <= high <= 255):
             raise ValueError(f"Pixels are said to be in [{low}, {high}]")
-        if self._is_lossless:
+        if self._keeps_numbers:
             expect_equal("Largest pixel", high, 255)
 
     def _require(self) -> None:
@@ -77,12 +75,13 @@ class ImageFormatCodec(Codec):
         raise NotImplementedError
 
     @property
-    def _is_lossless(self) -> bool:
-        return self.lossless
+    def _keeps_numbers(self) -> bool:
+        """Whether numbers are written as they are; if not, they are stretched."""
+        raise NotImplementedError
 
     @property
     def error_bound(self) -> float:
-        return 0.0 if self._is_lossless else math.inf
+        return 0.0 if self._keeps_numbers else math.inf
 
     def _takes(self, spec: ImageSpec) -> bool:
         """Whether the format can hold such a picture, losing none of its bits."""
@@ -96,6 +95,21 @@ class ImageFormatCodec(Codec):
         """Read such a picture, or raise BitstreamError."""
         raise NotImplementedError
 
+    def holds(self, spec: ImageSpec) -> bool:
+        """Whether the format has the bits and channels of such images, before `fit`.
+
+        Parameters
+        ----------
+        spec : ImageSpec
+            The kind of images.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+        """
+        return self._takes(self._written(spec))
+
     def _learn_kinds(self, given: Given) -> None:
         self._require()
         for kind in given.kinds:
@@ -108,11 +122,11 @@ class ImageFormatCodec(Codec):
         self.multiple_ = 1
 
     def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
-        # Without loss, a file for each image says what it is.
-        return spec if self._is_lossless else super()._coded_spec(spec)
+        # Of numbers as they are, a file for each image says what it is.
+        return spec if self._keeps_numbers else super()._coded_spec(spec)
 
     def _check_kind(self, spec: ImageSpec) -> None:
-        if not self._takes(self._written(spec)):
+        if not self.holds(spec):
             raise ValueError(
                 f"X holds images of {spec}, of which {self} would lose some bits or "
                 "channels: take another codec, or convert them to uint8, if they are "
@@ -126,7 +140,7 @@ class ImageFormatCodec(Codec):
 
     def _written(self, spec: ImageSpec) -> ImageSpec:
         """What is written: real numbers become bytes, if they need not be exact."""
-        becomes_bytes = spec.dtype.kind == "f" and not self._is_lossless
+        becomes_bytes = spec.dtype.kind == "f" and not self._keeps_numbers
         dtype = np.dtype(np.uint8) if becomes_bytes else spec.dtype
         if dtype.kind == "i":
             # Only the order of numbers is another.
@@ -139,7 +153,7 @@ class ImageFormatCodec(Codec):
         Formats quantise as if pixels went up to 255. Bytes that all stay below half of
         that are multiplied by a whole number, so that they suffer no more than others.
         """
-        if self._is_lossless or self.dtype_.kind not in "fu":
+        if self._keeps_numbers or self.dtype_.kind not in "fu":
             return PixelScaler(0.0, 255.0)
         low = min(float(of_kind.min()) for of_kind in rows)
         high = max(float(of_kind.max()) for of_kind in rows)
@@ -149,7 +163,7 @@ class ImageFormatCodec(Codec):
 
     @property
     def _stretches(self) -> bool:
-        return not self._is_lossless and (
+        return not self._keeps_numbers and (
             self.dtype_.kind == "f" or self.scaler_.high != 255
         )
 
@@ -199,3 +213,18 @@ def _reordered(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
         return rows
     sign = np.array(1 << 8 * dtype.itemsize - 1, f"u{dtype.itemsize}")
     return (rows.view(sign.dtype) ^ sign).view(dtype)
+
+
+def require_imagecodecs(name: str, codec: str) -> None:
+    """Raise ImportError unless imagecodecs is installed, and has a codec."""
+    try:
+        import imagecodecs
+    except ImportError as error:
+        raise ImportError(
+            f"{name} needs imagecodecs: pip install 'sklearn-dae[full]'."
+        ) from error
+    if not getattr(imagecodecs, codec).available:
+        raise ImportError(
+            f"This imagecodecs was built without {name}: "
+            "pip install --upgrade 'sklearn-dae[full]'."
+        )

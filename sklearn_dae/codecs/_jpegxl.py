@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from sklearn_dae._fields import Fields
-from sklearn_dae.codecs._image_format import ImageFormatCodec
+from sklearn_dae.codecs._image_format import ImageFormatCodec, require_imagecodecs
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 
@@ -79,6 +79,7 @@ class JpegXLCodec(ImageFormatCodec):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **ImageFormatCodec._parameter_constraints,
+        "lossless": ["boolean"],
         "distance": [Interval(Real, 0.01, 25, closed="both")],
         "effort": [Interval(Integral, 1, 9, closed="both")],
     }
@@ -103,17 +104,11 @@ class JpegXLCodec(ImageFormatCodec):
         self.chunk_size = chunk_size
 
     def _require(self) -> None:
-        try:
-            from imagecodecs import JPEGXL
-        except ImportError as error:
-            raise ImportError(
-                "JPEG XL needs imagecodecs: pip install 'sklearn-dae[full]'."
-            ) from error
-        if not JPEGXL.available:
-            raise ImportError(
-                "This imagecodecs was built without JPEG XL: "
-                "pip install --upgrade 'sklearn-dae[full]'."
-            )
+        require_imagecodecs("JPEG XL", "JPEGXL")
+
+    @property
+    def _keeps_numbers(self) -> bool:
+        return self.lossless
 
     def _takes(self, spec: ImageSpec) -> bool:
         return spec.channels <= 4 and (

@@ -122,7 +122,9 @@ FORMATS = {
     "jpeg2000": Format(
         "JPEG2000",
         "jpg_2000",
-        {"no_jp2": True, "irreversible": True, "quality_mode": "dB"},
+        # Colours are transformed to a brightness and two differences, if asked for.
+        {"no_jp2": True, "irreversible": True, "quality_mode": "dB", "mct": 1},
+        grey={"mct": 0},
         lossless={"irreversible": False},
         quality=40,
         qualities=(1, 100),

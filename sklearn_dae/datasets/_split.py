@@ -1,6 +1,7 @@
 """Images to learn from, and others of the same kind to test on."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from sklearn.model_selection import train_test_split
 from sklearn_dae.datasets._standard import load_digits, load_mnist
 from sklearn_dae.images import Account, ImageSet, read_images
 from sklearn_dae.images.readers._arrays import array_names
+
+#: What can be loaded by its name.
+NAMES = ("digits", "mnist")
 
 #: Minimum number of images that can be split, and that anything is learned from.
 _FEWEST_IMAGES, _FEWEST_TRAINING = 5, 4
@@ -32,6 +36,10 @@ class ImageSplit:
 
     account : Account
         What was read from files, and what was left out.
+
+    order : ndarray of int of shape (n_images,), default=None
+        Where each image stood among all, first those to learn from; None if they stood
+        as they are here, one part after the other.
     """
 
     training: np.ndarray
@@ -39,6 +47,7 @@ class ImageSplit:
     shape: tuple[int, int]
     source: str
     account: Account = field(default_factory=Account)
+    order: np.ndarray | None = None
 
     @property
     def n_pixels(self) -> int:
@@ -48,7 +57,15 @@ class ImageSplit:
     @property
     def pixel_range(self) -> tuple[float, float]:
         """Smallest and largest pixel of the training images."""
-        return float(self.training.min()), float(self.training.max())
+        return range_of((self.training,))
+
+    @property
+    def images(self) -> ImageSet:
+        """All images in their order, none held out."""
+        rows = np.concatenate([self.training, self.test])
+        if self.order is not None:
+            rows = rows[np.argsort(self.order)]
+        return ImageSet.from_array(rows, self.source, image_shape=self.shape)
 
 
 def load_split(
@@ -107,7 +124,7 @@ def load_split(
         return ImageSplit(training.data, test.data, (28, 28), "MNIST")
     if source == "digits":
         images = load_digits()
-    elif key is None and _is_split(source):
+    elif is_split(source, key):
         return _load_both(source)
     else:
         images = read_images(source, grey=grey, key=key).as_shown()
@@ -117,14 +134,21 @@ def load_split(
             "are needed to learn from some and to compress others."
         )
     shape = _grey_shape(images)
+    X = images.data
     training, test = train_test_split(
-        images.data, test_size=test_size, random_state=random_state
+        np.arange(len(X)), test_size=test_size, random_state=random_state
     )
-    return ImageSplit(training, test, shape, images.source, images.account)
+    order = np.concatenate([training, test])
+    return ImageSplit(X[training], X[test], shape, images.source, images.account, order)
 
 
-def _is_split(path: str | os.PathLike[str]) -> bool:
-    return Path(path).is_file() and {"train", "test"} <= set(array_names(path))
+def is_split(source: str | os.PathLike[str], key: str | None = None) -> bool:
+    """Whether images to learn from and others come from a source as two arrays."""
+    return (
+        key is None
+        and Path(source).is_file()
+        and {"train", "test"} <= set(array_names(source))
+    )
 
 
 def _load_both(path: str | os.PathLike[str]) -> ImageSplit:
@@ -151,18 +175,31 @@ def _grey_shape(images: ImageSet) -> tuple[int, int]:
 
 def check_can_learn(split: ImageSplit) -> None:
     """Refuse, before long work, images that nothing can be learned from."""
-    for images in (split.training, split.test):
-        if images.dtype.kind == "f" and not np.isfinite(images).all():
-            raise ValueError(
-                f"{split.source} holds NaN or infinity; replace these pixels."
-            )
+    check_finite((split.training, split.test), split.source)
     if len(split.training) < _FEWEST_TRAINING:
         raise ValueError(
             f"{split.source} leaves {len(split.training)} images to learn from; at "
             f"least {_FEWEST_TRAINING} are needed."
         )
-    low, high = split.pixel_range
+    check_varied((split.training,), split.source)
+
+
+def check_finite(images: Iterable[np.ndarray], source: str) -> None:
+    """Raise ValueError if a pixel is NaN or infinite."""
+    if not all(np.isfinite(image).all() for image in images if image.dtype.kind == "f"):
+        raise ValueError(f"{source} holds NaN or infinity; replace these pixels.")
+
+
+def check_varied(images: Iterable[np.ndarray], source: str) -> None:
+    """Raise ValueError if all pixels are the same."""
+    low, high = range_of(images)
     if low == high:
         raise ValueError(
-            f"All pixels of {split.source} are {low:g}: there is nothing to compress."
+            f"All pixels of {source} are {low:g}: there is nothing to compress."
         )
+
+
+def range_of(images: Iterable[np.ndarray]) -> tuple[float, float]:
+    """Return the smallest and the largest pixel of images."""
+    ends = [(float(image.min()), float(image.max())) for image in images]
+    return min(low for low, _ in ends), max(high for _, high in ends)

@@ -4,9 +4,10 @@ In: a codec and images. Out: a `Measurement`, of real bytes and of the images th
 out of them.
 """
 
+import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +23,8 @@ from sklearn_dae.evaluation._shape import shape_of_rows
 from sklearn_dae.exceptions import OutOfDomainWarning
 from sklearn_dae.models import model_to_bytes
 
-#: Images whose errors are computed at once.
-_BLOCK = 1024
+#: Pixels whose errors are computed at once.
+_BLOCK_PIXELS = 2**20
 
 _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
@@ -32,9 +33,13 @@ _PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 FAILURES = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
 
 
+#: Images as codecs take them: rows, an array of them, or one by one.
+Images = np.ndarray | Sequence[np.ndarray]
+
+
 def measure(
     codec: Codec,
-    X: np.ndarray,
+    X: Images,
     *,
     image_shape: tuple[int, int] | None = None,
     pixel_range: tuple[float, float] | None = None,
@@ -48,13 +53,15 @@ def measure(
     codec : Codec
         The fitted codec.
 
-    X : ndarray of shape (n_images, n_pixels)
-        Images, at least one; preferably not those that it was fitted on.
+    X : ndarray of shape (n_images, n_pixels), or images
+        Images, at least one; preferably not those that it was fitted on. Those of any
+        size and in colours as an array of shape (n_images, height, width[, channels]),
+        or as a list of arrays of shape (height, width[, channels]).
 
     image_shape : tuple of (height, width), default=None
-        Size of an image, for structural similarity, which is left out without
-        scikit-image. None treats images as squares if the number of pixels is a square,
-        otherwise as single lines.
+        Size of an image that is a row, for structural similarity, which is left out
+        without scikit-image, and for images that are no rows. None treats rows as
+        squares if the number of pixels is a square, otherwise as single lines.
 
     pixel_range : tuple of (low, high), default=None
         Smallest and largest value a pixel can have, the unit of errors. None uses those
@@ -93,21 +100,21 @@ def measure(
 
 def measure_restored(
     codec: Codec,
-    X: np.ndarray,
+    X: Images,
     *,
     image_shape: tuple[int, int] | None = None,
     pixel_range: tuple[float, float] | None = None,
     name: str | None = None,
     setting: Mapping[str, Any] | None = None,
-) -> tuple[Measurement, np.ndarray]:
+) -> tuple[Measurement, Any]:
     """Measure a codec; also return the images that came out."""
-    X = np.asarray(X)
+    if not isinstance(X, list | tuple) or np.ndim(X[:1]) < 3:
+        X = np.asarray(X)
     if len(X) == 0:
         raise ValueError("X has no image; at least one is needed to measure a codec.")
     low, high = pixel_range or (codec.low_, codec.high_)
     if low >= high:
         raise ValueError(f"pixel_range must have low < high, got {(low, high)!r}.")
-    shape = shape_of_rows(image_shape, X.shape[1])
     started = time.perf_counter()
     data = codec.encode(X)
     encoded = time.perf_counter()
@@ -116,16 +123,21 @@ def measure_restored(
 
     errors, largest = _errors(X, restored)
     errors /= (high - low) ** 2
+    weights = None if isinstance(X, np.ndarray) else [image.size for image in X]
     worst = int(np.argmax(errors))
     percentiles = np.percentile(errors, _PERCENTILES)
+    ssim = None
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        shape = shape_of_rows(image_shape, X.shape[1])
+        ssim = ssim_if_possible(X, restored, shape, (low, high))
     measurement = Measurement(
         codec=name or type(codec).__name__,
         setting=dict(setting or {}),
         n_images=len(X),
-        n_pixels=X.shape[1],
+        n_pixels=pixels_of_image(X),
         n_bytes=len(data),
         model_bytes=len(model_to_bytes(codec)),
-        mse=float(errors.mean()),
+        mse=float(np.average(errors, weights=weights)),
         mse_percentiles={
             str(percentile): float(error)
             for percentile, error in zip(_PERCENTILES, percentiles, strict=True)
@@ -133,11 +145,18 @@ def measure_restored(
         worst_image=worst,
         worst_mse=float(errors[worst]),
         largest_error=largest / (high - low),
-        ssim=ssim_if_possible(X, restored, shape, (low, high)),
+        ssim=ssim,
         encode_seconds=encoded - started,
         decode_seconds=decoded - encoded,
     )
     return measurement, restored
+
+
+def pixels_of_image(X: Images) -> float:
+    """Return how many pixels an image has, each channel counted, or the mean."""
+    if isinstance(X, np.ndarray):
+        return math.prod(X.shape[1:])
+    return sum(np.size(image) for image in X) / len(X)
 
 
 def unfitted(codec: Codec) -> Codec:
@@ -158,13 +177,13 @@ def _is_fitted(estimator: Any) -> bool:
 
 def fit_and_measure(
     codec: Codec,
-    X_train: np.ndarray,
-    X: np.ndarray,
+    X_train: Images,
+    X: Images,
     name: str,
     setting: Mapping[str, Any],
-    image_shape: tuple[int, int] | None,
-    pixel_range: tuple[float, float],
-) -> tuple[Measurement, np.ndarray]:
+    image_shape: tuple[int, int] | None = None,
+    pixel_range: tuple[float, float] | None = None,
+) -> tuple[Measurement, Any]:
     """Fit a codec on some images, measure it on others; also return these restored."""
     begin = time.perf_counter()
     fitted = unfitted(codec).fit(X_train)
@@ -185,12 +204,15 @@ def fit_and_measure(
     return replace(measurement, fit_seconds=seconds), restored
 
 
-def _errors(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, float]:
+def _errors(X: Images, Y: Images) -> tuple[np.ndarray, float]:
     """Return the mean squared error of each image, and the largest error of a pixel."""
     errors, largest = np.empty(len(X)), 0.0
-    for start in range(0, len(X), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        difference = np.subtract(X[rows], Y[rows], dtype=np.float64)
-        errors[rows] = np.square(difference).mean(axis=1)
+    n_images = 1
+    if isinstance(X, np.ndarray):
+        n_images = max(1, _BLOCK_PIXELS // max(1, math.prod(X.shape[1:])))
+    for start in range(0, len(X), n_images):
+        block = slice(start, start + n_images)
+        difference = np.subtract(X[block], Y[block], dtype=np.float64)
+        errors[block] = np.square(difference).reshape(len(difference), -1).mean(axis=1)
         largest = max(largest, float(np.abs(difference).max()))
     return errors, largest

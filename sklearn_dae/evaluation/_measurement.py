@@ -18,7 +18,7 @@ def decibels(mse: float) -> float:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one codec made of held-out images with one setting.
+    """What one codec made of images with one setting.
 
     Errors are in units of the pixel range, so that they do not depend on whether
     pixels go from 0 to 1 or from 0 to 255.
@@ -31,8 +31,11 @@ class Measurement:
     setting : dict of str to object
         The parameters that distinguish this measurement from others of the codec.
 
-    n_images, n_pixels : int
-        How many images were coded, and how many pixels each has.
+    n_images : int
+        How many images were coded.
+
+    n_pixels : int or float
+        How many pixels an image has, each channel counted; the mean where they differ.
 
     n_bytes : int
         Bytes of the images: all that is needed besides the fitted codec.
@@ -70,7 +73,7 @@ class Measurement:
     codec: str
     setting: Mapping[str, Any]
     n_images: int
-    n_pixels: int
+    n_pixels: float
     n_bytes: int = 0
     model_bytes: int = 0
     mse: float = float("nan")
@@ -89,7 +92,7 @@ class Measurement:
         cls,
         codec: str,
         setting: Mapping[str, Any],
-        shape: tuple[int, ...],
+        shape: tuple[int, float],
         error: Exception,
     ) -> Self:
         """Record why nothing could be measured on images of a given shape."""
@@ -124,6 +127,11 @@ class Measurement:
     def squared_error_per_image(self) -> float:
         """Squared error summed over the pixels of an image, averaged over images."""
         return self.mse * self.n_pixels
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all images and of the model."""
+        return self.n_bytes + self.model_bytes
 
     @property
     def bytes_per_image(self) -> float:

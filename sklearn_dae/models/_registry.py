@@ -17,6 +17,7 @@ from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
+    JpegLSCodec,
     JpegXLCodec,
     PillowCodec,
     PixelCodec,
@@ -59,6 +60,7 @@ _OURS = (
     GeneralCodec,
     SetRedundancyCodec,
     PillowCodec,
+    JpegLSCodec,
     JpegXLCodec,
     PixelCodec,
     TransformCodec,

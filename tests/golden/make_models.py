@@ -24,6 +24,7 @@ from sklearn_dae import (
 from sklearn_dae.codecs import (
     GeneralCodec,
     HuffmanCodec,
+    JpegLSCodec,
     JpegXLCodec,
     PillowCodec,
     PixelCodec,
@@ -72,6 +73,7 @@ MODELS = {
     "zstd_codec": GeneralCodec("zstd"),
     "jpeg_codec": PillowCodec(quality=90, image_shape=(2, 3)),
     "png_codec": PillowCodec("png", layout="files", image_shape=(2, 3)),
+    "jpegls_codec": JpegLSCodec(1, image_shape=(2, 3)),
     "jpegxl_codec": JpegXLCodec(lossless=True, image_shape=(2, 3)),
     "pixel_codec": PixelCodec(image_shape=(2, 3)),
     "kmeans_codec": TransformCodec(PCA(3), KMeansQuantizer(4, shared=True)),

@@ -1,4 +1,4 @@
-"""Which codecs are compared, and with which settings.
+"""Which codecs with loss are compared, and with which settings.
 
 In: training images, and autoencoders fitted on them. Out: trials, each an unfitted
 codec under the name of its contender; several trials of one make its rate-distortion
@@ -18,12 +18,8 @@ from sklearn.decomposition import PCA
 
 from sklearn_dae.codecs import (
     Codec,
-    GeneralCodec,
-    HuffmanCodec,
     JpegXLCodec,
     PillowCodec,
-    PixelCodec,
-    SetRedundancyCodec,
     TransformCodec,
 )
 from sklearn_dae.compressor import DeepAutoencoderCompressor
@@ -208,34 +204,6 @@ def _format_trial(split: ImageSplit, name: str, value: float) -> Trial:
         {parameter: value},
         make(**{parameter: value}, image_shape=split.shape),
     )
-
-
-def lossless_trials(split: ImageSplit) -> Iterator[Trial]:
-    """Yield the trials of all lossless contenders, ours first.
-
-    Of JPEG XL there are two, of which the smaller counts: on some images, more effort
-    makes its files larger.
-    """
-    shape: dict[str, Any] = {"image_shape": split.shape}
-    codecs: dict[str, Codec] = {
-        "pixel model": PixelCodec(**shape),
-        "Huffman": HuffmanCodec(),
-        "Min-Max Differential": SetRedundancyCodec("min_max_differential", **shape),
-        "Min-Max Predictive": SetRedundancyCodec("min_max_predictive", **shape),
-        "Centroid": SetRedundancyCodec("centroid", **shape),
-        "PNG": PillowCodec("png", **shape),
-        "WebP": PillowCodec("webp", lossless=True, **shape),
-        "JPEG 2000": PillowCodec("jpeg2000", lossless=True, **shape),
-        "gzip": GeneralCodec("gzip"),
-        "bzip2": GeneralCodec("bz2"),
-        "LZMA": GeneralCodec("lzma"),
-        "Zstandard": GeneralCodec("zstd"),
-    }
-    for name, codec in codecs.items():
-        yield Trial(name, {}, codec)
-    for effort in (7, 9):
-        codec = JpegXLCodec(lossless=True, effort=effort, **shape)
-        yield Trial("JPEG XL", {"effort": effort}, codec)
 
 
 def trial_at_rate(

@@ -1,7 +1,7 @@
 """Every codec on the same images, at all its qualities.
 
-In: images, some held out. Out: an `Evaluation`. The result of each finished task is
-kept on disk, so that an interrupted run continues where it was.
+In: images, perhaps some held out. Out: an `Evaluation`. The result of each finished
+task is kept on disk, so that an interrupted run continues where it was.
 """
 
 import importlib.metadata
@@ -20,29 +20,43 @@ from sklearn.base import clone
 from sklearn_dae._validation import check_integer
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit
-from sklearn_dae.datasets._split import check_can_learn
+from sklearn_dae.datasets._split import (
+    check_can_learn,
+    check_finite,
+    check_varied,
+)
 from sklearn_dae.evaluation._curves import front
-from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
+from sklearn_dae.evaluation._measure import Images
+from sklearn_dae.evaluation._measurement import RateDistortionCurve
 from sklearn_dae.evaluation._metrics import WITHOUT_SSIM, fits_ssim, has_ssim
 from sklearn_dae.evaluation._similarity import set_similarity
+from sklearn_dae.evaluation.report._bounded import bound_of, bounded_trials
 from sklearn_dae.evaluation.report._contenders import (
     AUTOENCODER,
     VALUES,
     TrainedAutoencoder,
     Trial,
-    lossless_trials,
     lossy_trials,
     trial_at_rate,
 )
-from sklearn_dae.evaluation.report._evaluation import Evaluation
-from sklearn_dae.evaluation.report._outcome import Outcome, archive_parts, carry_out
+from sklearn_dae.evaluation.report._evaluation import Evaluation, WithLoss, kinds_of
+from sklearn_dae.evaluation.report._outcome import (
+    Outcome,
+    archive_parts,
+    carry_out,
+    carry_out_on_all,
+)
 from sklearn_dae.evaluation.report._templates import check_requirements
+from sklearn_dae.images import ImageSet
 
 #: Number of images that every codec shows.
 _N_SHOWN = 10
 
 #: Most values of a code by default.
 _MOST_VALUES = 32
+
+#: Most numbers of the images that codecs with a bound on errors are measured on.
+_MOST_NUMBERS = 2**25
 
 #: Packages that affect the results.
 _PACKAGES = ("sklearn-dae", "numpy", "scipy", "scikit-learn", "pillow", "imagecodecs")
@@ -51,7 +65,7 @@ Say = Callable[[str], object]
 
 
 def evaluate(
-    split: ImageSplit,
+    images: ImageSplit | ImageSet,
     *,
     n_components: Sequence[int] | None = None,
     parameters: Mapping[str, Any] | None = None,
@@ -61,13 +75,15 @@ def evaluate(
     cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
 ) -> Evaluation:
-    """Compare the autoencoder with everything one might use instead.
+    """Compare the codecs of this package with everything one might use instead.
 
     Parameters
     ----------
-    split : ImageSplit
-        The images; codecs learn from the training images and are measured on the
-        test images.
+    images : ImageSplit or ImageSet
+        The images. Of a split, the autoencoder and other codecs with loss learn from
+        the training images and are measured on the test images. In either case, codecs
+        that lose nothing, or have a bound on errors, are fitted to all images and store
+        all of them, or as many of the first as have 33 million pixels.
 
     n_components : sequence of int, default=None
         Numbers of values in the autoencoder's codes; one autoencoder is trained for
@@ -104,8 +120,9 @@ def evaluate(
     Raises
     ------
     ValueError
-        If nothing can be learned from the images, there are fewer than two qualities,
-        or no lossy codec could be measured.
+        If there is no image, or nothing in them to compress; if nothing can be learned
+        from a split; if there are fewer than two qualities, or no lossy codec could be
+        measured.
 
     ImportError
         If what a report needs is missing; the message says what to install. Without
@@ -122,59 +139,92 @@ def evaluate(
     ... )
     >>> [curve.codec for curve in evaluation.curves][:3]
     ['autoencoder', 'PCA', 'JPEG']
-    >>> evaluation.lossless_verdict.startswith("Without loss, ")
-    True
+    >>> [point.codec for point in evaluation.lossless][:3]
+    ['PixelCodec', 'JPEG XL', 'JPEG-LS']
     """
     check_integer("n_qualities", n_qualities, 2)
-    check_can_learn(split)
     check_requirements()
     begin = time.perf_counter()
-    say = say or _silence
+    tasks = _Tasks(joblib.Memory(cache, verbose=0), n_jobs, say or _silence)
+    with_loss, settings = None, {}
+    if isinstance(images, ImageSplit):
+        settings = {
+            "n_components": list(n_components or _default_sizes(images.n_pixels)),
+            "n_qualities": n_qualities,
+            "random_state": random_state,
+            **dict(parameters or {}),
+        }
+        check_can_learn(images)
+        with_loss = _compare_with_loss(tasks, images, **settings)
+        images = images.images
+    measured = _first(images)
+    check_finite(measured, images.source)
+    check_varied(measured, images.source)
+    trials = list(bounded_trials(kinds_of(measured)))
+    return Evaluation(
+        images=measured,
+        source=images.source,
+        n_left_out=len(images) - len(measured),
+        with_loss=with_loss,
+        bounded=list(_smallest_of_each(tasks.carry_out_on_all(trials, measured))),
+        settings=settings,
+        versions=_versions(),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _compare_with_loss(
+    tasks: "_Tasks",
+    split: ImageSplit,
+    *,
+    n_components: Sequence[int],
+    n_qualities: int,
+    random_state: int,
+    **parameters: Any,
+) -> WithLoss:
+    """Compare the autoencoder with other codecs that lose something."""
     if fits_ssim(split.shape) and not has_ssim():
-        say(f"{WITHOUT_SSIM}.")
-    tasks = _Tasks(joblib.Memory(cache, verbose=0), split, n_jobs, say)
-    values = list(n_components or _default_sizes(split.n_pixels))
+        tasks.say(f"{WITHOUT_SSIM}.")
     autoencoders = tasks.train(
         {
             n_values: DeepAutoencoderCompressor(
-                n_values, random_state=random_state, **dict(parameters or {})
+                n_values, random_state=random_state, **parameters
             )
-            for n_values in values
-        }
+            for n_values in n_components
+        },
+        split.training,
     )
     rng = np.random.default_rng(random_state)
     n_shown = min(_N_SHOWN, len(split.test))
     shown = np.sort(rng.choice(len(split.test), n_shown, replace=False))
 
-    lossy = list(lossy_trials(split, autoencoders, n_qualities))
-    lossless = list(lossless_trials(split))
-    outcomes = tasks.carry_out([*lossy, *lossless], shown)
-    curves = list(_curves(outcomes[: len(lossy)]))
+    trials = list(lossy_trials(split, autoencoders, n_qualities))
+    curves = list(_curves(tasks.carry_out(trials, split, shown)))
     _check_measured(curves)
 
     rate = _rate_to_show(curves[0])
     at_rate = [trial_at_rate(split, autoencoders, curve, rate) for curve in curves]
     trials = [trial for trial in at_rate if trial is not None]
-    matched = tasks.carry_out(trials, shown)
+    matched = tasks.carry_out(trials, split, shown)
     first = matched[0].measurement
     is_restored = first.codec == AUTOENCODER and first.error is None
-    return Evaluation(
+    return WithLoss(
         split=split,
         shown=shown,
         similarity=set_similarity(split.training, image_shape=split.shape),
         curves=curves,
-        lossless=list(_smallest_of_each(outcomes[len(lossy) :])),
         matched=matched,
-        file_bytes=tasks.archive_parts(trials[0]) if is_restored else {},
-        settings={
-            "n_components": values,
-            "n_qualities": n_qualities,
-            "random_state": random_state,
-            **dict(parameters or {}),
-        },
-        versions=_versions(),
-        seconds=time.perf_counter() - begin,
+        file_bytes=tasks.archive_parts(trials[0], split) if is_restored else {},
     )
+
+
+def _first(images: ImageSet) -> Images:
+    """Read the first images, as many as are measured: at least one."""
+    if not len(images):
+        raise ValueError(f"{images.source} holds no image.")
+    n_numbers = np.cumsum([images.spec_of(i).n_numbers for i in range(len(images))])
+    chosen = images[: max(1, int(np.searchsorted(n_numbers, _MOST_NUMBERS, "right")))]
+    return chosen.stack() if len(chosen.groups()) == 1 else list(chosen)
 
 
 def _default_sizes(n_pixels: int) -> list[int]:
@@ -186,27 +236,24 @@ def _default_sizes(n_pixels: int) -> list[int]:
 class _Tasks:
     """The long work, each part of which is done only once."""
 
-    def __init__(
-        self, memory: joblib.Memory, split: ImageSplit, n_jobs: int | None, say: Say
-    ) -> None:
+    def __init__(self, memory: joblib.Memory, n_jobs: int | None, say: Say) -> None:
         # Results of other versions are not the same.
         self._versions = _versions()
         self._fit = memory.cache(_fit)
         self._carry_out = memory.cache(_carry_out)
+        self._carry_out_on_all = memory.cache(_carry_out_on_all)
         self._archive_parts = memory.cache(_archive_parts)
-        self._split = split
         self._n_jobs = n_jobs
-        self._say = say
+        self.say = say
 
     def train(
-        self, autoencoders: Mapping[int, DeepAutoencoderCompressor]
+        self, autoencoders: Mapping[int, DeepAutoencoderCompressor], X: np.ndarray
     ) -> dict[int, TrainedAutoencoder]:
         """Train autoencoders, as many at a time as there are jobs.
 
         They share the cores. The largest go first; if fewer are left in the end than
         there are jobs, each of these has more cores.
         """
-        X = self._split.training
         done: list[int] = []
         missing: list[int] = []
         for n_values in sorted(autoencoders, reverse=True):
@@ -217,16 +264,15 @@ class _Tasks:
         groups = [missing[at : at + n_jobs] for at in range(0, len(missing), n_jobs)]
         trained: dict[int, TrainedAutoencoder] = {}
         for group in [*([n_values] for n_values in done), *groups]:
-            trained |= self._train_together({n: autoencoders[n] for n in group})
+            trained |= self._train_together({n: autoencoders[n] for n in group}, X)
         return {n_values: trained[n_values] for n_values in autoencoders}
 
     def _train_together(
-        self, autoencoders: Mapping[int, DeepAutoencoderCompressor]
+        self, autoencoders: Mapping[int, DeepAutoencoderCompressor], X: np.ndarray
     ) -> dict[int, TrainedAutoencoder]:
-        X = self._split.training
         for autoencoder in autoencoders.values():
             layout = autoencoder.layout_for(X.shape[1])
-            self._say(f"Training the autoencoder {layout} on {len(X):,} images")
+            self.say(f"Training the autoencoder {layout} on {len(X):,} images")
         parallel = joblib.Parallel(len(autoencoders), return_as="generator")
         fits = parallel(
             joblib.delayed(self._fit)(autoencoder, X, self._versions)
@@ -234,26 +280,40 @@ class _Tasks:
         )
         trained = {}
         for n_values, (fitted, seconds) in zip(autoencoders, fits, strict=True):
-            self._say(f"  {n_values} values: {seconds:.0f} s")
+            self.say(f"  {n_values} values: {seconds:.0f} s")
             trained[n_values] = TrainedAutoencoder(fitted, seconds)
         return trained
 
-    def carry_out(self, trials: Sequence[Trial], shown: np.ndarray) -> list[Outcome]:
+    def carry_out(
+        self, trials: Sequence[Trial], split: ImageSplit, shown: np.ndarray
+    ) -> list[Outcome]:
+        """Carry out trials on held-out images."""
+        return self._together(self._carry_out, trials, split, shown)
+
+    def carry_out_on_all(
+        self, trials: Sequence[Trial], images: Images
+    ) -> list[Outcome]:
+        """Carry out trials on all images."""
+        return self._together(self._carry_out_on_all, trials, images)
+
+    def _together(
+        self, carry_out: Callable[..., Outcome], trials: Sequence[Trial], *others: Any
+    ) -> list[Outcome]:
         """Carry out trials, several at a time, and report each."""
         parallel = joblib.Parallel(self._n_jobs, return_as="generator")
         done = parallel(
-            joblib.delayed(self._carry_out)(trial, self._split, shown, self._versions)
+            joblib.delayed(carry_out)(trial, *others, self._versions)
             for trial in trials
         )
         outcomes = []
         for trial, outcome in zip(trials, done, strict=True):
             outcomes.append(outcome)
             number = f"[{len(outcomes)}/{len(trials)}]"
-            self._say(f"{number} {trial}: {_in_words(outcome)}")
+            self.say(f"{number} {trial}: {_in_words(outcome)}")
         return outcomes
 
-    def archive_parts(self, trial: Trial) -> dict[str, int]:
-        return self._archive_parts(trial, self._split, self._versions)
+    def archive_parts(self, trial: Trial, split: ImageSplit) -> dict[str, int]:
+        return self._archive_parts(trial, split, self._versions)
 
 
 # Results are kept on disk under the name of the function and its arguments.
@@ -278,6 +338,12 @@ def _carry_out(
     return carry_out(trial, split, shown)
 
 
+def _carry_out_on_all(
+    trial: Trial, images: Images, versions: Mapping[str, str]
+) -> Outcome:
+    return carry_out_on_all(trial, images)
+
+
 def _archive_parts(
     trial: Trial, split: ImageSplit, versions: Mapping[str, str]
 ) -> dict[str, int]:
@@ -292,12 +358,19 @@ def _curves(outcomes: Sequence[Outcome]) -> Iterator[RateDistortionCurve]:
         yield RateDistortionCurve(name, tuple(group), branch_by)
 
 
-def _smallest_of_each(outcomes: Sequence[Outcome]) -> Iterator[Measurement]:
-    """Yield the smallest measurement of each lossless codec, in their order."""
-    points = [outcome.measurement for outcome in outcomes]
-    for _, group in itertools.groupby(points, key=lambda point: point.codec):
+def _smallest_of_each(outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Yield the smallest outcome of each codec at each bound, in their order."""
+
+    def key(outcome: Outcome) -> tuple[str, int]:
+        return outcome.measurement.codec, bound_of(outcome.measurement)
+
+    def size(outcome: Outcome) -> tuple[bool, int]:
         # What failed counts only where nothing else was measured.
-        yield min(group, key=lambda point: (point.error is not None, point.n_bytes))
+        point = outcome.measurement
+        return point.error is not None, point.total_bytes
+
+    for _, group in itertools.groupby(outcomes, key=key):
+        yield min(group, key=size)
 
 
 def _rate_to_show(curve: RateDistortionCurve) -> float:
@@ -320,7 +393,9 @@ def _in_words(outcome: Outcome) -> str:
     if point.error is not None:
         return f"failed: {point.error}"
     quality = "exact" if point.is_lossless else f"{point.psnr:.2f} dB"
-    return f"{point.bytes_per_image:.2f} bytes an image, {quality}"
+    n_bytes = point.bytes_per_image
+    size = f"{n_bytes:,.0f}" if n_bytes >= 1000 else f"{n_bytes:.2f}"
+    return f"{size} bytes an image, {quality}"
 
 
 def _versions() -> dict[str, str]:

@@ -1,13 +1,15 @@
 """What measurements say, as records.
 
-In: rate-distortion curves, the autoencoder's first, and lossless measurements. Out:
-what each codec takes at equal quality, how many images it takes for a model to pay off,
-and what there is to say of it; the sentences stand in `templates/`.
+In: rate-distortion curves, the autoencoder's first, and measurements of codecs with a
+bound on errors, `PixelCodec` first. Out: what each takes at equal quality, how many
+images it takes for a model to pay off, and what there is to say of it; the sentences
+stand in `templates/`.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from sklearn_dae.evaluation._bjontegaard import bd_psnr, bd_rate
 from sklearn_dae.evaluation._curves import bytes_at_psnr, finite, front
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
+from sklearn_dae.evaluation.report._bounded import bound_of
 
 #: A difference in bytes that nobody would choose a codec for, as a fraction.
 _NEGLIGIBLE = 0.02
@@ -283,42 +286,49 @@ def judge(found: Sequence[Standing], n_images: int) -> Verdict:
 
 
 @dataclass(frozen=True)
-class LosslessVerdict:
-    """Which lossless codec is the smallest.
+class BoundedVerdict:
+    """What our codec takes at a bound on errors, beside the best other one.
 
     Parameters
     ----------
+    bound : int
+        How far a number may be off.
+
     ours : Measurement
         That of our codec.
 
     best : Measurement
         That of the best other codec.
-
-    break_even : float
-        Number of images from which ours is smaller, model included.
     """
 
+    bound: int
     ours: Measurement
     best: Measurement
-    break_even: float
 
     @property
     def ratio(self) -> float:
-        """Bytes of ours over those of the best other codec; infinite if ours failed."""
+        """Bytes of ours over those of the other, with models; NaN if ours failed."""
         if self.ours.error is not None:
-            return math.inf
-        return self.ours.n_bytes / self.best.n_bytes
+            return math.nan
+        return self.ours.total_bytes / self.best.total_bytes
 
 
-def judge_lossless(measurements: Sequence[Measurement]) -> LosslessVerdict | None:
-    """Compare lossless codecs, ours first; None if there is nothing to compare."""
-    measured = [point for point in measurements if point.error is None]
-    if len(measured) < 2:
-        return None
-    ours = measurements[0]
-    others = [point for point in measured if point is not ours]
-    best = min(others, key=lambda point: point.n_bytes)
-    return LosslessVerdict(ours, best, break_even(_cost(ours), map(_cost, others)))
+def judge_bounded(measurements: Iterable[Measurement]) -> list[BoundedVerdict]:
+    """Compare codecs at each bound at which another than ours was measured.
+
+    Parameters
+    ----------
+    measurements : iterable of Measurement
+        Those of one bound together, ours first.
+    """
+    verdicts = []
+    for bound, group in groupby(measurements, key=bound_of):
+        ours, *others = group
+        measured = [point for point in others if point.error is None]
+        if measured:
+            best = min(measured, key=lambda point: point.total_bytes)
+            verdicts.append(BoundedVerdict(bound, ours, best))
+    return verdicts
 
 
 def _cost(point: Measurement) -> Cost:

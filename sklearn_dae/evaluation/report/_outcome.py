@@ -1,6 +1,6 @@
 """One trial, carried out: a codec is fitted, measured and inspected.
 
-In: a trial, images, and which of them to show. Out: numbers and a few restored images.
+In: a trial, images, and which of them to show. Out: numbers and restored images.
 These are functions of their arguments alone, so that their results can be kept.
 """
 
@@ -15,14 +15,24 @@ import numpy as np
 
 from sklearn_dae.archive import write_archive
 from sklearn_dae.datasets import ImageSplit
-from sklearn_dae.evaluation._measure import FAILURES, fit_and_measure, unfitted
+from sklearn_dae.evaluation._measure import (
+    FAILURES,
+    Images,
+    fit_and_measure,
+    pixels_of_image,
+    unfitted,
+)
 from sklearn_dae.evaluation._measurement import Measurement
 from sklearn_dae.evaluation.report._contenders import Trial
+from sklearn_dae.evaluation.report._pictures import middle
 from sklearn_dae.exceptions import OutOfDomainWarning
 from sklearn_dae.models import model_to_bytes
 
 #: How many of the worst images of a codec are kept.
 N_WORST = 5
+
+#: Side, in pixels, of the detail of an image that is shown.
+_DETAIL = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +45,8 @@ class Outcome:
         The numbers.
 
     shown : ndarray of shape (n_shown, n_pixels), default=None
-        The images that every codec shows, as this one restores them; None if it
-        failed.
+        The images that every codec shows, as this one restores them, or the detail
+        that codecs with a bound show; None if it failed.
 
     worst_rows : sequence of int, default=()
         Rows of the test images that it restores worst, the worst first.
@@ -94,6 +104,38 @@ def carry_out(trial: Trial, split: ImageSplit, shown: np.ndarray) -> Outcome:
         worst.tolist(),
         restored[worst],
     )
+
+
+def carry_out_on_all(trial: Trial, images: Images) -> Outcome:
+    """Fit a codec to all images, and measure what it takes for them.
+
+    Parameters
+    ----------
+    trial : Trial
+        The codec.
+
+    images : ndarray or sequence of ndarray
+        The images, of any size, in their order.
+
+    Returns
+    -------
+    Outcome
+        The results, and a `detail` of one image; if the codec failed, a measurement
+        that says why.
+    """
+    try:
+        measurement, restored = fit_and_measure(
+            trial.codec, images, images, trial.contender, trial.setting
+        )
+    except FAILURES as error:
+        shape = len(images), pixels_of_image(images)
+        return Outcome(Measurement.failed(trial.contender, trial.setting, shape, error))
+    return Outcome(measurement, detail(restored))
+
+
+def detail(images: Images) -> np.ndarray:
+    """Return the middle of the image that is in the middle."""
+    return middle(images[len(images) // 2], _DETAIL)
 
 
 def archive_parts(trial: Trial, split: ImageSplit) -> dict[str, int]:

@@ -4,13 +4,13 @@ In: an `Evaluation`. Out: one self-contained HTML document: styles, plots and im
 in it.
 """
 
-import base64
 import io
 import math
 import os
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,34 @@ import joblib
 import numpy as np
 
 from sklearn_dae._atomic import atomic_writer
+from sklearn_dae.datasets._split import range_of
 from sklearn_dae.evaluation._curves import front
+from sklearn_dae.evaluation._measure import Images
 from sklearn_dae.evaluation._measurement import Measurement, RateDistortionCurve
 from sklearn_dae.evaluation._metrics import WITHOUT_SSIM, fits_ssim
 from sklearn_dae.evaluation._rate_distortion_display import RateDistortionDisplay
+from sklearn_dae.evaluation.report._bounded import (
+    BOUNDS,
+    OURS,
+    are_small,
+    bound_of,
+    formats_left_out,
+)
 from sklearn_dae.evaluation.report._contenders import AUTOENCODER
-from sklearn_dae.evaluation.report._evaluation import Evaluation
+from sklearn_dae.evaluation.report._evaluation import Evaluation, WithLoss
 from sklearn_dae.evaluation.report._findings import Difference, Standing
-from sklearn_dae.evaluation.report._outcome import N_WORST, Outcome
+from sklearn_dae.evaluation.report._outcome import N_WORST, Outcome, detail
+from sklearn_dae.evaluation.report._pictures import (
+    linear_tones,
+    middle,
+    stretched_tones,
+    strip,
+    thumbnail,
+    tones_for,
+)
 from sklearn_dae.evaluation.report._templates import duration, humane_bytes, render
 
-#: Sides, in pixels, beyond which only the middle of an image is shown.
+#: Sides, in pixels, beyond which only the middle of an image is shown, or a small copy.
 _MOST_SHOWN = 192
 
 #: Most pixels on the screen that an image is enlarged to.
@@ -37,8 +54,11 @@ _ENLARGED = 64
 #: Decibels above the autoencoder's best beyond which the plot leaves points out.
 _FAR_ABOVE = 8.0
 
-#: Transparent pixels between images.
-_GAP = 1
+#: Width of the page in pixels on the screen, and of a detail of an image.
+_PAGE_WIDTH, _DETAIL_WIDTH = 900, 192
+
+#: Most images of the set that the page begins with.
+_MOST_IN_OVERVIEW = 9
 
 #: Colours of the parts of an archive: bright for images, grey for the model.
 _PART_COLORS = ("#0072b2", "#56b4e9", "#009e73", "#999999", "#c9ced4")
@@ -113,50 +133,65 @@ def write_report(
 
 
 def _render(evaluation: Evaluation, command: str, n_jobs: int) -> str:
+    found = evaluation.with_loss
     return render(
         "report.html",
         **_words(evaluation),
-        **_quality_table(evaluation.standings, evaluation.curves),
-        **_pictures(evaluation),
-        **_bytes(evaluation),
-        plot_broad=_plot(evaluation, 8.6, 5.2),
-        plot_narrow=_plot(evaluation, 4.4, 5.2),
-        n_branches=len(evaluation.curves[0].branches),
-        bd_rows=_bd_rows(evaluation.differences),
-        bars=_bars(evaluation.lossless),
-        percentile_rows=_percentile_rows(evaluation.matched),
+        **_bounded(evaluation),
+        with_loss=found is not None,
+        **(_with_loss(evaluation, found) if found else {}),
         time_rows=_time_rows(evaluation),
         all_rows=_all_rows(evaluation),
         command=command,
         n_jobs=n_jobs,
         cores=joblib.cpu_count(),
         seconds=evaluation.seconds,
-        without_ssim=WITHOUT_SSIM,
     )
 
 
 def _words(evaluation: Evaluation) -> dict[str, Any]:
-    split = evaluation.split
-    height, width = split.shape
-    low, high = split.pixel_range
-    similarity = evaluation.similarity
-    facts = [
-        ("images to learn from", f"{len(split.training):,}"),
-        ("held-out images", f"{len(split.test):,}"),
-        ("pixels", f"{width} {_TIMES} {height}"),
-        ("pixel range", f"{low:g} to {high:g}"),
-    ]
-    if similarity.mean_correlation is not None:
-        facts.append(("mean correlation", f"{similarity.mean_correlation:.2f}"))
     settings = {**evaluation.settings, **evaluation.versions}
     return {
-        "title": f"Which codec for these images? {Path(split.source).name}",
+        "title": f"Which codec for these images? {Path(evaluation.source).name}",
         "verdict": evaluation.verdict,
-        "lossless_verdict": evaluation.lossless_verdict,
-        "facts": facts,
-        "n_test": f"{len(split.test):,}",
-        "similarity": str(similarity),
+        "bounded_verdict": evaluation.bounded_verdict,
+        "facts": list(_facts(evaluation)),
         "settings": settings.items(),
+    }
+
+
+def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    """Yield what there is to know of the images before they are coded."""
+    kinds, found = evaluation.kinds, evaluation.with_loss
+    yield "images", f"{evaluation.n_images:,}"
+    if found:
+        yield "of these held out", f"{len(found.split.test):,}"
+    sizes = {(spec.width, spec.height) for spec in kinds}
+    most = f" {_TIMES} ".join(map(str, max(sizes, key=math.prod)))
+    yield "pixels", most if len(sizes) == 1 else f"{len(sizes)} sizes, up to {most}"
+    forms = dict.fromkeys(str(spec).split(", ", 1)[1] for spec in kinds)
+    yield "kind", "; ".join(forms)
+    low, high = range_of(evaluation.images)
+    yield "values", f"{low:,g} to {high:,g}".replace("-", _MINUS)
+    yield "raw", humane_bytes(sum(image.nbytes for image in evaluation.images))
+    if found and found.similarity.mean_correlation is not None:
+        yield "mean correlation", f"{found.similarity.mean_correlation:.2f}"
+
+
+def _with_loss(evaluation: Evaluation, found: WithLoss) -> dict[str, Any]:
+    """All that the sections of codecs with loss say."""
+    return {
+        **_quality_table(evaluation.standings, found.curves),
+        **_pictures(found),
+        **_parts(found),
+        "n_test": f"{len(found.split.test):,}",
+        "similarity": str(found.similarity),
+        "plot_broad": _plot(found.curves, 8.6, 5.2),
+        "plot_narrow": _plot(found.curves, 4.4, 5.2),
+        "n_branches": len(found.curves[0].branches),
+        "bd_rows": _bd_rows(evaluation.differences),
+        "percentile_rows": _percentile_rows(found.matched),
+        "without_ssim": WITHOUT_SSIM,
     }
 
 
@@ -199,42 +234,46 @@ def _difference(number: float | None, unit: str) -> str:
     return f"{number:+.1f}{unit}".replace("-", _MINUS)
 
 
-def _pictures(evaluation: Evaluation) -> dict[str, Any]:
+def _pictures(found: WithLoss) -> dict[str, Any]:
     """Strips of images, including the worst ones."""
-    split = evaluation.split
+    split = found.split
+    tones = linear_tones(*split.pixel_range)
+
+    def drawn(*lines: np.ndarray) -> str:
+        return strip(
+            [
+                [middle(tones(row.reshape(split.shape)), _MOST_SHOWN) for row in rows]
+                for rows in lines
+            ]
+        )
+
     strips, worst = [], []
-    for outcome in evaluation.matched:
+    for outcome in found.matched:
         if outcome.shown is None or outcome.worst is None:
             continue
         point = outcome.measurement
         numbers = f"{_number(point.bytes_per_image)} bytes, {point.psnr:.1f} dB"
-        strips.append(
-            {
-                "codec": point.codec,
-                "numbers": numbers,
-                "image": _strip([outcome.shown], split.shape, split.pixel_range),
-            }
-        )
+        image = drawn(outcome.shown)
+        strips.append({"codec": point.codec, "numbers": numbers, "image": image})
         originals = split.test[list(outcome.worst_rows)]
         worst.append(
             {
                 "codec": point.codec,
                 "numbers": f"down to {point.worst_psnr:.1f} dB",
-                "image": _strip(
-                    [originals, outcome.worst], split.shape, split.pixel_range
-                ),
+                "image": drawn(originals, outcome.worst),
             }
         )
-    points = [outcome.measurement for outcome in evaluation.matched]
-    measured = [point for point in points if point.error is None]
+    measured = [
+        outcome.measurement
+        for outcome in found.matched
+        if outcome.measurement.error is None
+    ]
     width = min(split.shape[1], _MOST_SHOWN)
     return {
-        "originals": _strip(
-            [split.test[evaluation.shown]], split.shape, split.pixel_range
-        ),
+        "originals": drawn(split.test[found.shown]),
         "strips": strips,
         "worst": worst,
-        "strip_width": len(evaluation.shown) * max(_ENLARGED, width),
+        "strip_width": len(found.shown) * max(_ENLARGED, width),
         "worst_width": N_WORST * max(_ENLARGED, width),
         "matched_rate": measured[0].bytes_per_image if measured else math.nan,
         "has_ssim": any(point.ssim is not None for point in measured),
@@ -242,47 +281,12 @@ def _pictures(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _strip(
-    lines: Sequence[np.ndarray],
-    shape: tuple[int, int],
-    pixel_range: tuple[float, float],
-) -> str:
-    """Draw lines of images, one below another, as a PNG in a data URI."""
-    from PIL import Image
-
-    low, high = pixel_range
-    height, width = (min(side, _MOST_SHOWN) for side in shape)
-    top, left = (
-        (side - shown) // 2 for side, shown in zip(shape, (height, width), strict=True)
-    )
-    columns = len(lines[0])
-    canvas = np.zeros(
-        (
-            len(lines) * (height + _GAP) - _GAP,
-            columns * (width + _GAP) - _GAP,
-            2,  # grey, and whether there is anything
-        ),
-        np.uint8,
-    )
-    for row, images in enumerate(lines):
-        for column, pixels in enumerate(images):
-            image = pixels.reshape(shape)[top : top + height, left : left + width]
-            grey = np.clip((image.astype(float) - low) / (high - low), 0, 1)
-            y, x = row * (height + _GAP), column * (width + _GAP)
-            canvas[y : y + height, x : x + width, 0] = np.rint(255 * grey)
-            canvas[y : y + height, x : x + width, 1] = 255
-    file = io.BytesIO()
-    Image.fromarray(canvas, "LA").save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def _bytes(evaluation: Evaluation) -> dict[str, Any]:
-    """The parts of an archive, and what raw pixels take."""
-    total = sum(evaluation.file_bytes.values())
-    n_test = len(evaluation.split.test)
+def _parts(found: WithLoss) -> dict[str, Any]:
+    """The parts of an archive."""
+    total = sum(found.file_bytes.values())
     colored = (
-        zip(evaluation.file_bytes.items(), _PART_COLORS, strict=True)
-        if evaluation.file_bytes
+        zip(found.file_bytes.items(), _PART_COLORS, strict=True)
+        if found.file_bytes
         else ()
     )
     parts = [
@@ -291,35 +295,99 @@ def _bytes(evaluation: Evaluation) -> dict[str, Any]:
             "n_bytes": n_bytes,
             "percent": round(100 * n_bytes / total, 3),
             "color": color,
-            "each": f"{_number(n_bytes / n_test)} an image",
+            "each": f"{_number(n_bytes / len(found.split.test))} an image",
         }
         for (name, n_bytes), color in colored
     ]
-    failures = "; ".join(
-        f"{point.codec} ({point.error})" for point in evaluation.lossless if point.error
+    return {"parts": parts, "archive_total": humane_bytes(total)}
+
+
+def _bounded(evaluation: Evaluation) -> dict[str, Any]:
+    """Sizes and pictures of codecs with a bound on errors."""
+    images, kinds = evaluation.images, evaluation.kinds
+    points = [outcome.measurement for outcome in evaluation.bounded]
+    failures = dict.fromkeys(
+        f"{point.codec} ({point.error})" for point in points if point.error
     )
+    low, high = range_of(images)
+    # In these units errors are measured.
+    span = 255.0 if images[0].dtype.itemsize == 1 else high - low
+    thumbnails = _overview(images)
     return {
-        "parts": parts,
-        "archive_total": humane_bytes(total),
-        "raw_bits": f"{8 * evaluation.split.test.dtype.itemsize}",
-        "failures": failures,
+        "n_measured": f"{len(images):,}",
+        "n_left_out": evaluation.n_left_out,
+        "overview": strip([thumbnails]),
+        "overview_width": sum(image.shape[1] for image in thumbnails),
+        "lossless_rows": _size_rows(evaluation.lossless, span),
+        "near_rows": _size_rows(evaluation.near_lossless, span),
+        "details": list(_details(evaluation)),
+        "raw": humane_bytes(sum(image.nbytes for image in images)),
+        "formats_left_out": formats_left_out(kinds),
+        "one_picture": are_small(kinds),
+        "failures": "; ".join(failures),
+        "bounds": BOUNDS,
     }
 
 
-def _bars(lossless: Sequence[Measurement]) -> list[dict[str, Any]]:
-    """Bars of the lossless codecs, the shortest first."""
-    measured = [point for point in lossless if point.error is None]
-    most = max((point.bits_per_pixel for point in measured), default=1)
-    return [
-        {
-            "codec": point.codec,
-            "mine": point is lossless[0],
-            # Room is left for the number after the bar.
-            "percent": round(85 * point.bits_per_pixel / most, 2),
-            "text": f"{point.bits_per_pixel:.3f}",
+def _overview(images: Images) -> list[np.ndarray]:
+    """Return small copies of as many images as fit side by side, from all over them."""
+    height, width = images[0].shape[:2]
+    n_images = round(_PAGE_WIDTH / (width * min(1, _MOST_SHOWN / height)))
+    n_images = min(max(1, n_images), _MOST_IN_OVERVIEW, len(images))
+    places = (np.arange(n_images) + 0.5) * len(images) / n_images
+    chosen = [images[int(place)] for place in places]
+    tones = tones_for(chosen)
+    return [thumbnail(tones(image), _MOST_SHOWN) for image in chosen]
+
+
+def _size_rows(points: Sequence[Measurement], span: float) -> list[dict[str, Any]]:
+    """Sizes of codecs beside ours: each bound, the smallest first."""
+    measured = [point for point in points if point.error is None]
+    measured.sort(key=lambda point: (bound_of(point), point.total_bytes))
+    most = max((point.total_bytes for point in measured), default=1)
+    rows = []
+    for _, group in groupby(measured, key=bound_of):
+        of_bound = list(group)
+        ours = next((point for point in of_bound if point.codec == OURS), None)
+        for rank, point in enumerate(of_bound):
+            n_samples = point.n_images * point.n_pixels
+            ratio = _NONE
+            if ours and point is not ours:
+                ratio = f"{ours.total_bytes / point.total_bytes:.1%}"
+            rows.append(
+                {
+                    "bound": bound_of(point),
+                    "codec": point.codec,
+                    "mine": point is ours,
+                    "least": rank == 0,
+                    "length": round(100 * point.total_bytes / most, 2),
+                    "total": f"{point.total_bytes:,}",
+                    "n_bytes": f"{point.n_bytes:,}",
+                    "bits": f"{8 * point.total_bytes / n_samples:.3f}",
+                    "ratio": ratio,
+                    "psnr": f"{point.psnr:.2f} dB",
+                    "largest_error": f"{point.largest_error * span:.0f}",
+                }
+            )
+    return rows
+
+
+def _details(evaluation: Evaluation) -> Iterator[dict[str, str]]:
+    """Yield a detail as it was and as each codec restores it; below, by how much."""
+    original = detail(evaluation.images)
+    tones, errors = stretched_tones([original]), linear_tones(-BOUNDS[-1], BOUNDS[-1])
+    shown: dict[str, list[np.ndarray]] = {}
+    for outcome in evaluation.bounded:
+        if bound_of(outcome.measurement) and outcome.shown is not None:
+            line = shown.setdefault(outcome.measurement.codec, [original])
+            line.append(outcome.shown)
+    for codec, line in shown.items():
+        off = [image.astype(float) - original for image in line]
+        yield {
+            "codec": codec,
+            "image": strip([list(map(tones, line)), list(map(errors, off))]),
+            "width": str(_DETAIL_WIDTH * len(line)),
         }
-        for point in sorted(measured, key=lambda point: point.n_bytes)
-    ]
 
 
 def _percentile_rows(matched: Iterable[Outcome]) -> list[dict[str, Any]]:
@@ -358,7 +426,7 @@ def _time_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
             {
                 "codec": curve.codec,
                 "cells": [*times, size],
-                "mine": curve.codec == AUTOENCODER,
+                "mine": curve.codec == AUTOENCODER or curve.codec.startswith(OURS),
             }
         )
     return rows
@@ -367,7 +435,7 @@ def _time_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 def _all_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     points = [point for curve in evaluation.curves for point in curve.points]
     rows = []
-    for point in [*points, *evaluation.lossless]:
+    for point in [*points, *evaluation.lossless, *evaluation.near_lossless]:
         setting = [f"{name} {value:g}" for name, value in point.setting.items()]
         row: dict[str, Any] = {
             "codec": point.codec,
@@ -395,7 +463,7 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 100 else f"{value:.2f}"
 
 
-def _plot(evaluation: Evaluation, width: float, height: float) -> str:
+def _plot(curves: Sequence[RateDistortionCurve], width: float, height: float) -> str:
     """Draw the curves as SVG that takes the colour of the text around it."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -414,8 +482,7 @@ def _plot(evaluation: Evaluation, width: float, height: float) -> str:
         "ytick.color": _INK,
     }
     with matplotlib.rc_context(settings):
-        curves = _of_interest(evaluation.curves)
-        RateDistortionDisplay(curves).plot(figure.subplots())
+        RateDistortionDisplay(_of_interest(curves)).plot(figure.subplots())
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     svg = file.getvalue()

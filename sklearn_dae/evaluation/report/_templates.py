@@ -13,7 +13,7 @@ from sklearn_dae.evaluation._measurement import Measurement
 from sklearn_dae.evaluation.report._findings import (
     Standing,
     judge,
-    judge_lossless,
+    judge_bounded,
 )
 
 
@@ -48,10 +48,13 @@ def verdict(found: Sequence[Standing], n_images: int) -> str:
     return _in_one_line(render("verdict.txt", verdict=judge(found, n_images)))
 
 
-def lossless_verdict(measurements: Sequence[Measurement]) -> str:
-    """Say which lossless codec is the smallest; the first is ours."""
-    found = judge_lossless(measurements)
-    return _in_one_line(render("lossless_verdict.txt", verdict=found))
+def bounded_verdict(measurements: Iterable[Measurement]) -> str:
+    """Say what our codec takes beside others, without loss and at bounds on errors."""
+    found = judge_bounded(measurements)
+    exact = next((each for each in found if not each.bound), None)
+    near = [each for each in found if each.bound and each.ours.error is None]
+    text = render("bounded_verdict.txt", exact=exact, near=near)
+    return _in_one_line(text)
 
 
 def _in_one_line(text: str) -> str:
