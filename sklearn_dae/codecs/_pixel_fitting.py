@@ -25,7 +25,7 @@ _MOST_PIXELS, _TRIAL_PIXELS = 3_000_000, 500_000
 
 #: Units of the hidden layers of networks, and the bytes that a set takes by the generic
 #: ones from which on they pay; for fewer, no network would.
-_SIZES = {(16, 16): 40_000, (32, 32): 160_000, (64, 64): 500_000, (96, 64): 10_000_000}
+_SIZES = {(16, 16): 8_000, (32, 32): 160_000, (64, 64): 500_000, (96, 64): 10_000_000}
 
 #: How networks are trained, by effort.
 _TRAININGS = {
