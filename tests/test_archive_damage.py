@@ -111,7 +111,7 @@ def test_a_damaged_chunk_of_many_kinds_costs_only_its_own_images():
     rest = np.setdiff1d(np.arange(40), lost)
     assert_same(archive[rest], [images[i] for i in rest])
     for key in (lost[2], slice(None), lost):
-        with pytest.raises(BitstreamError, match="Chunk 1"):
+        with pytest.raises(BitstreamError, match=r"^Chunk 1 \(.*: the checksum of its"):
             archive[key]
 
 

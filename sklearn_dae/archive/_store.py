@@ -198,16 +198,15 @@ class Store:
 
     def _decode(self, positions: list[int]) -> list[np.ndarray]:
         codec, chunks = self.codec, []
+        for position in positions:
+            contents = self.places[position].contents
+            assert isinstance(contents, Images)
+            data = self.chunks.read(position)
+            chunks.append((data, contents.n_images, contents.spec))
         with locating(self.places[positions[0]]):
-            for position in positions:
-                contents = self.places[position].contents
-                assert isinstance(contents, Images)
-                if not codec.takes(contents.spec):
-                    raise BitstreamError(
-                        f"the model does not take images of {contents.spec}"
-                    )
-                data = self.chunks.read(position)
-                chunks.append((data, contents.n_images, contents.spec))
+            for _, _, spec in chunks:
+                if not codec.takes(spec):
+                    raise BitstreamError(f"the model does not take images of {spec}")
             decoded = codec.decode_chunks(chunks)
         return [
             rows.reshape(n_images, *spec.shape)
