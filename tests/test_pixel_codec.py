@@ -251,12 +251,21 @@ def test_too_many_levels_are_refused_with_the_remedy(bound):
 @pytest.mark.parametrize("n_levels", [1, 2, 300, 65_536])
 def test_levels_come_back_from_their_bytes(n_levels, rng):
     values = np.sort(rng.choice(10**6, n_levels, replace=False)) - 5 * 10**5
-    images = rng.permutation(np.resize(values, max(n_levels, 4000)))
+    images = rng.permutation(np.resize(values, (max(n_levels, 4000), 1)))
     levels = Levels.of(images)
     again = Levels.read(_reader(levels.to_bytes()))
     assert again.n == levels.n == n_levels
     assert_array_equal(again.values(levels.levels(images)), images)
     assert levels.levels(images).max() == n_levels - 1
+
+
+def test_unused_levels_are_listed_only_where_that_pays(rng):
+    # Black, but for a few pixels of many levels: what is black costs nothing anyway.
+    images = np.zeros((1, 28, 28, 1), np.uint8)
+    assert Levels.of(np.arange(0, 252, 9)[rng.integers(28, size=images.shape)]).n == 28
+    images[0, 12:15, 12:15, 0] = 9 * rng.permutation(28)[:9].reshape(3, 3)
+    assert Levels.of(images).used is None
+    assert len(PixelCodec().encode(images)) < 60
 
 
 def _reader(data):

@@ -23,7 +23,7 @@ from sklearn_dae.models import model_to_bytes
 _FEW_PIXELS, _VERY_FEW_PIXELS = 2**18, 2**12
 
 #: Most numbers of the images that codecs are compared on, and that networks learn from.
-_SAMPLE_NUMBERS, _LEARNING_NUMBERS = 2**20, 2**22
+_SAMPLE_NUMBERS, _LEARNING_NUMBERS = 2**20, 3 * 2**21
 
 
 def smallest_codec(images: ImageSet, effort: int | None = None) -> Codec:

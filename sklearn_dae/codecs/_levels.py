@@ -57,7 +57,7 @@ class Levels:
 
         Parameters
         ----------
-        images : ndarray of int
+        images : ndarray of int of shape (..., channels)
             The images.
 
         may_skip : bool, default=True
@@ -71,12 +71,15 @@ class Levels:
         low, high = int(images.min()), int(images.max())
         levels = cls(low, high - low + 1)
         if may_skip and levels.n <= _MOST_SPAN:
-            values, counts = np.unique(images, return_counts=True)
-            above = values.astype(np.int64) - low
-            used = cls(low, len(values), above)
-            # What it saves: for each number, the logarithm of how far apart values are.
-            apart = np.log2(_spacings(above))
-            if levels.n > MOST_LEVELS or counts @ apart > 8 * len(used.to_bytes()) + 64:
+            above = np.unique(images).astype(np.int64) - low
+            used = cls(low, len(above), above)
+            # What it saves: the logarithm of how far apart values are, but nothing for
+            # a number that is the one before it once more.
+            pixels = images.reshape(-1, images.shape[-1])
+            changed = pixels[1:][pixels[1:] != pixels[:-1]]
+            at = np.searchsorted(above, changed.astype(np.int64) - low)
+            saved = np.bincount(at, minlength=len(above)) @ np.log2(_spacings(above))
+            if levels.n > MOST_LEVELS or saved > 8 * len(used.to_bytes()) + 64:
                 levels = used
         if levels.n > MOST_LEVELS:
             raise ValueError(

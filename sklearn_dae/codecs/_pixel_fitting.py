@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sklearn_dae.codecs._pixel import PixelCodec
 
 #: Pixels that are trained on, at most, and those that trials go by.
-_MOST_PIXELS, _TRIAL_PIXELS = 3_000_000, 500_000
+_MOST_PIXELS, _TRIAL_PIXELS = 5_000_000, 500_000
 
 #: Units of the hidden layers of networks, and the bytes that a set takes by the generic
 #: ones from which on they pay; for fewer, no network would.

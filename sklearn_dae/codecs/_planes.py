@@ -43,7 +43,7 @@ class Form(NamedTuple):
     def of(cls, rows: np.ndarray, spec: ImageSpec, *, is_exact: bool) -> Self:
         """Find the form of images."""
         images = rows.reshape(len(rows), spec.height, spec.width, spec.channels)
-        levels = Levels.of(rows, may_skip=is_exact)
+        levels = Levels.of(images, may_skip=is_exact)
         return cls(_repeats(images), levels, is_exact)
 
     @classmethod
@@ -81,7 +81,7 @@ class Form(NamedTuple):
         """Turn rows of values into planes: (n_images, channels, height, width)."""
         images = rows.reshape(len(rows), spec.height, spec.width, spec.channels)
         images = images[:, :: self.repeats, :: self.repeats]
-        planes = np.moveaxis(self.levels.levels(images), 3, 1)
+        planes = np.moveaxis(self.levels.levels(images).astype(np.int32), 3, 1)
         return to_ycocg(planes) if self._transforms(spec.channels) else planes
 
     def rows(self, planes: np.ndarray) -> np.ndarray:

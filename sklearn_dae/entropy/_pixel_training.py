@@ -179,6 +179,8 @@ def _filled(
         fit_predictors(walk.context, channel, mean, rng)
         for channel, mean in enumerate(means)
     ]
+    # Two of them would take twice the memory.
+    del walk
     walk = Walk(stacks, limits, firsts, predictors, in_series, max_error)
 
     def code(step: int, samples: Samples, known: Known) -> np.ndarray:
