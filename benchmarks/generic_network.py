@@ -104,7 +104,7 @@ def _stretched(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Spread the levels of an image over more or fewer, evenly or not; or invert it."""
     low, high = int(image.min()), int(image.max())
     n_levels = (high - low) * 2.0 ** rng.uniform(-2, 1)
-    n_levels = min(n_levels, 255 if image.dtype == np.uint8 else 65_535)
+    n_levels = min(n_levels, np.iinfo(image.dtype).max - min(low, 0))
     share = (image.astype(np.float64) - low) / max(high - low, 1)
     levels = np.rint(n_levels * share**2.0 ** rng.uniform(-1, 1))
     if rng.random() < 0.25:

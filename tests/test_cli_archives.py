@@ -25,6 +25,7 @@ from sklearn_dae.archive import open_archive, write_archive
 from sklearn_dae.cli import main
 from sklearn_dae.cli._file_names import FileNames
 from sklearn_dae.cli._only import chosen
+from sklearn_dae.cli._progress import counting
 from sklearn_dae.cli._summary import break_even
 from sklearn_dae.codecs import HuffmanCodec, TransformCodec
 from sklearn_dae.images import ImageSet, read_images
@@ -683,6 +684,14 @@ def test_progress_is_shown_to_people_only(archive, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
     run("decompress", "x.dae", "-o", "out2")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("total", [None, 0, 3])
+def test_progress_of_nothing_is_shown(total, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with counting("reading", total) as show:
+        show(0)
+    assert "reading 0" in capsys.readouterr().err
 
 
 def test_training_shows_its_progress_on_stderr(here, monkeypatch, capsys):

@@ -376,6 +376,29 @@ def test_groups_are_alike_in_size_and_as_many_for_each_process(n_jobs, rng):
             assert len(groups) % n_jobs == 0
 
 
+def test_a_tall_image_among_many_small_ones_takes_little_memory(rng):
+    tall, small = ImageSpec(400_000, 1), ImageSpec(3, 4)
+    groups = _pixel_chunks._groups(
+        [(1, small)] * 300 + [(1, tall)] + [(1, small)] * 300
+    )
+    assert groups == [[*range(300), *range(301, 601)], [300]]
+
+
+def test_a_process_that_is_killed_is_told_of(chunks, monkeypatch):
+    codec = PixelCodec(effort=1).fit(np.zeros((1, 4, 4), np.uint8))
+    monkeypatch.setattr(_pixel_chunks, "_FEWEST_AT_ONCE", 100)
+    monkeypatch.setattr(_pixel_chunks, "_encode_together", _end)
+    with (
+        joblib.parallel_config(n_jobs=2),
+        pytest.raises(MemoryError, match=r"A process was killed.*--jobs 1"),
+    ):
+        codec.encode_chunks(chunks)
+
+
+def _end(*arguments, **options):
+    os._exit(9)
+
+
 def test_a_chunk_of_no_image_comes_back():
     codec = PixelCodec(effort=1).fit(np.zeros((1, 4, 4), np.uint8))
     coded = codec.encode_chunk(np.zeros((0, 16), np.uint8))
@@ -501,6 +524,20 @@ def test_callbacks_are_told_how_far_training_is(quick, monkeypatch, rng):
     with pytest.raises(ZeroDivisionError):
         codec.fit(images)
     assert told == ["setup", "teardown"]
+
+
+def test_enlarged_images_train_what_the_small_ones_do(quick, rng):
+    small = series(40, rng)
+    small[4:8] = 0
+
+    def packed(images):
+        (model,) = PixelCodec(chunk_size=4).fit(images).models_
+        # Of blank ones it is not known how they came about; others have this size.
+        assert model.networks[0].predictors.mean.shape == small.shape[1:]
+        return model.packed.tolist()
+
+    large = small.repeat(2, axis=1).repeat(2, axis=2)
+    assert packed(large) == packed(small)
 
 
 def test_networks_are_kept_only_where_they_pay(quick, rng):

@@ -80,6 +80,8 @@ class Store:
         self._ranks = {chunk: rank for rank, chunk in enumerate(self._image_chunks)}
         self._ahead: dict[int, np.ndarray] = {}
         self._ahead_lock, self._last = Lock(), -2
+        # The chunks up to this one are decoded one by one: one of them is damaged.
+        self._alone = -1
 
     def _open_index(self, salvage: bool) -> tuple[Index, Table, BitstreamError | None]:
         try:
@@ -173,14 +175,16 @@ class Store:
             images = self._ahead.pop(position, None)
         if images is not None:
             return images
-        positions = self._together(rank) if is_next else [position]
+        goes_ahead = is_next and rank > self._alone
+        positions = self._together(rank) if goes_ahead else [position]
         if len(positions) > 1:
             with suppress(BitstreamError):
                 first, *rest = self._decode(positions)
                 with self._ahead_lock:
                     self._ahead = dict(zip(positions[1:], rest, strict=True))
                 return first
-        # Which of several is damaged shows where it is asked for.
+            # Which of several is damaged shows where it is asked for.
+            self._alone = rank + len(positions) - 1
         return self._decode([position])[0]
 
     def _together(self, rank: int) -> list[int]:

@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        n_jobs = getattr(arguments, "jobs", None) or joblib.cpu_count()
+        # Commands that have no such option start no processes.
+        n_jobs = getattr(arguments, "jobs", 1) or joblib.cpu_count()
         with (
             raising_terminated(),
             warnings.catch_warnings(),

@@ -21,10 +21,12 @@ def progress_of(estimator: Any) -> Iterator[None]:
     bar = progress_bar() if sys.stderr.isatty() else None
     if bar is not None:
         estimator.set_callbacks(bar)
-    # The bar writes to stdout, where the archive may be to go.
-    with redirect_stdout(sys.stderr):
-        yield
-    estimator.set_callbacks()
+    try:
+        # The bar writes to stdout, where the archive may be to go.
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        estimator.set_callbacks()
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def counting(
             line = f"{what} {n_done:,} images"
             if total is not None:
                 line = f"{what} {n_done:,} of {total:,} images"
-                if n_done >= total * _TELLING:
+                if n_done > 0 and n_done >= total * _TELLING:
                     left = (now - begin) * (total - n_done) / n_done
                     line += f", {left:,.0f} s left"
             # What is erased gives place to the next line.

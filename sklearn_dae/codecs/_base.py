@@ -459,7 +459,10 @@ class Codec(BaseEstimator):
 
     @property
     def numbers_at_once(self) -> int:
-        """Numbers of images that are best coded at once, in several chunks."""
+        """Numbers of images that are best coded at once, in several chunks.
+
+        More take more memory, and make nothing faster.
+        """
         return 0
 
     def encode_chunks(

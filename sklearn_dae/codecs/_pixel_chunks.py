@@ -9,6 +9,7 @@ Bytes of a chunk: a zero, and the numbers as they are; or their `Form`, and what
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import BrokenExecutor
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,9 @@ _FREE_SAMPLES, _SAMPLES_OF_BYTE = 2**22, 2**16
 #: Numbers that a process codes at once: more take more memory, and make nothing much
 #: faster; fewer are so slow that another process is not worth it.
 _MOST_AT_ONCE, _FEWEST_AT_ONCE = 2**22, 2**20
+
+#: Steps of all chunks of a group, at most, each as many as the longest takes.
+_MOST_STEPS = 2**20
 
 
 def most_at_once() -> int:
@@ -112,15 +116,22 @@ def _groups(kinds: Sequence[tuple[int, ImageSpec]]) -> list[list[int]]:
     """Return which chunks are coded in lockstep, if they have any images.
 
     Of each chunk, ``kinds`` has how many images it has, and of what kind. Groups are
-    alike in size, and as many for each process.
+    about alike in size, and mostly as many for each process.
     """
     n_jobs = joblib.effective_n_jobs(None)
     by_channels: dict[int, list[int]] = {}
     for i, (n_images, spec) in enumerate(kinds):
         if n_images:
             by_channels.setdefault(spec.channels, []).append(i)
+
+    def n_steps(i: int) -> int:
+        spec = kinds[i][1]
+        return spec.width + 3 * spec.height
+
     groups: list[list[int]] = []
     for chosen in by_channels.values():
+        # Those that take about as many steps go together.
+        chosen.sort(key=n_steps)
         sizes = np.array([kinds[i][0] * kinds[i][1].n_numbers for i in chosen])
         n_groups = -(-sizes.sum() // _MOST_AT_ONCE)
         if n_groups > 1:
@@ -129,7 +140,14 @@ def _groups(kinds: Sequence[tuple[int, ImageSpec]]) -> list[list[int]]:
         middles = np.cumsum(sizes) - sizes / 2
         numbers = (middles * n_groups / max(sizes.sum(), 1)).astype(int)
         for number in np.unique(numbers):
-            groups.append([chosen[i] for i in np.flatnonzero(numbers == number)])
+            group: list[int] = []
+            for place in np.flatnonzero(numbers == number).tolist():
+                chunk = chosen[place]
+                if group and n_steps(chunk) * (len(group) + 1) > _MOST_STEPS:
+                    groups.append(group)
+                    group = []
+                group.append(chunk)
+            groups.append(group)
     return groups
 
 
@@ -151,7 +169,13 @@ def _in_processes(
     ]
     # A single one is not worth a process.
     n_jobs = None if len(tasks) > 1 else 1
-    return joblib.Parallel(n_jobs)(tasks)
+    try:
+        return joblib.Parallel(n_jobs)(tasks)
+    except BrokenExecutor as error:
+        raise MemoryError(
+            "A process was killed, perhaps for lack of memory: let fewer work at the "
+            "same time, by joblib.parallel_config(n_jobs=1) or --jobs 1."
+        ) from error
 
 
 def _encode_together(

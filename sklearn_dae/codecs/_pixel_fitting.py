@@ -6,6 +6,7 @@ than the generic one, themselves counted.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 #: Pixels that are trained on, at most, and those that trials go by.
 _MOST_PIXELS, _TRIAL_PIXELS = 5_000_000, 500_000
 
-#: Units of the hidden layers of networks, and the bytes that a set takes by the generic
-#: ones from which on they pay; for fewer, no network would.
+#: Units of hidden layers, the smallest first, and from how many bytes on, which a set
+#: takes by the generic networks, they pay; for fewer, no network would.
 _SIZES = {(16, 16): 8_000, (32, 32): 160_000, (64, 64): 500_000, (96, 64): 10_000_000}
 
-#: How networks are trained, by effort.
+#: How networks are trained, by effort, whatever their size.
 _TRAININGS = {
     2: Training(n_steps=500),
     3: Training(n_steps=4000),
@@ -50,31 +51,44 @@ _LEAST_GAIN = 0.005
 
 
 class _Set(NamedTuple):
-    """Images with the same number of channels, as planes, a stack for each chunk."""
+    """Images with the same number of channels, as planes, a stack for each chunk.
+
+    Parameters
+    ----------
+    stacks, limits
+        As for `PixelModel.encode`.
+
+    n_seen : int
+        Pixels of the images; planes have fewer where these were enlarged.
+    """
 
     stacks: list[np.ndarray]
     limits: tuple[np.ndarray, np.ndarray]
+    n_seen: int
 
     @classmethod
     def of(cls, kinds: Sequence[Kind], codec: "PixelCodec", most_pixels: int) -> Self:
         """Take chunks from all over each kind, together of so many pixels."""
         share = most_pixels / _count(kinds)
-        forms, planes = [], []
+        forms, planes, n_seen = [], [], 0
         for kind in kinds:
-            size = codec.images_of_chunk(kind.spec)
+            size, is_exact = codec.images_of_chunk(kind.spec), not codec.max_abs_error
             chunks = [
-                kind.rows[chunk]
+                whole(kind.rows[chunk])
                 for chunk in chunks_from_all_over(len(kind.rows), size, share)
             ]
-            for rows in map(whole, chunks):
-                is_exact = not codec.max_abs_error
-                forms.append(Form.of(rows, kind.spec, is_exact=is_exact))
+            of_kind = [Form.of(rows, kind.spec, is_exact=is_exact) for rows in chunks]
+            # A blank chunk could have come from a single pixel, but others did not.
+            repeats = gcd(*(form.repeats for form in of_kind))
+            for form, rows in zip(of_kind, chunks, strict=True):
+                forms.append(form._replace(repeats=repeats))
                 planes.append(forms[-1].planes(rows, kind.spec))
-        return cls(planes, limits_of(forms, stacks_of(planes)))
+                n_seen += len(rows) * kind.spec.n_pixels
+        return cls(planes, limits_of(forms, stacks_of(planes)), n_seen)
 
     @property
     def n_pixels(self) -> int:
-        """Number of pixels."""
+        """Number of pixels of the planes."""
         return sum(stack[:, 0].size for stack in self.stacks)
 
     @property
@@ -110,16 +124,18 @@ def fit_models(
 ) -> list[PixelModel]:
     """Train models for the images of each number of channels, where that pays.
 
-    ``report`` is told which part of the training is done.
+    ``report`` is told which share of the training is done.
     """
     by_channels: dict[int, list[Kind]] = {}
     for kind in kinds:
         by_channels.setdefault(kind.spec.channels, []).append(kind)
     # If these are but a part of all, the share of each kind is the same in the rest.
-    factor = (codec.n_pixels or 0) / _count(kinds) or 1.0
-    steps = _Steps(_most_steps(codec) * sum(by_channels), report)
+    n_seen = _count(kinds)
+    n_all = codec.n_pixels or n_seen
+    n_networks = sum(channels for channels in by_channels)
+    steps = _Steps(_most_steps(codec) * n_networks, report)
     models = [
-        _model(codec, some, round(factor * _count(some)), steps)
+        _model(codec, some, n_all / max(n_seen, 1), steps)
         for some in by_channels.values()
     ]
     return [model for model in models if model is not None]
@@ -142,35 +158,39 @@ class _Steps:
 
 
 def _model(
-    codec: "PixelCodec", kinds: Sequence[Kind], n_pixels: int, steps: _Steps
+    codec: "PixelCodec", kinds: Sequence[Kind], factor: float, steps: _Steps
 ) -> PixelModel | None:
-    """Train a model for images of some channels; None if the generic one is better."""
+    """Train a model for images of some channels; None if the generic one is better.
+
+    There will be ``factor`` times as many images to code.
+    """
     channels = kinds[0].spec.channels
     few = _Set.of(kinds, codec, _TRIAL_PIXELS)
+    n_pixels = round(factor * _count(kinds) * few.n_pixels / few.n_seen)
 
     def n_bytes(model: PixelModel) -> float:
-        n_bits = model.bits(*few, codec.max_abs_error).sum()
+        n_bits = model.bits(few.stacks, few.limits, codec.max_abs_error).sum()
         return n_bits / 8 * n_pixels / few.n_pixels
 
     n_generic = n_bytes(generic_model(channels))
-    paying = [size for size, fewest in _SIZES.items() if n_generic >= fewest]
-    if not paying:
+    hidden = [sizes for sizes, fewest in _SIZES.items() if n_generic >= fewest]
+    if not hidden:
         steps(_most_steps(codec) * channels)
         return None
     points = frequent_values(few.stacks) if channels == 1 else None
-    shapes = {stack.shape[2:] for stack in few.stacks}
+    shapes = {(kind.spec.height, kind.spec.width) for kind in kinds}
     is_aligned = len(shapes) == 1 and max(shapes.pop()) <= _SMALL
 
     def fit(images: _Set, training: Training, in_series: bool) -> tuple[Any, float]:
-        training = replace(training, hidden=paying[-1])
         return fit_networks(
-            *images,
+            images.stacks,
+            images.limits,
             n_pixels=n_pixels,
             points=points,
             is_aligned=is_aligned,
             in_series=in_series,
             max_error=codec.max_abs_error,
-            training=training,
+            training=replace(training, hidden=hidden[-1]),
             random_state=codec.random_state,
             on_step=steps,
         )

@@ -137,10 +137,10 @@ class _Schedule:
         ranks = np.arange(len(streams)) + (before - np.cumsum(flat) + flat).repeat(flat)
         parts, within = np.divmod(ranks, limits[streams])
         lanes = within + self.first_lanes[streams]
-        for part in range(int(parts.max(initial=-1)) + 1):
-            symbols = (parts == part).nonzero()[0]
-            symbols = symbols[np.argsort(lanes[symbols])]
-            yield _Part(symbols, lanes[symbols])
+        order = np.lexsort((lanes, parts))
+        for symbols in np.split(order, np.cumsum(np.bincount(parts))[:-1]):
+            if symbols.size:
+                yield _Part(symbols, lanes[symbols])
 
 
 def encode_intervals(

@@ -215,7 +215,7 @@ class Known(NamedTuple):
     Parameters
     ----------
     inputs : ndarray of float32 of shape (n_inputs, n)
-        Whole numbers for networks. Some may be given the first of them only.
+        Whole numbers for networks: each takes the first ones, as many as it wants.
 
     nearest : ndarray of float32 of shape (4, n)
         The nearest samples.
@@ -326,8 +326,8 @@ class Context:
         Weights of the predictions of each channel, which look at other planes, too.
 
     in_series : bool
-        Whether the first of these is the image before; the others are the channels
-        before.
+        Whether the first plane that they look at is that of the image before; the
+        others are those of the channels before.
 
     canvases : ndarray of float32 of shape (5, size)
         The canvases, in the order of `Canvases`.
@@ -441,7 +441,11 @@ class Context:
     def _look_elsewhere(
         self, samples: Samples, level: np.ndarray, differences: np.ndarray
     ) -> None:
-        """Fill in what other planes have at the same places; nothing, if they miss."""
+        """Fill in what other planes have at the same places, or zeros.
+
+        There are as many rows as the channel that looks at most of them needs; those
+        that look at fewer ignore the rest, by weights of zero.
+        """
         rows = differences.reshape(self._n_references, len(_AROUND) + 1, -1)
         n_channels_before = self._n_references - self._in_series
         at = [

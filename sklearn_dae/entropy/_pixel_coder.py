@@ -28,7 +28,7 @@ from sklearn_dae.entropy._planes import Planes, Samples, Stack
 from sklearn_dae.exceptions import BitstreamError
 
 #: Lanes of a stream: one for so many bits, or for so many samples if that is more. A
-#: lane costs eleven bits; more of them make a stream faster to decode.
+#: lane costs some nine bits; more of them make a stream faster to decode.
 _BITS_OF_LANE, _SAMPLES_OF_LANE = 10_000, 5_000
 
 

@@ -53,7 +53,7 @@ class Stack(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Samples that do not depend on each other, channel by channel.
+    """Samples of some lanes, channel by channel; those of a step are independent.
 
     Parameters
     ----------
