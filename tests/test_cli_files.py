@@ -172,17 +172,17 @@ def test_a_file_that_changes_meanwhile_leaves_no_archive(mixed, monkeypatch, cap
 
     fit = compress.smallest_codec
 
-    def change(images):
+    def change(*arguments):
         data = Path("mixed/small.pgm").read_bytes()
         Path("mixed/small.pgm").write_bytes(data[:-3] + b"abc")
-        return fit(images)
+        return fit(*arguments)
 
     monkeypatch.setattr(compress, "smallest_codec", change)
     run("compress", "mixed", "-o", "x.dae", "--lossless")
     monkeypatch.setattr(
         compress,
         "smallest_codec",
-        lambda images: (Path("mixed/photo.jpg").unlink(), fit(images))[1],
+        lambda *arguments: (Path("mixed/photo.jpg").unlink(), fit(*arguments))[1],
     )
     run("compress", "mixed", "-o", "y.dae", "--lossless", status=1)
     assert "photo.jpg" in capsys.readouterr().err

@@ -371,7 +371,8 @@ def test_a_share_of_the_variance_that_cannot_be_counted(digits):
 
 
 def test_score_does_not_wrap_around_for_unsigned_integers(fitted, digits):
-    assert fitted.score(digits) == pytest.approx(fitted.score(digits * 1.0), rel=1e-5)
+    # Not quite the same, as codes are refined in single precision for bytes.
+    assert fitted.score(digits) == pytest.approx(fitted.score(digits * 1.0), rel=1e-4)
 
 
 def test_activations_of_every_layer(fitted, digits):
