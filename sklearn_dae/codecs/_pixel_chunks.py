@@ -19,7 +19,7 @@ import numpy as np
 from sklearn_dae._bytes import ByteReader
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._planes import Form, limits_of, whole
-from sklearn_dae.entropy import PixelModel
+from sklearn_dae.entropy import PixelModel, Stack
 from sklearn_dae.entropy._pixel_coder import stacks_of
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
@@ -125,8 +125,8 @@ def _groups(kinds: Sequence[tuple[int, ImageSpec]]) -> list[list[int]]:
             by_channels.setdefault(spec.channels, []).append(i)
 
     def n_steps(i: int) -> int:
-        spec = kinds[i][1]
-        return spec.width + 3 * spec.height
+        n_images, spec = kinds[i]
+        return Stack(n_images, spec.height, spec.width, spec.channels).n_steps
 
     groups: list[list[int]] = []
     for chosen in by_channels.values():
@@ -194,9 +194,12 @@ def _encode_together(
         # Zeros may follow a stream, in pairs.
         missing = max(0, _least_bytes(rows.size) - len(data))
         data += bytes(missing + missing % 2)
-        little_endian = rows.dtype.newbyteorder("<")
-        plain = _PLAIN + rows.astype(little_endian, copy=False).tobytes()
-        coded.append((data, result.n_bits) if len(data) < len(plain) else (plain, None))
+        if len(data) < len(_PLAIN) + rows.nbytes:
+            coded.append((data, result.n_bits))
+        else:
+            little_endian = rows.dtype.newbyteorder("<")
+            plain = rows.astype(little_endian, copy=False).tobytes()
+            coded.append((_PLAIN + plain, None))
     return coded
 
 

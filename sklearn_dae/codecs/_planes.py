@@ -105,12 +105,10 @@ def _repeats(images: np.ndarray) -> int:
     """Return how many equal rows, and columns, follow each other everywhere."""
     _, height, width, _ = images.shape
     n = gcd(height, width)
-    if n > 1:
-        differ = (images[:, :, 1:] != images[:, :, :-1]).any(axis=(0, 1, 3))
-        n = int(np.gcd.reduce(np.flatnonzero(differ) + 1, initial=n))
-    if n > 1:
-        differ = (images[:, 1:] != images[:, :-1]).any(axis=(0, 2, 3))
-        n = int(np.gcd.reduce(np.flatnonzero(differ) + 1, initial=n))
+    for rows in (images.swapaxes(1, 2), images):
+        if n > 1:
+            differ = (rows[:, 1:] != rows[:, :-1]).any(axis=(0, 2, 3))
+            n = int(np.gcd.reduce(np.flatnonzero(differ) + 1, initial=n))
     return n
 
 

@@ -41,6 +41,11 @@ class Stack(NamedTuple):
         return self.n_images * self.height * self.width * self.channels
 
     @property
+    def n_steps(self) -> int:
+        """Steps that it takes, about: channels and images in a series add a few."""
+        return self.width + _ROW_LAG * self.height
+
+    @property
     def n_rows(self) -> int:
         """Number of rows of a channel of all images."""
         return self.n_images * self.height
