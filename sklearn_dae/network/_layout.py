@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from sklearn_dae._fields import Fields, Sizes, briefly, count, each, expect_equal
+from sklearn_dae.network._units import UNITS
 from sklearn_dae.network.layers._dense import Dense
 from sklearn_dae.network.layers._layer import Layer
 
@@ -34,7 +35,8 @@ class Layout:
         From input to output.
 
     n_encoder_layers : int
-        How many of them form the encoder; the rest form the decoder.
+        How many of them form the encoder; the rest form the decoder. With none, the
+        network only decodes.
 
     Examples
     --------
@@ -51,7 +53,7 @@ class Layout:
 
     _stored_fields: ClassVar[Fields] = {
         "layers": each(_is_layer),
-        "n_encoder_layers": count(1),
+        "n_encoder_layers": count(),
     }
 
     def _to_stored(self) -> dict[str, Any]:
@@ -62,14 +64,15 @@ class Layout:
         layout = cls(tuple(layers), n_encoder_layers)
         if n_encoder_layers >= len(layers):
             raise ValueError(f"{n_encoder_layers} of {len(layers)} layers encode")
-        sizes = [layout.n_features, *layout.widths]
+        n_inputs = layout.n_features if n_encoder_layers else layout.n_components
+        sizes = [n_inputs, *layout.widths]
         below = [layer.n_below for layer in layers]
         expect_equal("Inputs of the layers", below, sizes[:-1])
-        expect_equal("Pixels that come out", sizes[-1], sizes[0])
         direct = [0] * len(layers)
         if layout.has_linear_path:
-            direct[n_encoder_layers - 1] = layout.n_features
             direct[-1] = layout.n_components
+            if n_encoder_layers:
+                direct[n_encoder_layers - 1] = layout.n_features
         expect_equal("Linear path", [layer.n_direct for layer in layers], direct)
         return layout
 
@@ -115,17 +118,24 @@ class Layout:
     @property
     def n_features(self) -> int:
         """Number of pixels of an image."""
-        return self.layers[0].n_below
+        return self.layers[-1].n_out
 
     @property
     def n_components(self) -> int:
         """Number of values of a code."""
-        return self.code_layer.n_out
+        return self.layers[self.n_encoder_layers].n_below
 
     @property
     def code_layer(self) -> Layer:
         """The last layer of the encoder."""
         return self.layers[self.n_encoder_layers - 1]
+
+    @property
+    def code_range(self) -> tuple[float, float]:
+        """Interval that the values of a code lie in."""
+        if not self.n_encoder_layers:
+            return -np.inf, np.inf
+        return UNITS[self.code_layer.unit].range
 
     @property
     def encoder(self) -> range:
@@ -163,7 +173,7 @@ class Layout:
         )
 
     def __str__(self) -> str:
-        sizes = "-".join(str(n) for n in (self.n_features, *self.widths))
+        sizes = "-".join(str(n) for n in (self.layers[0].n_below, *self.widths))
         return f"{sizes} with a linear path" if self.has_linear_path else sizes
 
     @property

@@ -133,7 +133,7 @@ def backward_pass(
     direct_to_code = None
     for index in reversed(layers):
         yield index, delta
-        if index == 0:
+        if index == 0 and layout.n_encoder_layers:
             return
         layer = layout.layers[index]
         if layer.n_direct and index >= layout.n_encoder_layers:

@@ -11,7 +11,6 @@ import numpy as np
 
 from sklearn_dae.network._layout import Layout
 from sklearn_dae.network._objective import error_and_slope
-from sklearn_dae.network._units import UNITS
 
 #: Length of the first step, which only measures curvature, relative to the code's.
 _PROBE = 1e-3
@@ -57,7 +56,7 @@ def refine_codes(
     """
     if n_iter == 0:
         return codes
-    low, high = UNITS[layout.code_layer.unit].range
+    low, high = layout.code_range
     error, slope = error_and_slope(theta, codes, X, layout)
     tiny, epsilon = np.finfo(codes.dtype).tiny, np.finfo(codes.dtype).eps
     size, length = _norm(codes), _norm(slope)
