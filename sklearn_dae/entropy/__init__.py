@@ -9,13 +9,22 @@ one for another:
 - ``encode(symbols, ...)`` returns bytes;
 - ``decode(data, ...)`` returns the symbols.
 
-`ColumnTables` gives each column a distribution of its own, `PixelModel` each sample of
-an image one that follows from the samples before it. Another model goes into a file of
-its own.
+`ColumnTables` and `ColumnMixtures` give each column a distribution of its own, as a
+table or as a formula, `PixelModel` gives each sample of an image one that follows from
+the samples before it. Another model goes into a file of its own.
 """
 
+from sklearn_dae.entropy._column_mixtures import ColumnMixtures
 from sklearn_dae.entropy._column_tables import ColumnTables
 from sklearn_dae.entropy._pixel_model import PixelModel
 from sklearn_dae.entropy._planes import Stack
+from sklearn_dae.entropy._weight_bytes import pack_layer, read_layer
 
-__all__ = ["ColumnTables", "PixelModel", "Stack"]
+__all__ = [
+    "ColumnMixtures",
+    "ColumnTables",
+    "PixelModel",
+    "Stack",
+    "pack_layer",
+    "read_layer",
+]

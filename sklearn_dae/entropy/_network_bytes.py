@@ -10,28 +10,19 @@ shifts, the widths and the biases of its units; and one stream of all weights. N
 are LEB128, those that may be negative zigzag-coded.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from sklearn_dae._bytes import ByteReader, frame, leb128
-from sklearn_dae.coding._intervals import IntervalDecoder, encode_intervals
 from sklearn_dae.entropy._context import Predictors, n_adaptive, n_neighbours
-from sklearn_dae.entropy._mixture import PER_UNIT, Cells, Mixture
 from sklearn_dae.entropy._pixel_network import PixelNetwork
+from sklearn_dae.entropy._row_bytes import decode_rows, encode_rows, widths_of
 from sklearn_dae.exceptions import BitstreamError
-
-#: Widths have so many steps an octave.
-_PER_OCTAVE = 4
 
 #: Largest weight, and most units of a layer, points and layers.
 _MOST_WEIGHT, _MOST_UNITS, _MOST_LAYERS = 2**14, 1024, 8
 
 #: Most pixels of a mean.
 _MOST_MEAN = 2**16
-
-#: Lanes of the stream: more make networks faster to read.
-_N_LANES = 32
 
 
 def pack_network(network: PixelNetwork) -> bytes:
@@ -51,17 +42,12 @@ def pack_network(network: PixelNetwork) -> bytes:
         *map(leb128, predictors.mean.shape),
         _zigzag(np.diff(predictors.mean.ravel().astype(np.int64), prepend=0)),
     ]
-    widths = [_widths(weights) for weights in network.weights]
+    widths = [widths_of(weights) for weights in network.weights]
     for biases, shifts, of_layer in zip(
         network.biases, network.shifts, widths, strict=True
     ):
         parts += [shifts.tobytes(), of_layer.tobytes(), _zigzag(biases)]
-    numbers = np.concatenate([weights.ravel() for weights in network.weights])
-    mixture = _distributions(widths, [w.shape[1] for w in network.weights])
-    cells = mixture.cells.of(numbers.astype(np.float32))
-    counts = np.array([[len(numbers)]])
-    n_lanes = min(_N_LANES, len(numbers))
-    (stream,) = encode_intervals(*mixture.intervals(cells), counts, [n_lanes])
+    stream = encode_rows(network.weights, widths, _MOST_WEIGHT)
     return b"".join([*parts, frame(stream)])
 
 
@@ -106,49 +92,15 @@ def read_network(reader: ByteReader) -> PixelNetwork:
         widths.append(np.frombuffer(reader.take(size), np.uint8))
         biases.append(_unzigzag(reader, size, 2**24).astype(np.int32))
     n_in = [predictors.n_inputs, *sizes[:-1]]
-    mixture = _distributions(widths, n_in)
-    numbers = np.empty(len(mixture.cells.n), np.float32)
-    decoder = IntervalDecoder([reader.frame("Weights")], np.array([[len(numbers)]]))
-    for part in decoder.parts(0):
-        of_part = mixture.take(part)
-        cells, *interval = of_part.find(decoder.slots())
-        decoder.take(*interval)
-        numbers[part] = of_part.cells.values(cells)
-    decoder.finish()
-    weights, at = [], 0
-    for size, n_below in zip(sizes, n_in, strict=True):
-        part = numbers[at : at + size * n_below]
-        weights.append(part.reshape(size, n_below).astype(np.int16))
-        at += part.size
+    shapes = list(zip(sizes, n_in, strict=True))
+    numbers = decode_rows(reader.frame("Weights"), shapes, widths, _MOST_WEIGHT)
+    weights = [matrix.astype(np.int16) for matrix in numbers]
     network = PixelNetwork(predictors, weights, biases, shifts, points)
     try:
         network._check_stored()
     except ValueError as error:
         raise BitstreamError(f"A network cannot be: {error}.") from None
     return network
-
-
-def _widths(weights: np.ndarray) -> np.ndarray:
-    """Return the binary logarithms of widths of units, in steps: uint8."""
-    typical = np.sqrt((weights.astype(np.float64) ** 2).mean(axis=1))
-    # The width of a logistic distribution, relative to its standard deviation.
-    octaves = np.log2(typical * np.sqrt(3) / np.pi + 0.25)
-    return np.rint(np.maximum(octaves, 0) * _PER_OCTAVE).astype(np.uint8)
-
-
-def _distributions(widths: Sequence[np.ndarray], n_below: Sequence[int]) -> Mixture:
-    """Return the distributions of all weights, layer by layer and unit by unit."""
-    steps = np.concatenate(
-        [np.repeat(of_layer, n) for of_layer, n in zip(widths, n_below, strict=True)]
-    )
-    # On a coarse grid, so that all machines have the same widths.
-    table = np.rint(2.0 ** (np.arange(256) / _PER_OCTAVE) * 16) / 16
-    none = np.zeros((0, len(steps)), np.float32)
-    limit = np.full(len(steps), _MOST_WEIGHT, np.float32)
-    cells = Cells.around(np.zeros_like(limit), -limit, limit, 0)
-    per_width = np.float32(PER_UNIT) / table[steps].astype(np.float32)
-    ones = np.ones((1, len(steps)), np.float32)
-    return Mixture(ones, np.zeros_like(ones), per_width[np.newaxis], none, cells)
 
 
 def _zigzag(numbers: np.ndarray) -> bytes:
