@@ -71,7 +71,13 @@ MODELS = {
     "jpegxl codec": JpegXLCodec(distance=0.5, image_shape=(2, 3)),
     "pixel codec": PixelCodec(effort=2, image_shape=(2, 3)),
     "dae codec": TransformCodec(DeepAutoencoderCompressor(2, **SMALL)),
+    "whole codec": TransformCodec(
+        make_pipeline(DeepAutoencoderCompressor(4, **SMALL), MinMaxScaler(clip=True))
+    ),
 }
+
+#: Codecs that keep only the decoder of their transformer.
+DECODERS = ["codec", "exact codec", "kmeans codec", "dae codec"]
 
 #: The dtype of images that a model takes, if not any.
 DTYPES = {

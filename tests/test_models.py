@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_specimens import DTYPES, MODELS, ROWS, SMALL, fit, fitted
+from model_specimens import DECODERS, DTYPES, MODELS, ROWS, SMALL, fit, fitted
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -20,13 +20,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
 
-from sklearn_dae import DeepAutoencoderCompressor, HuffmanCoder, UniformQuantizer
+from sklearn_dae import DeepAutoencoderCompressor, HuffmanCoder
 from sklearn_dae.codecs import (
     HuffmanCodec,
     PixelCodec,
     SetRedundancyCodec,
     TransformCodec,
 )
+from sklearn_dae.codecs._decoder import CompactDecoder
 from sklearn_dae.models import (
     load_model,
     model_from_bytes,
@@ -59,6 +60,10 @@ def outputs(model, X):
 def assert_same(first, second):
     """Assert that two models have the same parameters and outputs, to the last bit."""
     assert type(first) is type(second)
+    if isinstance(getattr(first, "decoder_", None), CompactDecoder):
+        # Of what it was made from, only the decoder is kept.
+        assert second.transformer is None
+        first = clone(first).set_params(transformer=None)
     assert repr(first) == repr(second)
     for (name, a), (other, b) in zip(
         sorted(first.get_params(deep=False).items()),
@@ -94,8 +99,13 @@ def test_a_loaded_model_computes_the_same_to_the_last_bit(name, dtype, tmp_path)
             assert a.tobytes() == b.tobytes()
     # What is loaded can be saved again, cloned, and fitted.
     assert model_to_bytes(loaded) == model_to_bytes(model)
-    assert repr(clone(loaded)) == repr(clone(model))
-    loaded.fit(X)
+    again = clone(loaded)
+    if name in DECODERS:
+        with pytest.raises(TypeError, match=r"set_params\(transformer="):
+            again.fit(X)
+        again.set_params(transformer=model.transformer)
+    assert repr(again) == repr(clone(model))
+    again.fit(X)
 
 
 def test_a_network_left_as_pca_can_be_kept():
@@ -135,13 +145,24 @@ def test_feature_names_are_kept(name):
 
 
 def test_a_codec_and_its_parameter_share_one_transformer():
-    pca = fitted("pca")
-    alone = len(model_to_bytes(TransformCodec(PCA(3)).fit(ROWS.astype(float))))
-    codec = TransformCodec(pca).fit(ROWS.astype(float))
+    codec = fitted("whole codec")
+    alone = len(model_to_bytes(codec))
+    codec = TransformCodec(codec.transformer_).fit(ROWS.astype(float))
     data = model_to_bytes(codec)
     loaded = model_from_bytes(data)
-    assert loaded.transformer is loaded.transformer_
+    assert loaded.transformer is loaded.transformer_ is loaded.decoder_.transformer
     assert len(data) < alone + 100
+
+
+def test_a_codec_keeps_neither_the_encoder_nor_how_it_was_trained():
+    dae = DeepAutoencoderCompressor(4, hidden_layer_sizes=(64,), max_iter=2)
+    X = np.random.default_rng(0).integers(0, 256, (200, 100)).astype(np.uint8)
+    codec = TransformCodec(dae.fit(X), target_psnr=6).fit(X)
+    n_decoded = codec.decoder_.layout.n_parameters
+    assert n_decoded < 0.55 * dae.network_.layout.n_parameters
+    # A byte a weight would be many, four are those of single precision.
+    assert len(model_to_bytes(codec)) < n_decoded
+    assert len(model_to_bytes(dae)) > 8 * n_decoded
 
 
 def test_a_loaded_transformer_serves_a_new_codec():
@@ -233,7 +254,7 @@ def test_a_pipeline_with_one_step_unfitted_is_refused():
         ("pca", {"mean_": np.zeros(5)}, "PCA.*has 5 features"),
         ("pca", {"mean_": np.full(6, np.nan)}, "finite"),
         ("codec", {"chunk_size": -1}, "chunk_size"),
-        ("codec", {"quantizer_": UniformQuantizer(4).fit(ROWS)}, "Units of the quant"),
+        ("codec", {"code_model_": fitted("dae codec").code_model_}, "Values of a code"),
         ("huffman coder", {"handle_unknown": "error"}, "Escape"),
         ("standard", {"mean_": None}, "no mean_"),
     ],

@@ -1,17 +1,19 @@
 """Coordinates for codes in which all directions matter equally.
 
-In: a transformer and its codes. Out: a linear map to coordinates that are uncorrelated,
-and in which the squared length of a small change is the squared error that it causes in
-the image. A quantiser with one step for all coordinates then spends its bits where they
-are seen, and an entropy coder that treats the coordinates as independent loses less.
+In: codes and what restores images from them. Out: a linear map to coordinates that are
+uncorrelated, and in which the squared length of a small change is the squared error
+that it causes in the image. A quantiser with one step for all coordinates then spends
+its bits where they are seen, and an entropy coder that treats the coordinates as
+independent loses less.
 
 Let H be the mean of J^T J over codes, J being the Jacobian of the inverse transform,
 and C the covariance of the codes. The map is Q^T H^1/2, where Q holds the eigenvectors
 of H^1/2 C H^1/2. For PCA it is the identity, up to signs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -26,6 +28,9 @@ _PROBED_CODES = 256
 
 #: Change of a code for measuring the Jacobian, relative to its standard deviation.
 _PROBE = 0.05
+
+#: What squared lengths of changes are no more than noise.
+_NOTHING = 1e-200
 
 #: Damping of H, as a fraction of its mean eigenvalue: without it, units that the images
 #: do not depend on would get no coordinates.
@@ -58,18 +63,20 @@ class CodeSpace:
 
     @classmethod
     def plain(cls, codes: np.ndarray) -> Self:
-        """Make the map that leaves codes as they are."""
+        """Make the map that leaves codes as they are, but for their mean."""
         n = codes.shape[1]
-        return cls(np.zeros(n), np.eye(n), np.eye(n))
+        return cls(codes.mean(axis=0, dtype=np.float64), np.eye(n), np.eye(n))
 
     @classmethod
-    def learn(cls, transformer: Any, codes: np.ndarray) -> Self:
+    def learn(
+        cls, decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray
+    ) -> Self:
         """Measure how images depend on codes, and how codes vary.
 
         Parameters
         ----------
-        transformer : transformer with ``inverse_transform``
-            What decodes the codes.
+        decode : callable
+            Restores images from codes.
 
         codes : ndarray of shape (n_samples, n_components)
             Codes of training images.
@@ -80,14 +87,16 @@ class CodeSpace:
             If what it decodes from codes close to these is not finite.
         """
         mean = codes.mean(axis=0, dtype=np.float64)
-        metric = _metric(transformer, codes)
+        metric = _metric(decode, codes)
         if not np.isfinite(metric).all():
             raise ValueError(
-                f"{type(transformer).__name__} restores images with NaN or infinity "
-                "from codes close to those of training images; fit another transformer."
+                "The transformer restores images with NaN or infinity from codes close "
+                "to those of training images; fit another transformer."
             )
         values, vectors = np.linalg.eigh(metric)
-        values += _DAMPING * max(values.mean(), np.finfo(np.float64).tiny)
+        mean_value = values.mean()
+        # Where codes change nothing, any map will do.
+        values += _DAMPING * mean_value if mean_value > _NOTHING else 1.0
         root = (vectors * np.sqrt(values)) @ vectors.T
         inverse_root = (vectors / np.sqrt(values)) @ vectors.T
         covariance = np.cov(codes.T, bias=True, dtype=np.float64).reshape(metric.shape)
@@ -105,7 +114,9 @@ class CodeSpace:
         return multiply(coordinates, self.backward) + self.mean
 
 
-def _metric(transformer: Any, codes: np.ndarray) -> np.ndarray:
+def _metric(
+    decode: Callable[[np.ndarray], np.ndarray], codes: np.ndarray
+) -> np.ndarray:
     """Mean of J^T J over some of the codes, by central differences."""
     n_components = codes.shape[1]
     n_codes = max(8, min(_PROBED_CODES, _PROBED_ROWS // n_components, len(codes)))
@@ -116,8 +127,8 @@ def _metric(transformer: Any, codes: np.ndarray) -> np.ndarray:
     for j, probe in enumerate(probes):
         change = np.zeros(n_components, codes.dtype)
         change[j] = probe
-        above = np.asarray(transformer.inverse_transform(at + change), np.float64)
-        below = np.asarray(transformer.inverse_transform(at - change), np.float64)
+        above = np.asarray(decode(at + change), np.float64)
+        below = np.asarray(decode(at - change), np.float64)
         slopes.append(((above - below) / (2 * probe)).ravel())
     jacobian = np.array(slopes)
     return jacobian @ jacobian.T / len(at)

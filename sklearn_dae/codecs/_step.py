@@ -1,119 +1,179 @@
-"""How finely to quantise: the step that meets a wish.
+"""How finely to round: the step of codes that meets a wish.
 
-In: images, their coordinates, and what restores them. Out: a step for all coordinates.
+In: images, their codes, and what restores them. Out: a step for all values of a code.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from sklearn_dae._scaling import cast
 from sklearn_dae.codecs._base import mean_squared_error
-from sklearn_dae.entropy import ColumnTables
-from sklearn_dae.quantizers import UniformQuantizer
+from sklearn_dae.codecs._code_model import (
+    CodeModel,
+    QuantizedCodes,
+    RoundedCodes,
+    as_restored,
+)
 
 #: Most rows that a step is chosen on.
 _SEARCH_ROWS = 2_000
 
-#: Unless told otherwise, quantising adds this fraction to the transformer's error.
+#: Unless told otherwise, rounding adds this fraction to the transformer's error.
 _ADDED_ERROR = 0.25
 
 #: Halvings of the range of steps, 17 octaves wide, in the search for a step.
 _N_BISECTIONS = 14
 
+#: Restores images from codes.
+Decode = Callable[[np.ndarray], np.ndarray]
 
-def choose_step(
-    X: np.ndarray,
-    coordinates: np.ndarray,
-    restore: Callable[[np.ndarray], np.ndarray],
-    span: float,
-    *,
-    target_psnr: float | None = None,
-    most_bits: float | None = None,
-) -> float:
-    """Choose a step by bisection.
+
+@dataclass(frozen=True)
+class Wish:
+    """How good images are to be, or how small: at most one of these.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Training images.
+    quantizer : quantiser or None
+        What rounds codes.
 
-    coordinates : ndarray of shape (n_samples, n_components)
-        Their coordinates.
-
-    restore : callable
-        Turns coordinates into images.
-
-    span : float
-        Width of the pixel range.
-
-    target_psnr : float, default=None
+    target_psnr : float or None
         Peak signal-to-noise ratio wanted, in decibels.
 
-    most_bits : float, default=None
-        Most bits an image may take on average. Without either, little is lost.
+    most_bits : float or None
+        Most bits an image may take on average.
 
-    Returns
-    -------
-    float
-        Rather a step of too few bits than of too many, and rather one of too high a
-        quality than of too low.
+    low, high : float
+        Range of the pixels.
 
-    Raises
-    ------
-    ValueError
-        If no step meets the wish.
+    dtype : dtype
+        Of the images that come back.
     """
-    X, at = sample(X, _SEARCH_ROWS), sample(coordinates, _SEARCH_ROWS)
-    least_psnr = 0.0
-    if most_bits is None:
-        mse = mean_squared_error(X, restore(at))
-        least_psnr = _least_psnr(mse, span, target_psnr)
 
-    def too_fine(step: float) -> bool:
-        if most_bits is not None:
-            return _mean_bits(coordinates, step) > most_bits
-        quantizer = UniformQuantizer(step=step).fit(coordinates)
-        images = restore(quantizer.inverse_transform(quantizer.transform(at)))
-        return decibels(mean_squared_error(X, images), span) >= least_psnr
+    quantizer: Any
+    target_psnr: float | None
+    most_bits: float | None
+    low: float
+    high: float
+    dtype: np.dtype
 
-    # A step wider than the coordinates keeps nothing of them, one of the smallest all.
-    widest = float(np.ptp(coordinates, axis=0).max()) or 1.0
+    @property
+    def span(self) -> float:
+        """Width of the range of pixels."""
+        return (self.high - self.low) or 1.0
+
+    @property
+    def is_quality(self) -> bool:
+        """Whether it is a quality that is to be met in the fewest bytes."""
+        return self.quantizer is None and self.most_bits is None
+
+    def images(self, restored: np.ndarray) -> np.ndarray:
+        """Return restored images as they come back."""
+        return cast(np.clip(restored, self.low, self.high), self.dtype)
+
+    def psnr(self, X: np.ndarray, restored: np.ndarray) -> float:
+        """Return the quality of restored images, in decibels."""
+        return decibels(mean_squared_error(X, self.images(restored)), self.span)
+
+    def least_psnr(self, mse: float) -> float:
+        """Return the quality wanted of a transformer that makes a squared error.
+
+        Raises
+        ------
+        ValueError
+            If the transformer itself is no better.
+        """
+        if self.target_psnr is None:
+            # Where the transformer makes no error, allow that of rounding to 8 bits.
+            allowed = (1 + _ADDED_ERROR) * mse + self.span**2 / 255**2 / 12
+            return decibels(allowed, self.span)
+        best = decibels(mse, self.span)
+        if self.target_psnr >= best:
+            raise ValueError(
+                f"target_psnr == {self.target_psnr:g}, but the transformer itself "
+                f"restores the training images with {best:.2f} dB; ask for less, or "
+                "give the transformer more components."
+            )
+        return self.target_psnr
+
+    def code_model(
+        self, X: np.ndarray, codes: np.ndarray, decode: Decode, least_psnr: float
+    ) -> CodeModel | None:
+        """Find how to round codes, and how to code them.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Training images.
+
+        codes : ndarray of shape (n_samples, n_values)
+            Their codes.
+
+        decode : callable
+            Restores images from codes.
+
+        least_psnr : float
+            The quality wanted, if that is the wish.
+
+        Returns
+        -------
+        CodeModel or None
+            Rather of too few bits than of too many, and rather of too high a quality
+            than of too low. None if no step reaches the quality.
+
+        Raises
+        ------
+        ValueError
+            If codes take too many bits however they are rounded.
+        """
+        if self.quantizer is not None:
+            return QuantizedCodes.fit(codes, self.quantizer)
+        if self.most_bits is not None:
+            step = self._step_for_bits(codes, self.most_bits)
+            return RoundedCodes.fit(codes, step)
+        X, some = sample(X, _SEARCH_ROWS), sample(codes, _SEARCH_ROWS)
+        if self.psnr(X, decode(some)) < least_psnr:
+            return None
+
+        def is_good(step: float) -> bool:
+            return self.psnr(X, decode(as_restored(some, step))) >= least_psnr
+
+        return RoundedCodes.fit(codes, _widest_step(codes, is_good)[0])
+
+    @staticmethod
+    def _step_for_bits(codes: np.ndarray, most: float) -> float:
+        def takes(step: float) -> float:
+            model = RoundedCodes.fit(codes, step)
+            return float(model.bits(model.symbols(codes)).mean())
+
+        _, step = _widest_step(codes, lambda step: takes(step) > most)
+        if (n_bits := takes(step)) > most:
+            raise ValueError(
+                f"target_bits_per_sample == {most:g}, but codes take {n_bits:.2f} "
+                "bits when all of them are restored as their mean; ask for more, or "
+                "give the transformer fewer components."
+            )
+        return step
+
+
+def _widest_step(
+    codes: np.ndarray, is_fine: Callable[[float], bool]
+) -> tuple[float, float]:
+    """Return the widest step that is fine, and the narrowest that is not, by bisection.
+
+    Up to a little; a step wider than the codes keeps nothing of them, one of the
+    smallest all.
+    """
+    widest = float(np.ptp(codes, axis=0).max()) or 1.0
     low, high = widest * 2.0**-15, 4 * widest
     for _ in range(_N_BISECTIONS):
         middle = math.sqrt(low * high)
-        low, high = (middle, high) if too_fine(middle) else (low, middle)
-    if most_bits is None:
-        return low
-    if (n_bits := _mean_bits(coordinates, high)) > most_bits:
-        raise ValueError(
-            f"target_bits_per_sample == {most_bits:g}, but codes take {n_bits:.2f} "
-            "bits when all of them are restored as their mean; ask for more, or give "
-            "the transformer fewer components."
-        )
-    return high
-
-
-def _mean_bits(coordinates: np.ndarray, step: float) -> float:
-    quantizer = UniformQuantizer(step=step).fit(coordinates)
-    symbols = quantizer.transform(coordinates)
-    model = ColumnTables.fit(symbols, quantizer.n_levels_)
-    return float(model.bits(symbols).mean())
-
-
-def _least_psnr(mse: float, span: float, target_psnr: float | None) -> float:
-    """Return the quality asked for, or else one that loses little."""
-    if target_psnr is None:
-        # Where the transformer makes no error, allow that of rounding to 8 bits.
-        return decibels((1 + _ADDED_ERROR) * mse + span**2 / 255**2 / 12, span)
-    best = decibels(mse, span)
-    if target_psnr >= best:
-        raise ValueError(
-            f"target_psnr == {target_psnr:g}, but the transformer itself restores the "
-            f"training images with {best:.2f} dB; ask for less, or give the "
-            "transformer more components."
-        )
-    return target_psnr
+        low, high = (middle, high) if is_fine(middle) else (low, middle)
+    return low, high
 
 
 def decibels(mse: float, span: float) -> float:

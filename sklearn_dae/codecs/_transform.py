@@ -1,44 +1,35 @@
 """A codec from any transformer with an inverse, a quantiser and a model of symbols."""
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dae._bytes import ByteReader
-from sklearn_dae._fields import (
-    Fields,
-    dtype,
-    estimator,
-    expect_equal,
-    instance,
-    number,
-)
+from sklearn_dae._fields import Fields, expect_equal, instance, number
 from sklearn_dae._scaling import cast
 from sklearn_dae.codecs._apart import pack_apart, unpack_apart
-from sklearn_dae.codecs._base import Codec, mean_squared_error
+from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
-from sklearn_dae.codecs._code_space import CodeSpace
-from sklearn_dae.codecs._guard import error_limit, squared_errors
-from sklearn_dae.codecs._step import choose_step, decibels, sample
-from sklearn_dae.codecs._transformer import (
-    encoded,
-    fitted,
-    n_inputs,
-    n_outputs,
-    restored,
+from sklearn_dae.codecs._code_model import CodeModel, QuantizedCodes, RoundedCodes
+from sklearn_dae.codecs._decoder import (
+    CompactDecoder,
+    Decoder,
+    WholeDecoder,
+    network_of,
 )
-from sklearn_dae.entropy import ColumnTables
+from sklearn_dae.codecs._decoder_fitting import fit_compact, fit_whole
+from sklearn_dae.codecs._guard import error_limit, squared_errors
+from sklearn_dae.codecs._step import Wish, sample
+from sklearn_dae.codecs._transformer import encoded, fitted
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
-from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 
-#: Most training rows from whose codes quantiser and tables are learned, and most pixels
-#: of these, which are all held in memory.
+#: Most training rows by whose codes weights and codes are rounded, and most pixels of
+#: these, which are all held in memory.
 _LEARNING_ROWS, _LEARNING_PIXELS = 10_000, 2**26
 
 
@@ -46,8 +37,14 @@ class TransformCodec(Codec):
     """Store images as the quantised codes of a transformer.
 
     The codes are mapped to uncorrelated coordinates in which all directions matter
-    equally for the images, quantised, and coded by rANS with a frequency table for each
+    equally for the images, rounded, and coded by rANS with a distribution for each
     coordinate, learned from the training images.
+
+    Of an autoencoder, only the decoder is kept, and its weights are rounded to a few
+    bits each, as finely as makes it and the codes of all images smallest together.
+    Codes of an image are found by refining a linear guess, so that no encoder is
+    needed. The same goes for whatever is linear, such as PCA. Any other transformer is
+    kept as it is.
 
     Parameters
     ----------
@@ -56,16 +53,20 @@ class TransformCodec(Codec):
         used as it is, an unfitted one is cloned and fitted.
 
     quantizer : quantiser, default=None
-        An unfitted `UniformQuantizer` or `KMeansQuantizer`. None means a uniform one,
-        whose step follows from ``target_psnr`` or ``target_bits_per_sample``; without
-        these, the step adds to the squared error of the transformer a quarter of it,
-        and the error of rounding to 8 bits.
+        An unfitted `UniformQuantizer` or `KMeansQuantizer`. None means to round codes
+        to multiples of a step, which follows from ``target_psnr`` or
+        ``target_bits_per_sample``; without these, rounding adds to the squared error of
+        the transformer a quarter of it, and the error of rounding to 8 bits.
 
     target_psnr : float, default=None
         Peak signal-to-noise ratio of the restored training images, in decibels.
 
     target_bits_per_sample : float, default=None
-        Average number of bits per training image.
+        Average number of bits per training image, the decoder not counted.
+
+    n_images : int, default=None
+        How many images are to be coded: the more there are, the finer are the weights
+        of the decoder. None means as many as are seen in `fit`.
 
     fallback : bool, default=True
         Whether to store an image without loss if it is unlike the training images and
@@ -81,17 +82,19 @@ class TransformCodec(Codec):
 
     Attributes
     ----------
+    decoder_ : CompactDecoder or WholeDecoder
+        What restores images from codes: the decoder of a network, its weights in a few
+        bits each, or a transformer as it is.
+
+    code_model_ : RoundedCodes or QuantizedCodes
+        How codes are rounded, and how they are coded.
+
     transformer_ : transformer
-        The fitted transformer.
-
-    quantizer_ : quantiser
-        The fitted quantiser.
-
-    tables_ : ColumnTables
-        The model of symbols: a table for each coordinate.
+        The fitted transformer. A codec that was loaded has it only if it is its
+        decoder.
 
     bits_per_sample_ : float
-        Bits per training image according to the tables.
+        Bits per training image, the decoder not counted.
 
     error_limit_ : float
         Squared error of an image beyond which it is stored without loss; infinite
@@ -128,37 +131,40 @@ class TransformCodec(Codec):
         **Codec._parameter_constraints,
         "target_psnr": [Interval(Real, 0, None, closed="neither"), None],
         "target_bits_per_sample": [Interval(Real, 0, None, closed="neither"), None],
+        "n_images": [Interval(Integral, 1, None, closed="left"), None],
         "fallback": ["boolean"],
         "rotate": ["boolean"],
     }
 
     _stored_fields: ClassVar[Fields] = {
-        "transformer_": estimator("transform", "inverse_transform"),
-        "quantizer_": instance(UniformQuantizer, KMeansQuantizer),
-        "tables_": instance(ColumnTables),
-        "_space": instance(CodeSpace),
-        "_code_dtype": dtype,
+        "decoder_": instance(CompactDecoder, WholeDecoder),
+        "code_model_": instance(RoundedCodes, QuantizedCodes),
         "error_limit_": number(finite=False),
         "bits_per_sample_": number(),
         "psnr_": number(finite=False),
     }
 
+    decoder_: Decoder
+    code_model_: CodeModel
+
     def _check_stored(self) -> None:
         super()._check_stored()
-        transformer, quantizer = self.transformer_, self.quantizer_
-        check_is_fitted(transformer)
-        check_is_fitted(quantizer)
-        n_codes = len(self._space.mean)
-        n_features = self.n_features_in_
-        expect_equal("Inputs of the transformer", n_inputs(transformer), n_features)
-        expect_equal("Values of a code", n_outputs(transformer), n_codes)
-        expect_equal("Units of the quantiser", quantizer.n_features_in_, n_codes)
-        sizes = [len(table) for table in self.tables_.tables]
-        expect_equal("Symbols of the tables", sizes, quantizer.n_levels_)
-        if self._code_dtype.kind != "f":
-            raise ValueError(f"Codes are {self._code_dtype}, expected floating point")
+        decoder, model = self.decoder_, self.code_model_
+        expect_equal("Pixels of an image", decoder.n_features, self.n_features_in_)
+        expect_equal("Values of a code", model.n_values, decoder.n_values)
         if not self.error_limit_ >= 0:
             raise ValueError(f"The limit of errors is {self.error_limit_}")
+
+    def _complete_stored(self) -> None:
+        if isinstance(self.decoder_, WholeDecoder):
+            self.transformer_ = self.decoder_.transformer
+
+    def _stored_parameters(self) -> dict[str, Any]:
+        parameters = self.get_params(deep=False)
+        if isinstance(getattr(self, "decoder_", None), CompactDecoder):
+            # Neither the encoder of a network nor how it was trained is needed again.
+            parameters["transformer"] = None
+        return parameters
 
     def __init__(
         self,
@@ -167,6 +173,7 @@ class TransformCodec(Codec):
         *,
         target_psnr: float | None = None,
         target_bits_per_sample: float | None = None,
+        n_images: int | None = None,
         fallback: bool = True,
         rotate: bool = True,
         chunk_size: int | None = None,
@@ -175,42 +182,63 @@ class TransformCodec(Codec):
         self.quantizer = quantizer
         self.target_psnr = target_psnr
         self.target_bits_per_sample = target_bits_per_sample
+        self.n_images = n_images
         self.fallback = fallback
         self.rotate = rotate
         self.chunk_size = chunk_size
 
     def _learn(self, X: np.ndarray) -> None:
+        n_images = self.n_images or len(X)
         self.transformer_ = fitted(self.transformer, X)
         most_rows = max(_LEARNING_PIXELS // X.shape[1], 100)
         X = sample(X, min(most_rows, _LEARNING_ROWS))
         codes = encoded(self.transformer_, X)
-        self._code_dtype = codes.dtype
-        if self.rotate:
-            self._space = CodeSpace.learn(self.transformer_, codes)
+        wish = self._wish
+        network = network_of(self.transformer_, codes, wish.low, wish.high)
+        if network is None:
+            parts = fit_whole(self.transformer_, codes, X, wish, rotate=self.rotate)
         else:
-            self._space = CodeSpace.plain(codes)
-        coordinates = self._space.coordinates(codes)
-        quantizer = self.quantizer
-        if quantizer is None:
-            step = choose_step(
+            parts = fit_compact(
+                network,
+                codes,
                 X,
-                coordinates,
-                self._to_pixels,
-                self._span,
-                target_psnr=self.target_psnr,
-                most_bits=self.target_bits_per_sample,
+                wish,
+                picture=self._picture,
+                n_images=n_images,
+                rotate=self.rotate,
+                threshold=getattr(self.transformer_, "threshold", None),
             )
-            quantizer = UniformQuantizer(step=step)
-        self.quantizer_ = clone(quantizer).fit(coordinates)
-        symbols = self.quantizer_.transform(coordinates)
-        self.tables_ = ColumnTables.fit(symbols, self.quantizer_.n_levels_)
-        self.bits_per_sample_ = float(self.tables_.bits(symbols).mean())
+        self.decoder_, self.code_model_ = parts.decoder, parts.model
+        symbols = self.code_model_.symbols(parts.codes)
+        self.bits_per_sample_ = float(self.code_model_.bits(symbols).mean())
         images = self._restore(symbols)
-        self.psnr_ = decibels(mean_squared_error(X, images), self._span)
+        self.psnr_ = wish.psnr(X, images)
         self.error_limit_ = math.inf
         if self.fallback:
             errors = squared_errors(X, images)
-            self.error_limit_ = error_limit(errors, X.shape[1], self._span)
+            self.error_limit_ = error_limit(errors, X.shape[1], wish.span)
+
+    @property
+    def _wish(self) -> Wish:
+        return Wish(
+            self.quantizer,
+            self.target_psnr,
+            self.target_bits_per_sample,
+            self.low_,
+            self.high_,
+            self.dtype_,
+        )
+
+    @property
+    def _picture(self) -> tuple[int, int, int]:
+        """What rows are, or, since that only decides how weights are packed, may be."""
+        side = math.isqrt(self.n_features_in_)
+        if self.image_shape_ is not None:
+            spec = ImageSpec.of_shape(self.image_shape_)
+            return spec.height, spec.width, spec.channels
+        if side * side == self.n_features_in_:
+            return side, side, 1
+        return 1, self.n_features_in_, 1
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -221,17 +249,10 @@ class TransformCodec(Codec):
                 "fine codes are quantised: give one of them."
             )
 
-    @property
-    def _span(self) -> float:
-        return (self.high_ - self.low_) or 1.0
-
     def _restore(self, symbols: np.ndarray) -> np.ndarray:
         """Decode symbols to pixels."""
-        return self._to_pixels(self.quantizer_.inverse_transform(symbols))
-
-    def _to_pixels(self, coordinates: np.ndarray) -> np.ndarray:
-        codes = self._space.codes(coordinates).astype(self._code_dtype, copy=False)
-        return np.clip(restored(self.transformer_, codes), self.low_, self.high_)
+        images = self.decoder_.decode(self.code_model_.codes(symbols))
+        return np.clip(images, self.low_, self.high_)
 
     def symbols(self, X: Any) -> np.ndarray:
         """Quantise the codes of images, as the entropy coder is given them.
@@ -244,14 +265,13 @@ class TransformCodec(Codec):
         Returns
         -------
         symbols : ndarray of int32 of shape (n_samples, n_components)
-            What ``tables_`` codes.
+            What ``code_model_`` codes.
         """
         check_is_fitted(self)
         return self._symbols(self._checked_again(X))
 
     def _symbols(self, X: np.ndarray) -> np.ndarray:
-        codes = encoded(self.transformer_, X)
-        return self.quantizer_.transform(self._space.coordinates(codes))
+        return self.code_model_.symbols(self.decoder_.encode(X))
 
     def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
         if not len(X):
@@ -265,10 +285,10 @@ class TransformCodec(Codec):
 
         def own_bits() -> np.ndarray:
             n_bits = np.full(len(X), 8 * len(stored) / max(apart.sum(), 1))
-            n_bits[~apart] = self.tables_.bits(symbols)
+            n_bits[~apart] = self.code_model_.bits(symbols)
             return n_bits
 
-        data = stored + self.tables_.encode(symbols)
+        data = stored + self.code_model_.encode(symbols)
         return CodedChunk(data, len(X), np.flatnonzero(apart), own_bits)
 
     def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
@@ -279,7 +299,7 @@ class TransformCodec(Codec):
             reader, (n_images, self.n_features_in_), self.dtype_
         )
         codes = reader.take(reader.n_left)
-        symbols = self.tables_.decode(codes, n_images - len(apart))
+        symbols = self.code_model_.decode(codes, n_images - len(apart))
         if not len(symbols):
             return stored
         try:

@@ -11,6 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 def fitted(transformer: Any, X: np.ndarray) -> Any:
     """Return the transformer, or a fitted clone if it is not fitted."""
+    if transformer is None:
+        raise TypeError(
+            "The codec has no transformer, as it was loaded from a file, which keeps "
+            "only what decodes: set_params(transformer=...) before you fit it anew."
+        )
     for method in ("transform", "inverse_transform"):
         if not hasattr(transformer, method):
             raise TypeError(

@@ -10,6 +10,8 @@ A class declares, all of it inherited and added to by subclasses:
 - `_optional_fields`: those stored if an object has them.
 - `_check_stored(self)`: raises ValueError or TypeError if parts do not fit together.
 - `_complete_stored(self)`: sets what an estimator derives from what was read.
+- `_stored_parameters(self)`: for an estimator, the parameters to store where these are
+  not those that `get_params` returns.
 - `_to_stored(self)`, `_from_stored(cls, **fields)`: for a value, such as a table, that
   is stored as what it is made from. Without them its attributes are stored, and given
   to its constructor.
@@ -123,7 +125,10 @@ class Kind:
         TypeError
             If a parameter, such as one of a later scikit-learn, would lose its value.
         """
-        parameters = estimator.get_params(deep=False)
+        if hasattr(estimator, "_stored_parameters"):
+            parameters = estimator._stored_parameters()
+        else:
+            parameters = estimator.get_params(deep=False)
         for name, parameter in inspect.signature(self.cls).parameters.items():
             known = name in self.checked_parameters
             if not known and parameters[name] is not parameter.default:

@@ -24,12 +24,14 @@ from sklearn_dae.codecs import (
     SetRedundancyCodec,
     TransformCodec,
 )
+from sklearn_dae.codecs._code_model import QuantizedCodes, RoundedCodes
 from sklearn_dae.codecs._code_space import CodeSpace
+from sklearn_dae.codecs._decoder import CompactDecoder, WholeDecoder
 from sklearn_dae.codecs._set_model import SetModel
 from sklearn_dae.coding import FrequencyTables, HuffmanCoder
 from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.compressor import DeepAutoencoderCompressor
-from sklearn_dae.entropy import ColumnTables, PixelModel
+from sklearn_dae.entropy import ColumnMixtures, ColumnTables, PixelModel
 from sklearn_dae.models import _scikit_learn
 from sklearn_dae.models._kind import Kind
 from sklearn_dae.network import Dense, Layout, Network
@@ -45,8 +47,13 @@ _OURS = (
     Layout,
     Network,
     CodeSpace,
+    CompactDecoder,
+    WholeDecoder,
     FrequencyTables,
     ColumnTables,
+    ColumnMixtures,
+    RoundedCodes,
+    QuantizedCodes,
     PixelModel,
     HuffmanCode,
     SetModel,

@@ -20,6 +20,7 @@ from sklearn_dae import (
     GaussianRBM,
     HuffmanCoder,
     KMeansQuantizer,
+    UniformQuantizer,
 )
 from sklearn_dae.codecs import (
     GeneralCodec,
@@ -63,7 +64,9 @@ MODELS = {
     ),
     "huffman_coder": HuffmanCoder(),
     "huffman_codec": HuffmanCodec(),
-    "uniform_codec": TransformCodec(make_pipeline(StandardScaler(), PCA(3))),
+    "uniform_codec": TransformCodec(
+        make_pipeline(StandardScaler(), PCA(3)), UniformQuantizer(8)
+    ),
     "min_max_differential_codec": SetRedundancyCodec(
         "min_max_differential", image_shape=(2, 3)
     ),
@@ -77,6 +80,19 @@ MODELS = {
     "jpegxl_codec": JpegXLCodec(lossless=True, image_shape=(2, 3)),
     "pixel_codec": PixelCodec(image_shape=(2, 3)),
     "kmeans_codec": TransformCodec(PCA(3), KMeansQuantizer(4, shared=True)),
+    "whole_codec": TransformCodec(
+        make_pipeline(
+            DeepAutoencoderCompressor(
+                3, hidden_layer_sizes=(5,), max_iter=5, random_state=0
+            ),
+            MinMaxScaler(),
+        )
+    ),
+    "network_codec": TransformCodec(
+        DeepAutoencoderCompressor(
+            2, hidden_layer_sizes=(5,), max_iter=5, random_state=0
+        )
+    ),
 }
 
 

@@ -1,0 +1,172 @@
+"""Codes <-> symbols <-> bytes: how finely codes are rounded, and how they are coded."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_dae._fields import Fields, expect_equal, instance, number
+from sklearn_dae.entropy import ColumnMixtures, ColumnTables
+from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
+
+#: What numbers are rounded down by beyond one half: frequent symbols take fewer bits.
+_DEAD_ZONE = 0.05
+
+#: What codes are restored closer to zero by is a multiple of this share of a step.
+_SHRINKING = 1 / 256
+
+
+@dataclass(frozen=True, eq=False)
+class RoundedCodes:
+    """Codes rounded to multiples of one step, and a few numbers for each distribution.
+
+    Parameters
+    ----------
+    step : float
+        The step.
+
+    shrinking : float
+        By what share of a step codes other than zero are restored closer to zero, where
+        most of those are that become the same symbol.
+
+    mixtures : ColumnMixtures
+        How symbols are distributed.
+    """
+
+    step: float
+    shrinking: float
+    mixtures: ColumnMixtures
+
+    _stored_fields: ClassVar[Fields] = {
+        "step": number(),
+        "shrinking": number(),
+        "mixtures": instance(ColumnMixtures),
+    }
+
+    def _check_stored(self) -> None:
+        if not (self.step > 0 and abs(self.shrinking) < 1):
+            raise ValueError(f"Steps are {self.step}, less {self.shrinking} of one")
+
+    @classmethod
+    def fit(cls, codes: np.ndarray, step: float) -> Self:
+        """Learn distributions from codes of images, of shape (n_samples, n_values)."""
+        symbols = _rounded(codes, step)
+        shrinking = _shrinking(codes, symbols, step)
+        return cls(step, shrinking, ColumnMixtures.fit(symbols.astype(np.int64)))
+
+    @property
+    def n_values(self) -> int:
+        """Values of a code."""
+        return self.mixtures.n_columns
+
+    def symbols(self, codes: np.ndarray) -> np.ndarray:
+        """Round codes."""
+        limit = self.mixtures.limit
+        return np.clip(_rounded(codes, self.step), -limit, limit).astype(np.int32)
+
+    def codes(self, symbols: np.ndarray) -> np.ndarray:
+        """Return the codes that symbols stand for."""
+        return _restored(symbols, self.shrinking, self.step)
+
+    def bits(self, symbols: np.ndarray) -> np.ndarray:
+        """Return the bits of each row."""
+        return self.mixtures.bits(symbols)
+
+    def encode(self, symbols: np.ndarray) -> bytes:
+        """Code symbols."""
+        return self.mixtures.encode(symbols)
+
+    def decode(self, data: bytes, n_rows: int) -> np.ndarray:
+        """Decode what `encode` made of so many rows."""
+        return self.mixtures.decode(data, n_rows)
+
+
+def _rounded(codes: np.ndarray, step: float) -> np.ndarray:
+    sizes = np.abs(codes) / step
+    return np.sign(codes) * np.floor(sizes + (1 - _DEAD_ZONE) / 2)
+
+
+def _shrinking(codes: np.ndarray, symbols: np.ndarray, step: float) -> float:
+    """Return how much farther from zero symbols are than codes, in steps."""
+    farther = np.abs(symbols) - np.abs(codes) / step
+    inside = symbols != 0
+    share = farther[inside].mean() if inside.any() else 0.0
+    return float(np.rint(share / _SHRINKING) * _SHRINKING)
+
+
+def _restored(symbols: np.ndarray, shrinking: float, step: float) -> np.ndarray:
+    return (symbols - shrinking * np.sign(symbols)) * step
+
+
+def as_restored(codes: np.ndarray, step: float) -> np.ndarray:
+    """Return codes as they come back from rounding to multiples of a step."""
+    symbols = _rounded(codes, step)
+    return _restored(symbols, _shrinking(codes, symbols, step), step)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedCodes:
+    """Codes through a quantiser that the user chose, and a table for each column.
+
+    Parameters
+    ----------
+    quantizer : quantiser
+        The fitted quantiser.
+
+    tables : ColumnTables
+        How frequent symbols are.
+    """
+
+    quantizer: Any
+    tables: ColumnTables
+
+    _stored_fields: ClassVar[Fields] = {
+        "quantizer": instance(UniformQuantizer, KMeansQuantizer),
+        "tables": instance(ColumnTables),
+    }
+
+    def _check_stored(self) -> None:
+        check_is_fitted(self.quantizer)
+        expect_equal(
+            "Units of the quantiser", self.quantizer.n_features_in_, self.n_values
+        )
+        sizes = [len(table) for table in self.tables.tables]
+        expect_equal("Symbols of the tables", sizes, self.quantizer.n_levels_)
+
+    @classmethod
+    def fit(cls, codes: np.ndarray, quantizer: Any) -> Self:
+        """Fit a quantiser to codes, and tables to its symbols."""
+        fitted = clone(quantizer).fit(codes)
+        return cls(fitted, ColumnTables.fit(fitted.transform(codes), fitted.n_levels_))
+
+    @property
+    def n_values(self) -> int:
+        """Values of a code."""
+        return len(self.tables.tables)
+
+    def symbols(self, codes: np.ndarray) -> np.ndarray:
+        """Quantise codes."""
+        return self.quantizer.transform(codes)
+
+    def codes(self, symbols: np.ndarray) -> np.ndarray:
+        """Return the codes that symbols stand for."""
+        return self.quantizer.inverse_transform(symbols)
+
+    def bits(self, symbols: np.ndarray) -> np.ndarray:
+        """Return the bits of each row."""
+        return self.tables.bits(symbols)
+
+    def encode(self, symbols: np.ndarray) -> bytes:
+        """Code symbols."""
+        return self.tables.encode(symbols)
+
+    def decode(self, data: bytes, n_rows: int) -> np.ndarray:
+        """Decode what `encode` made of so many rows."""
+        return self.tables.decode(data, n_rows)
+
+
+#: How codes are rounded and coded: one of these, of which a codec can exchange one for
+#: another.
+CodeModel = RoundedCodes | QuantizedCodes
