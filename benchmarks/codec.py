@@ -53,7 +53,7 @@ def entropy(symbols):
 
 def curve(name, transformer, X, test):
     """Print a line for each quality; return bytes per image at the one compared."""
-    print(f"\n{name}: PSNR, bytes an image, by entropy, by the tables, encode, decode")
+    print(f"\n{name}: PSNR, bytes an image, by entropy, as promised, encode, decode")
     codes, transform_time = seconds(transformer.transform, test)
     points = []
     for quality in QUALITIES:
@@ -71,9 +71,9 @@ def curve(name, transformer, X, test):
         symbols = codec.symbols(test)
         reached, size = psnr(test, decoded, (0, 255)), len(data) / len(test)
         points.append((reached, size))
-        tables = codec.tables_.bits(symbols).sum() / 8 / len(test)
+        promised = codec.code_model_.bits(symbols).sum() / 8 / len(test)
         print(
-            f"{reached:6.2f} dB {size:7.2f} {entropy(symbols):7.2f} {tables:7.2f} "
+            f"{reached:6.2f} dB {size:7.2f} {entropy(symbols):7.2f} {promised:7.2f} "
             f"{encode_time / transform_time:7.2f} {decode_ratio:7.2f}",
             flush=True,
         )

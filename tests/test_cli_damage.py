@@ -83,7 +83,7 @@ def test_nothing_that_can_be_saved(archive, capsys):
 
 def test_damaged_model_can_be_replaced(archive, trained, capsys):
     data = bytearray(archive.read_bytes())
-    data[data.index(b"DAEM") + 3000] ^= 1
+    data[data.index(b"DAEM") + 300] ^= 1
     archive.write_bytes(data)
     run("verify", "x.dae", status=1)
     assert "model of the archive is damaged" in capsys.readouterr().out

@@ -112,12 +112,10 @@ def _describe_model_file(path: str, data: bytes) -> dict[str, Any]:
 
 def _describe_model(model: Any) -> dict[str, Any]:
     """Say what a model does, as far as it knows."""
-    network = getattr(model, "transformer_", model)
     content: dict[str, Any] = {"pixels": model.n_features_in_}
-    if network is not model:
-        content["transformer"] = type(network).__name__
-    if hasattr(network, "network_"):
-        layout = network.network_.layout
+    network: Any = getattr(model, "network_", getattr(model, "decoder_", None))
+    if hasattr(network, "layout"):
+        layout = network.layout
         content["network"] = str(layout)
         content["parameters"] = layout.n_parameters
     if hasattr(model, "dtype_"):

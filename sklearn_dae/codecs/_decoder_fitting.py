@@ -38,6 +38,9 @@ _FIRST_SHARE, _SMALL_SHARE = 1 / 4, 1 / 32
 #: they are too coarse.
 _FACTOR, _MOST_FINER = math.sqrt(2), 24
 
+#: Quality from which on weights are as fine as they get.
+_MOST_DECIBELS = 150
+
 #: Rows by which a fineness is judged.
 _SEARCH_ROWS = 2_000
 
@@ -160,7 +163,7 @@ def fit_compact(
     mse = mean_squared_error(X, wish.images(restore(alone, mapped)))
     least_psnr = wish.least_psnr(mse)
     # Squared error of an image, pixels scaled to [0, 1].
-    allowed = X.shape[1] * 10 ** (-least_psnr / 10)
+    allowed = X.shape[1] * 10 ** (-min(least_psnr, _MOST_DECIBELS) / 10)
     share = _FIRST_SHARE if wish.is_quality else _SMALL_SHARE
     step = math.sqrt(12 * share * allowed / alone.layout.n_parameters)
 

@@ -26,7 +26,6 @@ from sklearn_dae.evaluation._measurement import Measurement
 from sklearn_dae.evaluation.report._contenders import Trial
 from sklearn_dae.evaluation.report._pictures import middle
 from sklearn_dae.exceptions import OutOfDomainWarning
-from sklearn_dae.models import model_to_bytes
 
 #: How many of the worst images of a codec are kept.
 N_WORST = 5
@@ -145,11 +144,11 @@ def archive_parts(trial: Trial, split: ImageSplit) -> dict[str, int]:
         warnings.simplefilter("ignore", OutOfDomainWarning)
         images = split.test.reshape(-1, *split.shape)
         info = write_archive(Path(folder, "test.dae"), images, codec)
-    network = len(model_to_bytes(codec.transformer_))
+    decoder = codec.decoder_.packed.size
     return {
         "images": info.parts.images,
         "index": info.parts.index,
         "header": info.parts.header,
-        "network": network,
-        "quantiser and tables": info.parts.model - network,
+        "decoder": decoder,
+        "distributions": info.parts.model - decoder,
     }
