@@ -65,24 +65,28 @@ def rounding() -> None:
     alone = network.without_encoder(space.mean, space.backward)
     codes = alone.encode(X, 30)
     n_weights = alone.layout.n_parameters
+    # Without the map of codes, whose rows are of very different sizes.
+    plain_codes = network.encode(X, 30)
+    n = plain_codes.shape[1]
+    as_trained = network.without_encoder(np.zeros(n), np.eye(n))
     print(f"decoder {alone.layout}, {n_weights:,} weights")
 
-    def quality(rounded: Network) -> float:
+    def quality(rounded: Network, codes: np.ndarray) -> float:
         restored = rounded.decode(refined_codes(rounded, codes, X, 15))
         return decibels(float(np.square(restored - X).mean()), 255)
 
-    print(f"not rounded: {quality(alone):.2f} dB")
+    print(f"not rounded: {quality(alone, codes):.2f} dB")
     for step in (0.004, 0.0057, 0.008, 0.0113):
         layers = round_decoder(alone, codes, step)
         pictures = [None, (28, 28, 1)]
         ours = sum(map(len, map(pack_layer, layers, pictures)))
-        wanted = quality(with_layers(alone, layers))
+        wanted = quality(with_layers(alone, layers), codes)
         low, high = 1e-3, 2.0
         for _ in range(12):
             middle = math.sqrt(low * high)
-            good = quality(plainly(alone, middle)[0]) >= wanted
+            good = quality(plainly(as_trained, middle)[0], plain_codes) >= wanted
             low, high = (middle, high) if good else (low, middle)
-        plain = plainly(alone, low)[1]
+        plain = plainly(as_trained, low)[1]
         print(
             f"{wanted:.2f} dB: ours {ours:,} bytes, {8 * ours / n_weights:.2f} bits a "
             f"weight; plain {plain:,.0f}, {8 * plain / n_weights:.2f}; ratio "
