@@ -118,7 +118,7 @@ def totals() -> None:
             f"autoencoder, {n_values} values, {n_hidden} hidden units": TransformCodec(
                 dae, target_psnr=QUALITY
             ),
-            "PCA": TransformCodec(PCA(80), target_psnr=QUALITY),
+            "PCA": TransformCodec(PCA(150), target_psnr=QUALITY),
         }
         for name, codec in codecs.items():
             codec.fit(images)

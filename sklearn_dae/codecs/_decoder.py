@@ -35,7 +35,7 @@ from sklearn_dae.quantizers import RoundedLayer
 from sklearn_dae.rows import RowBlocks
 
 #: Steps by which the code of an image is refined, from a linear guess.
-N_REFINING = 30
+_N_REFINING = 30
 
 #: Rows that a thread refines at a time.
 _ROWS_OF_PART = 512
@@ -129,8 +129,7 @@ class CompactDecoder:
 
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Find the codes from which images are restored best."""
-        encode = partial(self.network.encode, n_refining=N_REFINING)
-        return RowBlocks(X).map(encode)
+        return codes_of(self.network, X)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Restore images from codes."""
@@ -138,10 +137,23 @@ class CompactDecoder:
         return RowBlocks(codes.astype(np.float32, copy=False)).map(decode)
 
 
+def codes_of(network: Network, X: np.ndarray) -> np.ndarray:
+    """Find the codes of images for a decoder alone.
+
+    Those of a linear one are not refined: where its outputs are clipped, values that
+    change nothing could become large, and would take bits.
+    """
+    is_linear = len(network.layout.layers) == 1
+    encode = partial(network.encode, n_refining=0 if is_linear else _N_REFINING)
+    return RowBlocks(X).map(encode)
+
+
 def refined_codes(
     network: Network, codes: np.ndarray, X: np.ndarray, n_refining: int
 ) -> np.ndarray:
-    """Improve codes of images by some steps."""
+    """Improve codes of images by some steps; see `codes_of` for linear decoders."""
+    if len(network.layout.layers) == 1:
+        return codes_of(network, X)
     parts = cut(len(X), -(-len(X) // _ROWS_OF_PART))
 
     def refine(part: slice) -> np.ndarray:

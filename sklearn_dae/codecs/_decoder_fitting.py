@@ -18,10 +18,10 @@ from sklearn_dae.codecs._base import mean_squared_error
 from sklearn_dae.codecs._code_model import CodeModel
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._decoder import (
-    N_REFINING,
     CompactDecoder,
     Decoder,
     WholeDecoder,
+    codes_of,
     refined_codes,
 )
 from sklearn_dae.codecs._step import Wish, sample
@@ -158,8 +158,7 @@ def fit_compact(
 
     space = _space(partial(restore, network), codes, rotate=rotate)
     alone = network.without_encoder(space.mean, space.backward)
-    encode = partial(alone.encode, n_refining=N_REFINING)
-    mapped = RowBlocks(X).map(encode).astype(np.float32)
+    mapped = codes_of(alone, X).astype(np.float32)
     mse = mean_squared_error(X, wish.images(restore(alone, mapped)))
     least_psnr = wish.least_psnr(mse)
     # Squared error of an image, pixels scaled to [0, 1].

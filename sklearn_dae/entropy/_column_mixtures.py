@@ -74,7 +74,7 @@ class ColumnMixtures:
     >>> model = ColumnMixtures.fit(symbols)
     >>> data = model.encode(symbols)
     >>> len(model.packed), len(data), round(model.bits(symbols).sum() / 8)
-    (24, 1525, 1515)
+    (15, 1535, 1525)
     >>> np.array_equal(model.decode(data, 1000), symbols)
     True
     """
