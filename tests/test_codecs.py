@@ -153,7 +153,7 @@ def test_floats_come_back_as_floats_within_their_range(split):
     assert decoded.max() <= 1
     # The scale of the pixels makes no difference to the bits.
     same = TransformCodec(PCA(8)).fit(X * 240)
-    assert_allclose(codec.bits_per_sample_, same.bits_per_sample_, rtol=0.01)
+    assert_allclose(codec.bits_per_sample_, same.bits_per_sample_, rtol=0.03)
 
 
 def test_without_any_wish_an_exact_transformer_is_stored_to_eight_bits(split):
