@@ -4,9 +4,10 @@ A 784-1000-500-250-30 network of logistic units is trained on all 60,000 images 
 minutes). It is compared with PCA, through the same codec, with 196 values, far more
 than it needs: those that vary too little to matter cost next to nothing. For each
 quality: the bytes per image of what `encode` returns, beside the entropy of its symbols
-and what the codec's tables promise; the PSNR of what `decode` returns; and the time of
-encoding and decoding over that of the transformer alone. Then the bytes per image of
-each at 24 decibels, interpolated between the nearest two. The model is not counted.
+and what the codec's distributions promise; the PSNR of what `decode` returns; and the
+time of encoding and decoding over that of the transformer alone. Then the bytes per
+image of each at 24 decibels, interpolated between the nearest two. The model is not
+counted.
 
 Needs MNIST in the folder named by SKLEARN_DAE_DATA.
 

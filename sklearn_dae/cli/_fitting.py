@@ -20,10 +20,10 @@ _MOST_COMPONENTS = 32
 #: Most parameters of a network chosen here, and of one that the user wants.
 _MOST_CHOSEN, _MOST_WANTED = 10_000_000, 30_000_000
 
-#: Bytes of a parameter.
+#: Bytes of a parameter, as trained; those of a decoder are stored in a few bits.
 _PARAMETER_BYTES = 4
 
-#: What the network may take of an archive, as a fraction of the pixels, a byte each.
+#: What a network may take, as trained, as a fraction of the pixels, a byte each.
 _MODEL_SHARE = 1 / 4
 
 #: A layer of fewer units is left out.

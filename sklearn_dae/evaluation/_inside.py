@@ -14,7 +14,7 @@ def find_with(estimator: Any, *attributes: str) -> Any:
     ----------
     estimator : estimator
         A fitted estimator that has the attribute itself, a Pipeline with such a step,
-        or a codec with such a transformer.
+        or a codec with such a transformer, which one that was loaded may lack.
 
     *attributes : str
         Names of the attributes.

@@ -191,7 +191,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     -------
     estimator
         The fitted estimator. It computes what the saved one computed, to the last bit
-        on the same machine.
+        on the same machine. A `TransformCodec` has of its transformer only what
+        decodes, unless that is all of it.
 
     Raises
     ------
