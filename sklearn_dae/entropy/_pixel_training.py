@@ -28,6 +28,7 @@ from sklearn_dae.entropy._context import (
     adaptive_rows,
     n_neighbours,
 )
+from sklearn_dae.entropy._logistic import Between
 from sklearn_dae.entropy._mixture import MOST_OCTAVES, PER_FOLD, PER_OCTAVE
 from sklearn_dae.entropy._network_bytes import pack_network
 from sklearn_dae.entropy._pixel_coder import Walk, canvas_of, first_values, stacks_of
@@ -380,11 +381,8 @@ def _bits_and_slopes(outputs: np.ndarray, batch: _Batch) -> tuple[float, np.ndar
     per_width = np.exp(-np.clip(widths, -_MOST_WIDTH, _MOST_WIDTH))
     far = batch.target - shifts
     upper, lower = (far + batch.half) * per_width, (far - batch.half) * per_width
-    # On the side where the function is small, so that differences are exact.
-    sign = np.where(upper + lower > 0, np.float32(-1), np.float32(1))
-    above, below = _logistic(sign * upper), _logistic(sign * lower)
-    slope_above, slope_below = above * (1 - above), below * (1 - below)
-    inside = sign * (above - below)
+    inside, above, below, sign = between = Between.of(lower, upper)
+    slope_above, slope_below = between.slopes()
     first, last = batch.is_first, batch.is_last
     inside = np.where(first, np.where(sign > 0, above, 1 - above), inside)
     inside = np.where(last & ~first, np.where(sign > 0, 1 - below, below), inside)
@@ -401,10 +399,6 @@ def _bits_and_slopes(outputs: np.ndarray, batch: _Batch) -> tuple[float, np.ndar
     of_widths = weight * (upper * slope_above - lower * slope_below)
     bits = -float(np.log2(likelihood).mean())
     return bits, np.concatenate([of_logits, of_shifts, of_widths])
-
-
-def _logistic(z: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(z, -40, 40)))
 
 
 def _rounded(
