@@ -5,6 +5,8 @@ A frame is the length of a part, its CRC-32 and its bytes.
 
 import zlib
 
+import numpy as np
+
 from sklearn_dae.exceptions import BitstreamError
 
 #: Bytes of the longest number: enough for 63 bits.
@@ -31,6 +33,23 @@ def leb128(number: int) -> bytes:
         number >>= 7
     written.append(number)
     return bytes(written)
+
+
+def zigzag(numbers: np.ndarray) -> bytes:
+    """Write whole numbers of either sign, those near zero in few bytes.
+
+    0, -1, 1, -2, ... are written as 0, 1, 2, 3, ... by `leb128`;
+    `ByteReader.zigzag` reads them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_dae._bytes import zigzag
+    >>> zigzag(np.array([0, -1, 1, -64, 64])).hex(" ")
+    '00 01 02 7f 80 01'
+    """
+    whole = numbers.astype(np.int64).tolist()
+    return b"".join(leb128((n << 1) ^ (n >> 63)) for n in whole)
 
 
 def checksum(*parts: bytes) -> bytes:
@@ -111,6 +130,14 @@ class ByteReader:
                     break
                 return number
         raise BitstreamError(f"Byte {begin}: not a number in its shortest form.")
+
+    def zigzag(self, n: int, limit: int = 2**15) -> np.ndarray:
+        """Read n numbers that `zigzag` wrote, from -limit to limit - 1: int64."""
+        folded = np.array([self.leb128() for _ in range(n)], dtype=object)
+        if any(number >= 2 * limit for number in folded):
+            raise BitstreamError(f"A number is larger than {limit}.")
+        folded = folded.astype(np.int64)
+        return (folded >> 1) ^ -(folded & 1)
 
     def frame(self, what: str) -> bytes:
         """Read a part that `frame` wrote; ``what`` is what errors call it."""

@@ -168,6 +168,14 @@ def test_layers_come_back(data):
         assert_array_equal(before, after)
 
 
+def test_steps_as_far_apart_as_they_may_be_come_back():
+    exponents = np.array([-128, 127, -128])
+    layer = RoundedLayer(np.ones((3, 2), np.int32), exponents, np.array([127, -128]))
+    again = read_layer(ByteReader(pack_layer(layer, None)), (3, 2), None)
+    assert_array_equal(again.row_exponents, exponents)
+    assert_array_equal(again.column_exponents, layer.column_exponents)
+
+
 @pytest.mark.parametrize("picture", [None, (4, 4, 1)])
 def test_damaged_layers_are_refused_or_are_layers(picture, rng):
     shape = 4, 16

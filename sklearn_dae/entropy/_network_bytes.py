@@ -12,7 +12,7 @@ are LEB128, those that may be negative zigzag-coded.
 
 import numpy as np
 
-from sklearn_dae._bytes import ByteReader, frame, leb128
+from sklearn_dae._bytes import ByteReader, frame, leb128, zigzag
 from sklearn_dae.entropy._context import Predictors, n_adaptive, n_neighbours
 from sklearn_dae.entropy._pixel_network import PixelNetwork
 from sklearn_dae.entropy._row_bytes import decode_rows, encode_rows, widths_of
@@ -34,19 +34,19 @@ def pack_network(network: PixelNetwork) -> bytes:
         leb128(len(network.points)),
         leb128(len(network.weights)),
         *(leb128(len(weights)) for weights in network.weights),
-        _zigzag(np.diff(network.points, prepend=0)),
-        _zigzag(predictors.linear),
-        _zigzag(predictors.first),
-        _zigzag(upper),
+        zigzag(np.diff(network.points, prepend=0)),
+        zigzag(predictors.linear),
+        zigzag(predictors.first),
+        zigzag(upper),
         np.float32(predictors.rate).astype("<f4").tobytes(),
         *map(leb128, predictors.mean.shape),
-        _zigzag(np.diff(predictors.mean.ravel().astype(np.int64), prepend=0)),
+        zigzag(np.diff(predictors.mean.ravel().astype(np.int64), prepend=0)),
     ]
     widths = [widths_of(weights) for weights in network.weights]
     for biases, shifts, of_layer in zip(
         network.biases, network.shifts, widths, strict=True
     ):
-        parts += [shifts.tobytes(), of_layer.tobytes(), _zigzag(biases)]
+        parts += [shifts.tobytes(), of_layer.tobytes(), zigzag(biases)]
     stream = encode_rows(network.weights, widths, _MOST_WEIGHT)
     return b"".join([*parts, frame(stream)])
 
@@ -65,18 +65,18 @@ def read_network(reader: ByteReader) -> PixelNetwork:
     sizes = [reader.leb128() for _ in range(n_layers)]
     if not all(1 <= size <= _MOST_UNITS for size in sizes):
         raise BitstreamError(f"Layers of a network have {sizes} units.")
-    points = np.cumsum(_unzigzag(reader, n_points, 2**18)).astype(np.int32)
-    linear = _unzigzag(reader, n_neighbours(n_references))
+    points = np.cumsum(reader.zigzag(n_points, 2**18)).astype(np.int32)
+    linear = reader.zigzag(n_neighbours(n_references))
     n = n_adaptive(n_references)
-    first = _unzigzag(reader, n)
+    first = reader.zigzag(n)
     spread = np.zeros((n, n), np.int64)
     rows, columns = np.triu_indices(n)
-    spread[rows, columns] = spread[columns, rows] = _unzigzag(reader, len(rows))
+    spread[rows, columns] = spread[columns, rows] = reader.zigzag(len(rows))
     (rate,) = np.frombuffer(reader.take(4), "<f4")
     height, width = reader.leb128(), reader.leb128()
     if height * width > _MOST_MEAN:
         raise BitstreamError(f"A mean of {height} x {width} pixels.")
-    mean = np.cumsum(_unzigzag(reader, height * width, 2**16))
+    mean = np.cumsum(reader.zigzag(height * width, 2**16))
     if mean.size and not 0 <= mean.min() <= mean.max() < 2**16:
         raise BitstreamError("A mean is out of range.")
     predictors = Predictors(
@@ -90,7 +90,7 @@ def read_network(reader: ByteReader) -> PixelNetwork:
     for size in sizes:
         shifts.append(np.frombuffer(reader.take(size), np.uint8))
         widths.append(np.frombuffer(reader.take(size), np.uint8))
-        biases.append(_unzigzag(reader, size, 2**24).astype(np.int32))
+        biases.append(reader.zigzag(size, 2**24).astype(np.int32))
     n_in = [predictors.n_inputs, *sizes[:-1]]
     shapes = list(zip(sizes, n_in, strict=True))
     numbers = decode_rows(reader.frame("Weights"), shapes, widths, _MOST_WEIGHT)
@@ -101,18 +101,3 @@ def read_network(reader: ByteReader) -> PixelNetwork:
     except ValueError as error:
         raise BitstreamError(f"A network cannot be: {error}.") from None
     return network
-
-
-def _zigzag(numbers: np.ndarray) -> bytes:
-    return b"".join(
-        leb128((n << 1) ^ (n >> 63)) for n in numbers.astype(np.int64).tolist()
-    )
-
-
-def _unzigzag(reader: ByteReader, n: int, limit: int = 2**15) -> np.ndarray:
-    """Read numbers; raises BitstreamError for those that are too large."""
-    folded = np.array([reader.leb128() for _ in range(n)], dtype=object)
-    if any(number >= 2 * limit for number in folded):
-        raise BitstreamError(f"A number is larger than {limit}.")
-    folded = folded.astype(np.int64)
-    return (folded >> 1) ^ -(folded & 1)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sklearn_dae._bytes import ByteReader, frame, leb128
+from sklearn_dae._bytes import ByteReader, frame, leb128, zigzag
 from sklearn_dae.entropy._generic import generic_model
 from sklearn_dae.entropy._planes import Stack
 from sklearn_dae.entropy._row_bytes import decode_rows, encode_rows, widths_of
@@ -42,10 +42,9 @@ def pack_layer(layer: RoundedLayer, picture: Shape | None) -> bytes:
     picture : tuple of (height, width, channels) or None
         What each row of it is, if it is a picture.
     """
-    rows = np.diff(layer.row_exponents, prepend=0)
     return b"".join(
         [
-            *(leb128((int(n) << 1) ^ (int(n) >> 63)) for n in rows),
+            zigzag(np.diff(layer.row_exponents, prepend=0)),
             _pack(layer.column_exponents[np.newaxis], picture),
             _pack(layer.symbols, picture),
         ]
@@ -63,11 +62,8 @@ def read_layer(
         If it is none.
     """
     n_rows, n_columns = shape
-    folded = np.array([reader.leb128() for _ in range(n_rows)], dtype=object)
-    if any(number > 4 * MOST_EXPONENT for number in folded):
-        raise BitstreamError("Exponents of a decoder's weights are out of range.")
-    folded = folded.astype(np.int64)
-    row_exponents = np.cumsum((folded >> 1) ^ -(folded & 1))
+    farthest = MOST_EXPONENT - LEAST_EXPONENT + 1
+    row_exponents = np.cumsum(reader.zigzag(n_rows, farthest))
     (column_exponents,) = _read(reader, (1, n_columns), picture)
     for exponents in (row_exponents, column_exponents):
         if not LEAST_EXPONENT <= exponents.min() <= exponents.max() <= MOST_EXPONENT:
