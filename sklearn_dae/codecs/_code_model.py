@@ -10,8 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_dae._fields import Fields, expect_equal, instance, number
 from sklearn_dae.entropy import ColumnMixtures, ColumnTables
 from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
+from sklearn_dae.quantizers._uniform import round_to_bins
 
-#: What numbers are rounded down by beyond one half: frequent symbols take fewer bits.
+#: How much wider the bin around zero is, in steps: frequent symbols take fewer bits.
 _DEAD_ZONE = 0.05
 
 #: What codes are restored closer to zero by is a multiple of this share of a step.
@@ -52,9 +53,9 @@ class RoundedCodes:
     @classmethod
     def fit(cls, codes: np.ndarray, step: float) -> Self:
         """Learn distributions from codes of images, of shape (n_samples, n_values)."""
-        symbols = _rounded(codes, step)
+        symbols = round_to_bins(codes / step, _DEAD_ZONE)
         shrinking = _shrinking(codes, symbols, step)
-        return cls(step, shrinking, ColumnMixtures.fit(symbols.astype(np.int64)))
+        return cls(step, shrinking, ColumnMixtures.fit(symbols))
 
     @property
     def n_values(self) -> int:
@@ -64,7 +65,9 @@ class RoundedCodes:
     def symbols(self, codes: np.ndarray) -> np.ndarray:
         """Round codes."""
         limit = self.mixtures.limit
-        return np.clip(_rounded(codes, self.step), -limit, limit).astype(np.int32)
+        return np.clip(
+            round_to_bins(codes / self.step, _DEAD_ZONE), -limit, limit
+        ).astype(np.int32)
 
     def codes(self, symbols: np.ndarray) -> np.ndarray:
         """Return the codes that symbols stand for."""
@@ -83,11 +86,6 @@ class RoundedCodes:
         return self.mixtures.decode(data, n_rows)
 
 
-def _rounded(codes: np.ndarray, step: float) -> np.ndarray:
-    sizes = np.abs(codes) / step
-    return np.sign(codes) * np.floor(sizes + (1 - _DEAD_ZONE) / 2)
-
-
 def _shrinking(codes: np.ndarray, symbols: np.ndarray, step: float) -> float:
     """Return how much farther from zero symbols are than codes, in steps."""
     farther = np.abs(symbols) - np.abs(codes) / step
@@ -102,7 +100,7 @@ def _restored(symbols: np.ndarray, shrinking: float, step: float) -> np.ndarray:
 
 def as_restored(codes: np.ndarray, step: float) -> np.ndarray:
     """Return codes as they come back from rounding to multiples of a step."""
-    symbols = _rounded(codes, step)
+    symbols = round_to_bins(codes / step, _DEAD_ZONE)
     return _restored(symbols, _shrinking(codes, symbols, step), step)
 
 

@@ -21,6 +21,7 @@ from sklearn_dae._fields import (
     dtype,
     estimator,
     expect_equal,
+    image_shape,
     instance,
     number,
     one_of,
@@ -31,7 +32,7 @@ from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._transformer import encoded, n_inputs, n_outputs, restored
 from sklearn_dae.entropy import pack_layer, read_layer
 from sklearn_dae.network import Dense, Layout, Network
-from sklearn_dae.quantizers import RoundedLayer
+from sklearn_dae.quantizers import RoundedLayer, with_layers
 from sklearn_dae.rows import RowBlocks
 
 #: Steps by which the code of an image is refined, from a linear guess.
@@ -75,17 +76,18 @@ class CompactDecoder:
     _stored_fields: ClassVar[Fields] = {
         "layout": instance(Layout),
         "scaler": instance(PixelScaler),
-        "picture": instance(tuple),
+        "picture": image_shape,
         "packed": array("bytes", kinds="u"),
         "threshold": one_of(NONE, number()),
     }
 
     def _check_stored(self) -> None:
         expect_equal("Layers that encode", self.layout.n_encoder_layers, 0)
+        expect_equal("Sides of a picture", len(self.picture), 3)
         n_pixels = math.prod(self.picture)
         expect_equal("Pixels of an image", n_pixels, self.layout.n_features)
-        # Damaged weights are noticed before they are used.
-        assert self.network
+        # Weights are read, so that damage is noticed before they are used.
+        self.network._check_stored()
 
     @classmethod
     def of(
@@ -101,7 +103,9 @@ class CompactDecoder:
         packed = np.frombuffer(data, np.uint8)
         decoder = cls(network.layout, network.scaler, picture, packed, threshold)
         # It need not be read again.
-        decoder.__dict__["network"] = _assembled(network.layout, network.scaler, layers)
+        decoder.__dict__["network"] = with_layers(
+            network.astype(np.dtype(np.float32)), layers
+        )
         return decoder
 
     @cached_property
@@ -115,7 +119,8 @@ class CompactDecoder:
             )
         ]
         reader.finish()
-        return _assembled(self.layout, self.scaler, layers)
+        empty = np.empty(self.layout.n_parameters, np.float32)
+        return with_layers(Network(self.layout, empty, self.scaler), layers)
 
     @property
     def n_values(self) -> int:
@@ -168,13 +173,6 @@ def _pictures(
 ) -> list[tuple[int, int, int] | None]:
     """Return what the rows of weights of each layer are, if they are pictures."""
     return [*[None] * (len(layout.layers) - 1), picture]
-
-
-def _assembled(
-    layout: Layout, scaler: PixelScaler, layers: list[RoundedLayer]
-) -> Network:
-    theta = np.concatenate([layer.parameters().ravel() for layer in layers])
-    return Network(layout, theta.astype(np.float32), scaler)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from sklearn_dae.codecs._decoder import (
     codes_of,
     refined_codes,
 )
-from sklearn_dae.codecs._step import Wish, sample
+from sklearn_dae.codecs._step import SEARCH_ROWS, Wish, sample
 from sklearn_dae.codecs._transformer import restored
 from sklearn_dae.network import Network
 from sklearn_dae.quantizers import RoundedLayer, round_decoder, with_layers
@@ -40,9 +40,6 @@ _FACTOR, _MOST_FINER = math.sqrt(2), 24
 
 #: Quality from which on weights are as fine as they get.
 _MOST_DECIBELS = 150
-
-#: Rows by which a fineness is judged.
-_SEARCH_ROWS = 2_000
 
 #: Steps by which codes are refined for a decoder that is hardly another.
 _N_REFINING = 15
@@ -169,7 +166,7 @@ def fit_compact(
     def packed(layers: list[RoundedLayer]) -> CompactDecoder:
         return CompactDecoder.of(alone, layers, picture, threshold)
 
-    few, codes_of_few = sample(X, _SEARCH_ROWS), sample(mapped, _SEARCH_ROWS)
+    few, codes_of_few = sample(X, SEARCH_ROWS), sample(mapped, SEARCH_ROWS)
 
     def attempt(exponent: int) -> _Trial | None:
         layers = round_decoder(alone, mapped, step * _FACTOR**exponent)

@@ -19,8 +19,8 @@ from sklearn_dae.codecs._code_model import (
     as_restored,
 )
 
-#: Most rows that a step is chosen on.
-_SEARCH_ROWS = 2_000
+#: Most rows that a step, and a fineness of weights, is chosen on.
+SEARCH_ROWS = 2_000
 
 #: Unless told otherwise, rounding adds this fraction to the transformer's error.
 _ADDED_ERROR = 0.25
@@ -135,7 +135,7 @@ class Wish:
         if self.most_bits is not None:
             step = self._step_for_bits(codes, self.most_bits)
             return RoundedCodes.fit(codes, step)
-        X, some = sample(X, _SEARCH_ROWS), sample(codes, _SEARCH_ROWS)
+        X, some = sample(X, SEARCH_ROWS), sample(codes, SEARCH_ROWS)
         if self.psnr(X, decode(some)) < least_psnr:
             return None
 

@@ -23,6 +23,7 @@ from sklearn_dae.codecs._decoder import (
 )
 from sklearn_dae.codecs._decoder_fitting import fit_compact, fit_whole
 from sklearn_dae.codecs._guard import error_limit, squared_errors
+from sklearn_dae.codecs._images import spec_of_rows
 from sklearn_dae.codecs._step import Wish, sample
 from sklearn_dae.codecs._transformer import encoded, fitted
 from sklearn_dae.exceptions import BitstreamError
@@ -232,13 +233,12 @@ class TransformCodec(Codec):
     @property
     def _picture(self) -> tuple[int, int, int]:
         """What rows are, or, since that only decides how weights are packed, may be."""
-        side = math.isqrt(self.n_features_in_)
-        if self.image_shape_ is not None:
-            spec = ImageSpec.of_shape(self.image_shape_)
-            return spec.height, spec.width, spec.channels
-        if side * side == self.n_features_in_:
-            return side, side, 1
-        return 1, self.n_features_in_, 1
+        try:
+            spec = spec_of_rows(self.image_shape_, self.n_features_in_)
+        except ValueError:
+            # Rows that are no squares.
+            return 1, self.n_features_in_, 1
+        return spec.height, spec.width, spec.channels
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

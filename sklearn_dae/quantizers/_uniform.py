@@ -219,7 +219,7 @@ class UniformQuantizer(CodebookQuantizer):
                 self.dead_zone_[j] = _DEAD_ZONES[int(np.argmin(costs))]
             else:
                 self.dead_zone_[j] = self.dead_zone
-        bins = _round_to_bins(scaled, self.dead_zone_)
+        bins = round_to_bins(scaled, self.dead_zone_)
         lowest, highest = bins.min(axis=0), bins.max(axis=0)
         margin = 1 + (_MARGIN * (highest - lowest)).astype(np.int64)
         self._lowest_bin = lowest - margin
@@ -242,11 +242,11 @@ class UniformQuantizer(CodebookQuantizer):
 
     def _symbols(self, Z: np.ndarray) -> np.ndarray:
         scaled = (Z - self.center_) / self.step_
-        symbols = _round_to_bins(scaled, self.dead_zone_) - self._lowest_bin
+        symbols = round_to_bins(scaled, self.dead_zone_) - self._lowest_bin
         return np.clip(symbols, 0, self.n_levels_ - 1).astype(np.int32)
 
 
-def _round_to_bins(scaled: np.ndarray, dead_zone: float | np.ndarray) -> np.ndarray:
+def round_to_bins(scaled: np.ndarray, dead_zone: float | np.ndarray) -> np.ndarray:
     """Round to integers, biased towards zero by half a dead zone."""
     # Capped beyond what any codebook reaches, so that a cast cannot overflow.
     magnitude = np.minimum(np.abs(scaled), 2.0**31)
@@ -256,7 +256,7 @@ def _round_to_bins(scaled: np.ndarray, dead_zone: float | np.ndarray) -> np.ndar
 
 def _cost(scaled: np.ndarray, dead_zone: float) -> float:
     """Squared error plus what the rate is worth, in squared steps."""
-    bins = _round_to_bins(scaled, dead_zone)
+    bins = round_to_bins(scaled, dead_zone)
     bins -= bins.min()
     counts = np.bincount(bins)
     seen = counts > 0
