@@ -24,8 +24,8 @@ from benchmarks._timing import machine
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.archive import write_archive
 from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.codecs._code_search import CodeSearch
 from sklearn_dae.codecs._code_space import CodeSpace
-from sklearn_dae.codecs._decoder import refined_codes
 from sklearn_dae.codecs._step import decibels
 from sklearn_dae.datasets import load_mnist
 from sklearn_dae.entropy import pack_layer
@@ -72,7 +72,8 @@ def rounding() -> None:
     print(f"decoder {alone.layout}, {n_weights:,} weights")
 
     def quality(rounded: Network, codes: np.ndarray) -> float:
-        restored = rounded.decode(refined_codes(rounded, codes, X, 15))
+        search = CodeSearch(rounded, math.inf, np.zeros(codes.shape[1]))
+        restored = rounded.decode(search.codes(X, codes))
         return decibels(float(np.square(restored - X).mean()), 255)
 
     print(f"not rounded: {quality(alone, codes):.2f} dB")

@@ -101,7 +101,7 @@ def test_a_target_quality_is_met_and_not_exceeded_by_much(target, rotate, split)
 def test_a_target_rate_is_met_and_used(target, split):
     X, fresh = split
     codec = TransformCodec(PCA(16), target_bits_per_sample=target).fit(X)
-    assert 0.97 * target < codec.bits_per_sample_ <= target
+    assert 0.93 * target < codec.bits_per_sample_ <= target
     assert 8 * len(codec.encode(fresh)) / len(fresh) == pytest.approx(target, rel=0.16)
 
 

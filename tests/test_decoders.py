@@ -12,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae._bytes import ByteReader
 from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.codecs._code_search import CodeSearch
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._decoder import CompactDecoder, WholeDecoder, network_of
 from sklearn_dae.entropy import ColumnMixtures, pack_layer, read_layer
@@ -136,9 +137,83 @@ def test_a_rounded_decoder_restores_about_as_well(decoder, digits):
     step = np.sqrt(12 * 0.1 * exact / decoder.layout.n_parameters)
     layers = round_decoder(decoder, codes, step)
     compact = CompactDecoder.of(decoder, layers, (8, 8, 1), None)
-    restored = compact.decode(compact.encode(X))
+    search = CodeSearch(compact.network, np.inf, np.zeros(6))
+    restored = compact.decode(search.codes(X))
     mse = np.square(restored - X).sum(axis=1).mean() / decoder.scaler.span**2
     assert 0.99 * exact < mse < 1.25 * exact
+
+
+# Codes.
+
+
+def test_a_penalty_makes_values_small_where_they_cost_more(decoder, digits):
+    X = digits[:200]
+    codes = decoder.encode(X, 30)
+    penalty = np.zeros(6)
+    penalty[2] = 0.3
+    changed = decoder.refine(decoder.encode(X), X, 30, penalty)
+    mean_square = np.square(changed).mean(axis=0) / np.square(codes).mean(axis=0)
+    assert mean_square[2] < 0.8
+    assert mean_square[[0, 1, 3, 4, 5]].min() > 0.8
+
+
+def test_values_behind_clipped_pixels_do_not_go_astray(rng):
+    # All pixels of half of the images are beyond the range, whatever the values are.
+    axes = np.array([[3.0, 1.0, 0.0, 0.5]])
+    decoder = network_of(
+        PCA(1).fit(rng.normal(size=(9, 1)) * axes + 2), np.ones((1, 1)), 0.0, 1.0
+    ).astype(np.dtype(np.float32))
+    X = np.ones((5, 4))
+    free, held = (
+        CodeSearch(decoder, np.inf, np.ones(1), penalty).codes(X, np.full((5, 1), 99.0))
+        for penalty in (None, np.full(1, 0.01))
+    )
+    assert_array_equal(free, np.full((5, 1), 99))
+    assert np.abs(held).max() < 5
+    assert_allclose(decoder.decode(held), decoder.decode(free), atol=0.1)
+
+
+def test_what_ends_in_a_poor_minimum_is_tried_from_elsewhere(digits):
+    """Some digits come out twenty times as badly from a linear start as they can."""
+    X = digits[:1500] // 15
+    dae = DeepAutoencoderCompressor(8, max_iter=50, random_state=0).fit(X)
+    codes = dae.transform(X)
+    space = CodeSpace.learn(dae.network_.decode, codes)
+    network = dae.network_.without_encoder(space.mean, space.backward)
+    errors = np.square(dae.network_.decode(codes) - X).sum(axis=1)
+    spread = space.coordinates(codes).std(axis=0)
+    worst = []
+    for usual in (np.inf, errors.mean()):
+        found = network.decode(CodeSearch(network, usual, spread).codes(X))
+        worst.append(np.square(found - X).sum(axis=1).max())
+    assert worst[0] > 4 * errors.max()
+    assert worst[1] < 1.2 * errors.max()
+
+
+@pytest.mark.parametrize("target_psnr", [43, 44, 45])
+def test_each_quality_is_reached_and_no_image_is_much_worse(digits, target_psnr):
+    X = digits[:1500] // 15
+    dae = DeepAutoencoderCompressor(8, max_iter=50, random_state=0).fit(X)
+    codec = TransformCodec(dae, target_psnr=target_psnr).fit(X)
+    assert target_psnr <= codec.psnr_ < target_psnr + 0.02
+    data = codec.encode(X)
+    assert len(data) / len(X) < 4
+    errors = np.square(codec.decode(data).astype(float) - X).sum(axis=1)
+    assert errors.max() < 10 * errors.mean()
+
+
+@pytest.mark.parametrize("target_psnr", [18, 22, 26])
+def test_pca_takes_fewer_bits_with_refined_codes(digits, target_psnr):
+    codec = TransformCodec(PCA(30), target_psnr=target_psnr).fit(digits[:1000])
+    network, model = codec.decoder_.network, codec.code_model_
+    X = digits[:1000]
+    assert target_psnr <= codec.psnr_ < target_psnr + 0.03
+    # Projections, rounded as finely as makes images as good.
+    codes = network.encode(X)
+    wish = codec._wish
+    plain = wish.code_model(X, codes, codec.decoder_.decode, target_psnr)
+    n_bits = model.bits(codec.symbols(X)).mean()
+    assert n_bits < 0.97 * plain.bits(plain.symbols(codes)).mean()
 
 
 # Bytes.

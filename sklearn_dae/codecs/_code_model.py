@@ -53,7 +53,7 @@ class RoundedCodes:
     @classmethod
     def fit(cls, codes: np.ndarray, step: float) -> Self:
         """Learn distributions from codes of images, of shape (n_samples, n_values)."""
-        symbols = round_to_bins(codes / step, _DEAD_ZONE)
+        symbols = rounded(codes, step)
         shrinking = _shrinking(codes, symbols, step)
         return cls(step, shrinking, ColumnMixtures.fit(symbols))
 
@@ -65,9 +65,7 @@ class RoundedCodes:
     def symbols(self, codes: np.ndarray) -> np.ndarray:
         """Round codes."""
         limit = self.mixtures.limit
-        return np.clip(
-            round_to_bins(codes / self.step, _DEAD_ZONE), -limit, limit
-        ).astype(np.int32)
+        return np.clip(rounded(codes, self.step), -limit, limit).astype(np.int32)
 
     def codes(self, symbols: np.ndarray) -> np.ndarray:
         """Return the codes that symbols stand for."""
@@ -86,6 +84,20 @@ class RoundedCodes:
         return self.mixtures.decode(data, n_rows)
 
 
+def rounded(codes: np.ndarray, step: float) -> np.ndarray:
+    """Return the multiples of a step that codes are rounded to."""
+    return round_to_bins(codes / step, _DEAD_ZONE)
+
+
+def entropy_of_columns(symbols: np.ndarray) -> float:
+    """Return the bits of all symbols if each column's frequencies were known."""
+    n_bits = 0.0
+    for column in symbols.T:
+        _, counts = np.unique(column, return_counts=True)
+        n_bits -= float(counts @ np.log2(counts / len(column)))
+    return n_bits
+
+
 def _shrinking(codes: np.ndarray, symbols: np.ndarray, step: float) -> float:
     """Return how much farther from zero symbols are than codes, in steps."""
     farther = np.abs(symbols) - np.abs(codes) / step
@@ -100,7 +112,7 @@ def _restored(symbols: np.ndarray, shrinking: float, step: float) -> np.ndarray:
 
 def as_restored(codes: np.ndarray, step: float) -> np.ndarray:
     """Return codes as they come back from rounding to multiples of a step."""
-    symbols = round_to_bins(codes / step, _DEAD_ZONE)
+    symbols = rounded(codes, step)
     return _restored(symbols, _shrinking(codes, symbols, step), step)
 
 

@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._bytes import ByteReader
 from sklearn_dae._fields import (
     NONE,
@@ -27,19 +26,12 @@ from sklearn_dae._fields import (
     one_of,
 )
 from sklearn_dae._scaling import PixelScaler
-from sklearn_dae._threads import cut, map_in_threads
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._transformer import encoded, n_inputs, n_outputs, restored
 from sklearn_dae.entropy import pack_layer, read_layer
 from sklearn_dae.network import Dense, Layout, Network
 from sklearn_dae.quantizers import RoundedLayer, with_layers
 from sklearn_dae.rows import RowBlocks
-
-#: Steps by which the code of an image is refined, from a linear guess.
-_N_REFINING = 30
-
-#: Rows that a thread refines at a time.
-_ROWS_OF_PART = 512
 
 #: How far from linear a linear transformer may be, relative to the range of pixels.
 _LINEAR = 1e-5
@@ -132,40 +124,10 @@ class CompactDecoder:
         """Numbers of an image."""
         return self.layout.n_features
 
-    def encode(self, X: np.ndarray) -> np.ndarray:
-        """Find the codes from which images are restored best."""
-        return codes_of(self.network, X)
-
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """Restore images from codes."""
         decode = partial(self.network.decode, threshold=self.threshold)
         return RowBlocks(codes.astype(np.float32, copy=False)).map(decode)
-
-
-def codes_of(network: Network, X: np.ndarray) -> np.ndarray:
-    """Find the codes of images for a decoder alone.
-
-    Those of a linear one are not refined: where its outputs are clipped, values that
-    change nothing could become large, and would take bits.
-    """
-    is_linear = len(network.layout.layers) == 1
-    encode = partial(network.encode, n_refining=0 if is_linear else _N_REFINING)
-    return RowBlocks(X).map(encode)
-
-
-def refined_codes(
-    network: Network, codes: np.ndarray, X: np.ndarray, n_refining: int
-) -> np.ndarray:
-    """Improve codes of images by some steps; see `codes_of` for linear decoders."""
-    if len(network.layout.layers) == 1:
-        return codes_of(network, X)
-    parts = cut(len(X), -(-len(X) // _ROWS_OF_PART))
-
-    def refine(part: slice) -> np.ndarray:
-        return network.refine(codes[part], X[part], n_refining)
-
-    with one_blas_thread():
-        return np.concatenate(map_in_threads(refine, parts))
 
 
 def _pictures(

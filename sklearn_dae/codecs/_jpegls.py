@@ -14,6 +14,9 @@ from sklearn_dae.images import ImageSpec
 #: Largest errors that the standard allows, by the bytes of a number.
 _LARGEST_ERROR = {1: 127, 2: 255}
 
+#: The marker at the end of a file.
+_END = b"\xff\xd9"
+
 
 class JpegLSCodec(ImageFormatCodec):
     """Store images in JPEG-LS, without loss or nearly, through imagecodecs.
@@ -134,6 +137,9 @@ class JpegLSCodec(ImageFormatCodec):
 
         picture = np.empty(spec.shape, spec.dtype)
         try:
+            if not data.endswith(_END):
+                # Which takes seconds to find out otherwise.
+                raise ValueError("it is cut off")
             # A picture of another size is refused before it is decoded.
             return jpegls_decode(data, out=picture)
         except (JpeglsError, ValueError, RuntimeError) as error:

@@ -88,9 +88,7 @@ class Wish:
             If the transformer itself is no better.
         """
         if self.target_psnr is None:
-            # Where the transformer makes no error, allow that of rounding to 8 bits.
-            allowed = (1 + _ADDED_ERROR) * mse + self.span**2 / 255**2 / 12
-            return decibels(allowed, self.span)
+            return decibels(self._allowed(mse), self.span)
         best = decibels(mse, self.span)
         if self.target_psnr >= best:
             raise ValueError(
@@ -99,6 +97,16 @@ class Wish:
                 "give the transformer more components."
             )
         return self.target_psnr
+
+    def added_error(self, mse: float) -> float:
+        """Return how much squared error rounding may add to a transformer's."""
+        if self.target_psnr is None:
+            return self._allowed(mse) - mse
+        return max(self.span**2 * 10 ** (-self.target_psnr / 10) - mse, 0.0)
+
+    def _allowed(self, mse: float) -> float:
+        # Where the transformer makes no error, allow that of rounding to 8 bits.
+        return (1 + _ADDED_ERROR) * mse + self.span**2 / 255**2 / 12
 
     def code_model(
         self, X: np.ndarray, codes: np.ndarray, decode: Decode, least_psnr: float
@@ -134,15 +142,23 @@ class Wish:
             return QuantizedCodes.fit(codes, self.quantizer)
         if self.most_bits is not None:
             step = self._step_for_bits(codes, self.most_bits)
-            return RoundedCodes.fit(codes, step)
-        X, some = sample(X, SEARCH_ROWS), sample(codes, SEARCH_ROWS)
-        if self.psnr(X, decode(some)) < least_psnr:
+        elif (found := self.step(X, codes, decode, least_psnr)) is not None:
+            step = found
+        else:
+            return None
+        return RoundedCodes.fit(codes, step)
+
+    def step(
+        self, X: np.ndarray, codes: np.ndarray, decode: Decode, least_psnr: float
+    ) -> float | None:
+        """Find the widest step of a quality; None if there is none."""
+        if self.psnr(X, decode(codes)) < least_psnr:
             return None
 
         def is_good(step: float) -> bool:
-            return self.psnr(X, decode(as_restored(some, step))) >= least_psnr
+            return self.psnr(X, decode(as_restored(codes, step))) >= least_psnr
 
-        return RoundedCodes.fit(codes, _widest_step(codes, is_good)[0])
+        return _widest_step(codes, is_good)[0]
 
     @staticmethod
     def _step_for_bits(codes: np.ndarray, most: float) -> float:

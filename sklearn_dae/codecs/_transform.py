@@ -15,6 +15,7 @@ from sklearn_dae.codecs._apart import pack_apart, unpack_apart
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._chunk import CodedChunk
 from sklearn_dae.codecs._code_model import CodeModel, QuantizedCodes, RoundedCodes
+from sklearn_dae.codecs._code_search import CodeSearch
 from sklearn_dae.codecs._decoder import (
     CompactDecoder,
     Decoder,
@@ -271,7 +272,18 @@ class TransformCodec(Codec):
         return self._symbols(self._checked_again(X))
 
     def _symbols(self, X: np.ndarray) -> np.ndarray:
-        return self.code_model_.symbols(self.decoder_.encode(X))
+        return self.code_model_.symbols(self._codes(X))
+
+    def _codes(self, X: np.ndarray) -> np.ndarray:
+        """Find codes of images."""
+        decoder = self.decoder_
+        if isinstance(decoder, WholeDecoder):
+            return decoder.encode(X)
+        usual = self.n_features_in_ * self._wish.span**2 * 10 ** (-self.psnr_ / 10)
+        search = CodeSearch.of(
+            decoder.network, self.code_model_, usual, rotated=self.rotate
+        )
+        return search.codes(X)
 
     def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
         if not len(X):

@@ -152,6 +152,11 @@ class ColumnMixtures:
             starts[column] = mixture.below(symbols)
         return starts
 
+    def mean_squares(self) -> np.ndarray:
+        """Return the mean square of the symbols of each column: (n_columns,)."""
+        symbols = np.arange(-self.limit, self.limit + 1, dtype=np.float64)
+        return np.diff(self._starts, axis=1) @ np.square(symbols) / N_SLOTS
+
     @cached_property
     def _sorted_starts(self) -> np.ndarray:
         """The first slots of all columns, one after another, each above the last."""

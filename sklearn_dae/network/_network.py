@@ -171,11 +171,41 @@ class Network:
             codes = self._linear_codes(x)
         return refine_codes(self.theta, codes, x, self.layout, n_refining)
 
-    def refine(self, codes: np.ndarray, X: np.ndarray, n_refining: int) -> np.ndarray:
-        """Improve codes of images, as `encode` does, from any others."""
+    def refine(
+        self,
+        codes: np.ndarray,
+        X: np.ndarray,
+        n_refining: int,
+        penalty: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Improve codes of images, as `encode` does, from any others.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_samples, n_components)
+            Where to start.
+
+        X : ndarray of shape (n_samples, n_features)
+            Images.
+
+        n_refining : int
+            Number of steps.
+
+        penalty : ndarray of shape (n_components,), default=None
+            What the square of each value of a code adds to the squared error of an
+            image.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            Codes.
+        """
         x = self.scaler.to_unit(X, self.theta.dtype)
         codes = codes.astype(self.theta.dtype, copy=False)
-        return refine_codes(self.theta, codes, x, self.layout, n_refining)
+        if penalty is not None:
+            # The layers see pixels scaled to [0, 1].
+            penalty = penalty / self.scaler.span**2
+        return refine_codes(self.theta, codes, x, self.layout, n_refining, penalty)
 
     def _linear_codes(self, x: np.ndarray) -> np.ndarray:
         """Guess codes as if the decoder were linear, as it is around the zero code."""

@@ -20,7 +20,12 @@ _HISTORY = 5
 
 
 def refine_codes(
-    theta: np.ndarray, codes: np.ndarray, X: np.ndarray, layout: Layout, n_iter: int
+    theta: np.ndarray,
+    codes: np.ndarray,
+    X: np.ndarray,
+    layout: Layout,
+    n_iter: int,
+    penalty: np.ndarray | None = None,
 ) -> np.ndarray:
     """Lower the error of each image by changing its code.
 
@@ -44,6 +49,9 @@ def refine_codes(
     n_iter : int
         Number of steps after the first, short one; with 0 the codes stay as they are.
 
+    penalty : ndarray of shape (n_components,), default=None
+        What the square of each value of a code adds to the error.
+
     Returns
     -------
     ndarray of shape (n_samples, n_components)
@@ -57,7 +65,14 @@ def refine_codes(
     if n_iter == 0:
         return codes
     low, high = layout.code_range
-    error, slope = error_and_slope(theta, codes, X, layout)
+    weights = np.zeros(codes.shape[1]) if penalty is None else penalty
+    weights = weights.astype(codes.dtype)
+
+    def measured(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        error, slope = error_and_slope(theta, codes, X, layout)
+        return error + _dot(codes, weights * codes), slope + 2 * weights * codes
+
+    error, slope = measured(codes)
     tiny, epsilon = np.finfo(codes.dtype).tiny, np.finfo(codes.dtype).eps
     size, length = _norm(codes), _norm(slope)
     scale = _PROBE * np.where(size > 0, size, 1)
@@ -68,7 +83,7 @@ def refine_codes(
     for _ in range(1 + n_iter):
         tried = codes - rate * _newton(slope, pairs, scale)
         np.clip(tried, low, high, out=tried)
-        tried_error, tried_slope = error_and_slope(theta, tried, X, layout)
+        tried_error, tried_slope = measured(tried)
         step, change = tried - codes, tried_slope - slope
         curvature = _dot(step, change)
         # A direction of zero or negative curvature tells nothing.
