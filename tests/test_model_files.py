@@ -14,14 +14,18 @@ import numpy as np
 import pytest
 from codec_checks import damage
 from full_disk import files_of_at_most
+from hypothesis import given
+from hypothesis import strategies as st
 from model_specimens import ROWS, fit, fitted
 from numpy.testing import assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+import sklearn_dae.models
 from sklearn_dae._atomic import atomic_writer
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models import load_model, model_from_bytes, model_to_bytes, save_model
+from sklearn_dae.models._phrases import lengthen, shorten
 
 # Damage.
 
@@ -82,9 +86,10 @@ def test_a_missing_file_is_no_bitstream_error(tmp_path):
 
 
 def sealed(header, arrays=b""):
-    """A model file as docs/models.md describes it, written without the package."""
+    """A model file as docs/models.md describes it."""
     if not isinstance(header, bytes):
         header = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    header = shorten(header)
     content = (
         b"\x89DAEM\r\n\x1a\n\x01"
         + (22 + len(header) + len(arrays) + 32).to_bytes(8, "little")
@@ -98,7 +103,54 @@ def sealed(header, arrays=b""):
 def opened(data):
     """The header and the bytes of the arrays."""
     end = 22 + int.from_bytes(data[18:22], "little")
-    return json.loads(data[22:end]), data[end:-32]
+    return json.loads(lengthened(data[22:end])), data[end:-32]
+
+
+def lengthened(data):
+    """What a shortened header stands for, as docs/models.md says."""
+    phrases, parts, at = PHRASES.read_bytes(), [], 0
+    while at < len(data):
+        first = data[at]
+        if first < 128:
+            parts.append(bytes([first]))
+            at += 1
+        else:
+            place = data[at + 1] + 256 * data[at + 2]
+            parts.append(phrases[place : place + first - 124])
+            at += 3
+    return b"".join(parts)
+
+
+PHRASES = Path(sklearn_dae.models.__file__).with_name("phrases.txt")
+
+
+@given(
+    st.lists(st.one_of(st.text("abc{}", max_size=9), st.integers(0, 9000)), max_size=9)
+)
+def test_shortened_headers_come_back_and_have_one_form(parts):
+    text = PHRASES.read_text()
+    header = "".join(
+        part if isinstance(part, str) else text[part : part + 7 * (part % 50)]
+        for part in parts
+    ).encode()
+    short = shorten(header)
+    assert lengthened(short) == lengthen(short, len(header)) == header
+    assert len(short) <= len(header)
+    if len(header) > 1:
+        with pytest.raises(BitstreamError, match="more than"):
+            lengthen(short, len(header) - 1)
+
+
+@pytest.mark.parametrize("data", [b"\x90", b"\x90\x01", b"\x80\xff\xff", b"class"])
+def test_references_to_what_is_not_there_are_errors(data):
+    with pytest.raises(BitstreamError, match="its only form"):
+        lengthen(data, 2**24)
+
+
+def test_models_of_common_kinds_take_few_bytes_besides_arrays():
+    for name in ("codec", "pca", "jpegxl codec", "pixel codec"):
+        data = model_to_bytes(fitted(name))
+        assert len(data) - len(opened(data)[1]) < 300
 
 
 def test_the_bytes_are_those_that_the_format_says():

@@ -1,8 +1,8 @@
 """The bytes of a model file: a readable tree and arrays <-> one byte string.
 
 In: a tree of JSON types, and arrays. Out: a signature, lengths, the tree and a table of
-the arrays as JSON, the arrays, and a SHA-256 of all of it. Nothing here knows what a
-model is. docs/models.md describes every field, with an example.
+the arrays as JSON, shortened, the arrays, and a SHA-256 of all of it. Nothing here
+knows what a model is. docs/models.md describes every field, with an example.
 
 A reader trusts nothing. It checks the lengths, the checksum, that the JSON is what a
 writer makes, and that the arrays fill the rest, and allocates memory last.
@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models._phrases import lengthen, shorten
 
 #: Its first byte is not text, and its line ends do not survive a transfer as text.
 SIGNATURE = b"\x89DAEM\r\n\x1a\n"
@@ -70,7 +71,9 @@ def pack(tree: Any, arrays: list[np.ndarray]) -> bytes:
         blobs.append(array.astype(name, copy=False).tobytes(order))
         entries.append({"dtype": name, "order": order, "shape": list(array.shape)})
     header = _canonical({"arrays": entries, "model": tree})
-    if len(header) > MAX_HEADER_SIZE:
+    if len(header) <= MAX_HEADER_SIZE:
+        header = shorten(header)
+    else:
         raise ValueError(
             f"All of the model but its arrays takes {len(header)} bytes, at most "
             f"{MAX_HEADER_SIZE} can be stored: are there names for very many features?"
@@ -174,6 +177,7 @@ class _Entry(NamedTuple):
 
 
 def _read_header(header: bytes) -> tuple[Any, list[_Entry]]:
+    header = lengthen(header, MAX_HEADER_SIZE)
     try:
         content = json.loads(header.decode())
         # A writer makes nothing else: no duplicate key, no number that JSON lacks.
