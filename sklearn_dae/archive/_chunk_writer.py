@@ -21,7 +21,6 @@ from sklearn_dae.archive._contents import (
     Files,
     Images,
     Kept,
-    images_of_chunk,
     runs_of,
 )
 from sklearn_dae.archive._files import (
@@ -48,6 +47,7 @@ from sklearn_dae.archive._intake import (
 from sklearn_dae.archive._kept import can_stand_alone
 from sklearn_dae.archive._report import ArchiveInfo, Parts
 from sklearn_dae.codecs import Codec
+from sklearn_dae.codecs._chunk import images_of_chunk
 from sklearn_dae.codecs._images import check_image_shape
 from sklearn_dae.images import Account, ImageSet, ImageSpec
 from sklearn_dae.images._image_file import ImageFile

@@ -13,25 +13,14 @@ from typing import ClassVar, Self
 import numpy as np
 
 from sklearn_dae._bytes import ByteReader, leb128
+from sklearn_dae.codecs._chunk import most_images_of_chunk
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.images._spec_bytes import pack_spec, unpack_spec
 
-#: Largest number of images in a chunk.
-MAX_CHUNK_IMAGES = 65536
-
-#: Largest number of values in a chunk, unless it is a single image: a false claim can
-#: take no more memory than that.
-MAX_CHUNK_NUMBERS = 2**20
-
 #: Most images of a kept file for each byte of its first piece: a false claim can take
 #: no more memory than that. Blank images of 16 pixels, deflated, are as many.
 MOST_IMAGES_OF_BYTE = 64
-
-#: Numbers in a chunk by default: 668 images of 28 x 28 pixels. Reading any of them
-#: takes ten milliseconds, half of it for rANS. Half as many would take half that time,
-#: and a percent more bytes, where an image has ten.
-_CHUNK_NUMBERS = 2**19
 
 #: Most images and files that there may be.
 _MOST = 2**62
@@ -41,17 +30,6 @@ class ChunkKind(IntEnum):
     """What a chunk holds."""
 
     IMAGES, FILES, KEPT, ACCOUNT = range(4)
-
-
-def most_images_of_chunk(n_numbers: int) -> int:
-    """Return how many images of ``n_numbers`` values a chunk may hold."""
-    return max(1, min(MAX_CHUNK_IMAGES, MAX_CHUNK_NUMBERS // n_numbers))
-
-
-def images_of_chunk(spec: ImageSpec, wanted: int | None = None) -> int:
-    """Return how many images of a kind are coded together."""
-    by_default = max(1, _CHUNK_NUMBERS // spec.n_numbers)
-    return min(wanted or by_default, most_images_of_chunk(spec.n_numbers))
 
 
 @lru_cache(1024)

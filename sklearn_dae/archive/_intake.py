@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_dae.archive._contents import MAX_CHUNK_NUMBERS
 from sklearn_dae.codecs import Codec
+from sklearn_dae.codecs._chunk import MAX_CHUNK_NUMBERS
 from sklearn_dae.images import ImageSet, ImageSpec
 
 #: Most channels of an image, which tell it from an array of several.

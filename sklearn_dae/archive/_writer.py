@@ -11,11 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_dae._atomic import atomic_writer
 from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.archive._chunk_writer import ArchiveWriter
-from sklearn_dae.archive._contents import MAX_CHUNK_IMAGES
 from sklearn_dae.archive._header import Header, package_version
 from sklearn_dae.archive._report import ArchiveInfo
 from sklearn_dae.codecs import Codec
 from sklearn_dae.codecs._base import warn_of_images_apart
+from sklearn_dae.codecs._chunk import MAX_CHUNK_IMAGES
 from sklearn_dae.models._files import model_hash, model_to_bytes
 
 

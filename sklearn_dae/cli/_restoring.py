@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sklearn_dae.archive import Archive, ArchivedFile
-from sklearn_dae.archive._contents import images_of_chunk
 from sklearn_dae.cli._file_names import FileNames
+from sklearn_dae.codecs._chunk import images_of_chunk
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.images._idx import idx_header

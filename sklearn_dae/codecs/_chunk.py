@@ -6,6 +6,31 @@ from functools import cached_property
 
 import numpy as np
 
+from sklearn_dae.images import ImageSpec
+
+#: Largest number of images in a chunk of an archive.
+MAX_CHUNK_IMAGES = 65536
+
+#: Largest number of values in it, unless it is a single image: a false claim can take
+#: no more memory than that.
+MAX_CHUNK_NUMBERS = 2**20
+
+#: Numbers in it by default: 668 images of 28 x 28 pixels. Reading any of them takes ten
+#: milliseconds, half of it for rANS. Half as many would take half that time, and a
+#: percent more bytes, where an image has ten.
+_CHUNK_NUMBERS = 2**19
+
+
+def most_images_of_chunk(n_numbers: int) -> int:
+    """Return how many images of ``n_numbers`` values a chunk of an archive may hold."""
+    return max(1, min(MAX_CHUNK_IMAGES, MAX_CHUNK_NUMBERS // n_numbers))
+
+
+def images_of_chunk(spec: ImageSpec, wanted: int | None = None) -> int:
+    """Return how many images of a kind are coded together in an archive."""
+    by_default = max(1, _CHUNK_NUMBERS // spec.n_numbers)
+    return min(wanted or by_default, most_images_of_chunk(spec.n_numbers))
+
 
 @dataclass(frozen=True, eq=False)
 class CodedChunk:
