@@ -339,7 +339,7 @@ def test_damaged_columns_are_refused_or_are_symbols(rng):
 def test_what_is_a_network_is_kept_as_one(transformer, kind, digits):
     codec = TransformCodec(transformer, target_psnr=13).fit(digits[:300])
     assert type(codec.decoder_) is kind
-    assert codec.psnr_ == pytest.approx(13, abs=0.1)
+    assert codec.psnr_ == pytest.approx(13, abs=0.2)
 
 
 def test_a_linear_transformer_is_the_network_that_it_is(digits):

@@ -107,9 +107,10 @@ class CodeSearch:
             Standard deviations of the values of codes, about.
 
         added_error : float
-            What rounding is to add to the squared error of an image.
+            Error that rounding is to add to an image, not squared, relative to the
+            range of pixels.
         """
-        step = math.sqrt(12 * added_error / len(deviations))
+        step = added_error * math.sqrt(12 / len(deviations))
         return cls._for_step(network, step, usual_error, deviations, rotated=rotated)
 
     @classmethod

@@ -106,18 +106,8 @@ def _space(
     return CodeSpace.learn(decode, codes) if rotate else CodeSpace.plain(codes)
 
 
-def fit_compact(
-    network: Network,
-    codes: np.ndarray,
-    X: np.ndarray,
-    wish: Wish,
-    *,
-    picture: tuple[int, int, int],
-    n_images: int,
-    rotate: bool,
-    threshold: float | None = None,
-) -> Fitted:
-    """Round a decoder so that it and the codes of so many images take few bytes.
+class CompactFitting:
+    """Rounds a decoder so that it and the codes of so many images take few bytes.
 
     Parameters
     ----------
@@ -145,91 +135,148 @@ def fit_compact(
     threshold : float, default=None
         Where outputs are thresholded; see `Network.decode`.
 
-    Returns
-    -------
-    Fitted
-
     Raises
     ------
     ValueError
         If the network is not good enough.
     """
 
-    def restore(network: Network, codes: np.ndarray) -> np.ndarray:
-        return RowBlocks(codes).map(partial(network.decode, threshold=threshold))
+    def __init__(
+        self,
+        network: Network,
+        codes: np.ndarray,
+        X: np.ndarray,
+        wish: Wish,
+        *,
+        picture: tuple[int, int, int],
+        n_images: int,
+        rotate: bool,
+        threshold: float | None = None,
+    ) -> None:
+        self.X, self.wish = X, wish
+        self.picture, self.n_images = picture, n_images
+        self.rotate, self.threshold = rotate, threshold
+        n_pixels = X.shape[1]
+        space = _space(partial(self._restore, network), codes, rotate=rotate)
+        # A change of 1 is as much as that of a pixel through its range, however wide;
+        # a user's quantiser is given codes as they are.
+        span = network.scaler.span if rotate else 1.0
+        self.network = network.without_encoder(space.mean, space.backward * span)
+        mse = self._mse(network, codes)
+        added = math.sqrt(n_pixels * wish.added_error(mse)) / span
+        self.search = CodeSearch.before_rounding(
+            self.network,
+            n_pixels * mse,
+            space.coordinates(codes).std(axis=0) / span,
+            added,
+            rotated=rotate,
+        )
+        self.codes = self.search.codes(X)
+        mse = self._mse(self.network, self.codes)
+        self.search = replace(self.search, usual_error=n_pixels * mse)
+        self.least_psnr = wish.least_psnr(mse)
+        # Squared error of an image, pixels scaled to [0, 1].
+        allowed = n_pixels * 10 ** (-min(self.least_psnr, _MOST_DECIBELS) / 10)
+        share = _FIRST_SHARE if wish.is_quality else _SMALL_SHARE
+        self.step = math.sqrt(12 * share * allowed / self.network.layout.n_parameters)
 
-    space = _space(partial(restore, network), codes, rotate=rotate)
-    alone = network.without_encoder(space.mean, space.backward)
-    n_pixels, mse = (
-        X.shape[1],
-        mean_squared_error(X, wish.images(restore(network, codes))),
-    )
-    search = CodeSearch.before_rounding(
-        alone,
-        n_pixels * mse,
-        space.coordinates(codes).std(axis=0),
-        n_pixels * wish.added_error(mse),
-        rotated=rotate,
-    )
-    mapped = search.codes(X)
-    mse = mean_squared_error(X, wish.images(restore(alone, mapped)))
-    least_psnr = wish.least_psnr(mse)
-    # Squared error of an image, pixels scaled to [0, 1].
-    allowed = X.shape[1] * 10 ** (-min(least_psnr, _MOST_DECIBELS) / 10)
-    share = _FIRST_SHARE if wish.is_quality else _SMALL_SHARE
-    step = math.sqrt(12 * share * allowed / alone.layout.n_parameters)
-    few, codes_of_few = sample(X, SEARCH_ROWS), sample(mapped, SEARCH_ROWS)
+    def _restore(self, network: Network, codes: np.ndarray) -> np.ndarray:
+        decode = partial(network.decode, threshold=self.threshold)
+        return RowBlocks(codes).map(decode)
 
-    def layers_of(exponent: int) -> list[RoundedLayer]:
-        return round_decoder(alone, mapped, step * _FACTOR**exponent)
+    def _mse(self, network: Network, codes: np.ndarray) -> float:
+        restored = self.wish.images(self._restore(network, codes))
+        return mean_squared_error(self.X, restored)
 
-    def attempt(exponent: int) -> _Trial | None:
-        layers = layers_of(exponent)
-        network = with_layers(alone, layers)
-        refined = replace(search, network=network).codes(few, codes_of_few)
-        step = wish.step(few, refined, partial(restore, network), least_psnr)
+    def estimated_bytes(self) -> float:
+        """Estimate what decoder and codes will take; infinity if they are too bad."""
+        trial = self._smallest()
+        return math.inf if trial is None else self._total(trial)
+
+    def fitted(self) -> Fitted:
+        """Round the decoder, find codes, and how to round them.
+
+        Raises
+        ------
+        ValueError
+            If the network is not good enough.
+        """
+        exponent: int | None = 0
+        if self.wish.is_quality:
+            best = self._smallest()
+            exponent = None if best is None else best.exponent
+        if exponent is not None:
+            # All training images may be harder than those of the search.
+            most = min(exponent, -_MOST_FINER)
+            for finer in range(exponent, most - 1, -_MUCH_FINER):
+                if (parts := self._finished(self._layers(finer))) is not None:
+                    return parts
+        raise _too_bad("network", self.least_psnr)
+
+    def _layers(self, exponent: int) -> list[RoundedLayer]:
+        step = self.step * _FACTOR**exponent
+        return round_decoder(self.network, self.codes, step)
+
+    def _smallest(self) -> "_Trial | None":
+        """Find how fine weights make the fewest bytes; None if none are good enough."""
+        trials = map(self._attempt, range(0, -_MOST_FINER, -1))
+        best = next((trial for trial in trials if trial), None)
+        if best is None:
+            return None
+        for direction in (-1, 1):
+            before = best
+            while trial := self._attempt(best.exponent + direction):
+                if self._total(trial) >= self._total(best):
+                    break
+                best = trial
+            if best is not before:
+                break
+        return best
+
+    def _attempt(self, exponent: int) -> "_Trial | None":
+        layers = self._layers(exponent)
+        network = with_layers(self.network, layers)
+        few, codes = sample(self.X, SEARCH_ROWS), sample(self.codes, SEARCH_ROWS)
+        codes = replace(self.search, network=network).codes(few, codes)
+        decode = partial(self._restore, network)
+        step = self.wish.step(few, codes, decode, self.least_psnr)
         if step is None:
             return None
-        n_bits = entropy_of_columns(rounded(refined, step)) / len(few)
-        return _Trial(exponent, layers, n_images * n_bits / 8)
+        bits_of_image = entropy_of_columns(rounded(codes, step)) / len(few)
+        return _Trial(exponent, self._packed(layers).packed.size, bits_of_image)
 
-    def packed(layers: list[RoundedLayer]) -> CompactDecoder:
-        return CompactDecoder.of(alone, layers, picture, threshold)
+    def _total(self, trial: "_Trial") -> float:
+        return trial.decoder_bytes + self.n_images * trial.bits_of_image / 8
 
-    def finished(layers: list[RoundedLayer]) -> Fitted | None:
-        decoder = packed(layers)
-        codes = replace(search, network=decoder.network).codes(X, mapped)
+    def _packed(self, layers: list[RoundedLayer]) -> CompactDecoder:
+        return CompactDecoder.of(self.network, layers, self.picture, self.threshold)
+
+    def _finished(self, layers: list[RoundedLayer]) -> Fitted | None:
+        X, wish = self.X, self.wish
+        decoder = self._packed(layers)
+        network = decoder.network
 
         def again(model: CodeModel) -> Fitted:
             # As images to come are encoded.
-            found = CodeSearch.of(
-                decoder.network, model, n_pixels * mse, rotated=rotate
-            )
-            return Fitted(decoder, found.codes(X), model)
+            usual = self.search.usual_error
+            search = CodeSearch.of(network, model, usual, rotated=self.rotate)
+            return Fitted(decoder, search.codes(X), model)
 
         def margin(parts: Fitted) -> float:
             symbols = parts.model.symbols(parts.codes)
             if wish.most_bits is not None:
                 return 1 - float(parts.model.bits(symbols).mean()) / wish.most_bits
-            images = decoder.decode(parts.model.codes(symbols))
-            return wish.psnr(X, images) - least_psnr
+            psnr = wish.psnr(X, decoder.decode(parts.model.codes(symbols)))
+            # Both are infinite where squares of errors are too small to be told from 0.
+            return 0.0 if psnr == self.least_psnr else psnr - self.least_psnr
 
-        model = wish.code_model(X, codes, decoder.decode, least_psnr)
+        codes = replace(self.search, network=network).codes(X, self.codes)
+        model = wish.code_model(X, codes, decoder.decode, self.least_psnr)
         if model is None:
             return None
         if not isinstance(model, RoundedCodes):
             return again(model)
         return _with_best_step(again, model.step, codes, margin, wish.is_quality)
-
-    best: int | None = 0
-    if wish.is_quality:
-        best = _smallest(attempt, lambda layers: packed(layers).packed.size)
-    if best is not None:
-        # All training images may be harder than those of the search.
-        for exponent in range(best, min(best, -_MOST_FINER) - 1, -_MUCH_FINER):
-            if (parts := finished(layers_of(exponent))) is not None:
-                return parts
-    raise _too_bad("network", least_psnr)
 
 
 def _with_best_step(
@@ -266,41 +313,11 @@ def _with_best_step(
 
 
 class _Trial(NamedTuple):
-    """Weights of a fineness, and the bytes of the codes of all images."""
+    """Weights of a fineness: their bytes, and the bits of the code of an image."""
 
     exponent: int
-    layers: list[RoundedLayer]
-    code_bytes: float
-
-
-def _smallest(
-    attempt: Callable[[int], _Trial | None],
-    packed_size: Callable[[list[RoundedLayer]], int],
-) -> int | None:
-    """Find how fine weights make the fewest bytes; None if none are good enough."""
-    trials = map(attempt, range(0, -_MOST_FINER, -1))
-    best = next((trial for trial in trials if trial), None)
-    if best is None:
-        return None
-    # Packing takes long, and always gains about as much.
-    share = packed_size(best.layers) / max(_n_bits(best), 1)
-
-    def total(trial: _Trial) -> float:
-        return trial.code_bytes + share * _n_bits(trial)
-
-    for direction in (-1, 1):
-        before = best
-        while trial := attempt(best.exponent + direction):
-            if total(trial) >= total(best):
-                break
-            best = trial
-        if best is not before:
-            break
-    return best.exponent
-
-
-def _n_bits(trial: _Trial) -> float:
-    return sum(layer.n_bits for layer in trial.layers)
+    decoder_bytes: int
+    bits_of_image: float
 
 
 def _too_bad(what: str, least_psnr: float) -> ValueError:

@@ -22,7 +22,7 @@ from sklearn_dae.codecs._decoder import (
     WholeDecoder,
     network_of,
 )
-from sklearn_dae.codecs._decoder_fitting import fit_compact, fit_whole
+from sklearn_dae.codecs._decoder_fitting import CompactFitting, fit_whole
 from sklearn_dae.codecs._guard import error_limit, squared_errors
 from sklearn_dae.codecs._images import spec_of_rows
 from sklearn_dae.codecs._step import Wish, sample
@@ -74,6 +74,10 @@ class TransformCodec(Codec):
         Whether to store an image without loss if it is unlike the training images and
         would be restored badly. `encode` warns of such images.
 
+    worst_psnr : float, default=None
+        The same of the worst image: those that would be restored worse are stored
+        without loss, too.
+
     rotate : bool, default=True
         Whether to rotate codes before they are quantised. False quantises the codes
         themselves.
@@ -99,8 +103,8 @@ class TransformCodec(Codec):
         Bits per training image, the decoder not counted.
 
     error_limit_ : float
-        Squared error of an image beyond which it is stored without loss; infinite
-        without ``fallback``.
+        Squared error of an image beyond which it is unlike the training images, and
+        stored without loss; infinite without ``fallback``.
 
     psnr_ : float
         Peak signal-to-noise ratio of the restored training images, in decibels.
@@ -135,6 +139,7 @@ class TransformCodec(Codec):
         "target_bits_per_sample": [Interval(Real, 0, None, closed="neither"), None],
         "n_images": [Interval(Integral, 1, None, closed="left"), None],
         "fallback": ["boolean"],
+        "worst_psnr": [Interval(Real, 0, None, closed="neither"), None],
         "rotate": ["boolean"],
     }
 
@@ -177,6 +182,7 @@ class TransformCodec(Codec):
         target_bits_per_sample: float | None = None,
         n_images: int | None = None,
         fallback: bool = True,
+        worst_psnr: float | None = None,
         rotate: bool = True,
         chunk_size: int | None = None,
     ) -> None:
@@ -186,6 +192,7 @@ class TransformCodec(Codec):
         self.target_bits_per_sample = target_bits_per_sample
         self.n_images = n_images
         self.fallback = fallback
+        self.worst_psnr = worst_psnr
         self.rotate = rotate
         self.chunk_size = chunk_size
 
@@ -200,7 +207,7 @@ class TransformCodec(Codec):
         if network is None:
             parts = fit_whole(self.transformer_, codes, X, wish, rotate=self.rotate)
         else:
-            parts = fit_compact(
+            fitting = CompactFitting(
                 network,
                 codes,
                 X,
@@ -210,6 +217,7 @@ class TransformCodec(Codec):
                 rotate=self.rotate,
                 threshold=getattr(self.transformer_, "threshold", None),
             )
+            parts = fitting.fitted()
         self.decoder_, self.code_model_ = parts.decoder, parts.model
         symbols = self.code_model_.symbols(parts.codes)
         self.bits_per_sample_ = float(self.code_model_.bits(symbols).mean())
@@ -289,9 +297,12 @@ class TransformCodec(Codec):
         if not len(X):
             return CodedChunk(b"", 0)
         symbols = self._symbols(X)
-        apart = np.zeros(len(X), bool)
-        if self.error_limit_ < math.inf:
-            apart = squared_errors(X, self._restore(symbols)) > self.error_limit_
+        apart = unlike = np.zeros(len(X), bool)
+        most = self._most_error
+        if min(self.error_limit_, most) < math.inf:
+            errors = squared_errors(X, self._restore(symbols))
+            unlike = errors > self.error_limit_
+            apart = unlike | (errors > most)
         symbols = symbols[~apart]
         stored = pack_apart(X, apart)
 
@@ -301,7 +312,15 @@ class TransformCodec(Codec):
             return n_bits
 
         data = stored + self.code_model_.encode(symbols)
-        return CodedChunk(data, len(X), np.flatnonzero(apart), own_bits)
+        return CodedChunk(data, len(X), np.flatnonzero(unlike), own_bits)
+
+    @property
+    def _most_error(self) -> float:
+        """Squared error that the worst image may have."""
+        if self.worst_psnr is None:
+            return math.inf
+        mse = self._wish.span**2 * 10 ** (-self.worst_psnr / 10)
+        return self.n_features_in_ * mse
 
     def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
         if not n_images:

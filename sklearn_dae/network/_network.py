@@ -193,7 +193,7 @@ class Network:
 
         penalty : ndarray of shape (n_components,), default=None
             What the square of each value of a code adds to the squared error of an
-            image.
+            image whose pixels are scaled to [0, 1].
 
         Returns
         -------
@@ -202,9 +202,6 @@ class Network:
         """
         x = self.scaler.to_unit(X, self.theta.dtype)
         codes = codes.astype(self.theta.dtype, copy=False)
-        if penalty is not None:
-            # The layers see pixels scaled to [0, 1].
-            penalty = penalty / self.scaler.span**2
         return refine_codes(self.theta, codes, x, self.layout, n_refining, penalty)
 
     def _linear_codes(self, x: np.ndarray) -> np.ndarray:

@@ -67,16 +67,6 @@ class RoundedLayer(NamedTuple):
         rows = 2.0 ** (self.row_exponents[:, np.newaxis] / PER_OCTAVE)
         return self.symbols * rows * 2.0 ** (self.column_exponents / PER_OCTAVE)
 
-    @property
-    def n_bits(self) -> float:
-        """What the symbols would take if those of each row were independent."""
-        n_bits = 0.0
-        for row in self.symbols:
-            counts = np.bincount(row - row.min())
-            counts = counts[counts > 0]
-            n_bits -= float((counts * np.log2(counts / row.size)).sum())
-        return n_bits
-
 
 def round_layer(
     parameters: np.ndarray, moments: np.ndarray, curvature: np.ndarray, step: float
