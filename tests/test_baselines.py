@@ -244,6 +244,7 @@ PILLOW_SETTINGS = {
         "subsampling": "4:0:0",
         "max_threads": 1,
         "autotiling": False,
+        "advanced": {"tune": "psnr"},
     },
     "png": {"format": "PNG", "optimize": True},
 }

@@ -614,7 +614,7 @@ QUICKEST = {"n_components": [2, 4], "parameters": TINY, "n_qualities": 2}
     ("codec", "verdict_start", "has_archive"),
     [
         ("autoencoder", "The autoencoder could not be measured", False),
-        ("PCA", "Only for more images than these: at equal quality", True),
+        ("PCA", "Yes: at equal quality the autoencoder takes", True),
         ("all but the autoencoder", "No other codec reaches the qualities", True),
         ("PixelCodec", "Only for more images than these: at equal quality", True),
     ],

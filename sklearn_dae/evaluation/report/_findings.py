@@ -90,9 +90,11 @@ class Standing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers, ready for JSON; None where there is none."""
+        costs = [asdict(cost) for cost in (self.ours, *self.others)]
         return {
             "psnr": self.psnr,
-            "costs": [asdict(cost) for cost in (self.ours, *self.others)],
+            # One that loses nothing has no error to be measured.
+            "costs": [{**cost, "psnr": finite(cost["psnr"])} for cost in costs],
             "ratio": finite(self.ratio),
             "break_even": finite(self.break_even),
         }
