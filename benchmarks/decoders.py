@@ -1,29 +1,20 @@
-"""Decoders in few bits: what rounding costs, and what archives take with all in them.
+"""Decoders in few bits: what rounding costs.
 
-    python -m benchmarks.decoders rounding    # bits a weight against error
-    python -m benchmarks.decoders totals      # bytes of archives at one quality
+    python -m benchmarks.decoders
 
-Rounding compares a decoder whose weights are rounded as codecs do with one whose layers
-have one step each, relative to their standard deviation, and are coded by the entropy
-of their symbols: at the same error of images, codes refined for both alike. Totals are
-those of archives on disk, of the first digits of MNIST at 24 dB, beside PCA through the
-same codec.
+A decoder whose weights are rounded as codecs do, beside one whose layers have one step
+each, relative to their standard deviation, and are coded by the entropy of their
+symbols: at the same error of images, codes refined for both alike.
 """
 
 import argparse
 import math
-import tempfile
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from benchmarks._timing import machine
 from sklearn_dae import DeepAutoencoderCompressor
-from sklearn_dae.archive import write_archive
-from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.codecs._code_search import CodeSearch
 from sklearn_dae.codecs._code_space import CodeSpace
 from sklearn_dae.codecs._step import decibels
@@ -32,13 +23,8 @@ from sklearn_dae.entropy import pack_layer
 from sklearn_dae.network import Network
 from sklearn_dae.quantizers import round_decoder, with_layers
 
-#: Images, values of a code, and units of the hidden layer.
-SETS = ((1_000, 36, 16), (5_000, 40, 100), (20_000, 40, 150), (60_000, 40, 250))
-
 #: Share of the penalty that would suit images to come: those stored are those learned.
 LIGHTER = 0.2
-
-QUALITY = 24.0
 
 
 def autoencoder(
@@ -108,42 +94,11 @@ def plainly(network: Network, share: float) -> tuple[Network, float]:
     return replace(network, theta=theta), n_bits / 8
 
 
-def totals() -> None:
-    """Print bytes of archives."""
-    for n_images, n_values, n_hidden in SETS:
-        X = load_mnist().data[:n_images]
-        images = X.reshape(-1, 28, 28)
-        begin = time.perf_counter()
-        dae = autoencoder(X, n_values, n_hidden)
-        codecs = {
-            f"autoencoder, {n_values} values, {n_hidden} hidden units": TransformCodec(
-                dae, target_psnr=QUALITY
-            ),
-            "PCA": TransformCodec(PCA(150), target_psnr=QUALITY),
-        }
-        for name, codec in codecs.items():
-            codec.fit(images)
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder, "archive.dae")
-                write_archive(path, images, codec)
-                size = path.stat().st_size
-            restored = codec.decode(codec.encode(images))
-            mse = np.square(restored - images.astype(float)).mean()
-            print(
-                f"{n_images:,} digits, {name}: {size:,} bytes, of which decoder "
-                f"{codec.decoder_.packed.size:,}; {decibels(mse, 255):.2f} dB; "
-                f"{time.perf_counter() - begin:.0f} s",
-                flush=True,
-            )
-
-
 def main() -> None:
-    """Print what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parts = {"rounding": rounding, "totals": totals}
-    parser.add_argument("part", choices=parts)
+    """Print bytes of a decoder at equal errors."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print(machine())
-    parts[parser.parse_args().part]()
+    rounding()
 
 
 if __name__ == "__main__":

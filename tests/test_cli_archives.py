@@ -70,9 +70,9 @@ def test_options_that_ask_for_no_loss_bring_none(here, option, capsys):
 @pytest.mark.parametrize(
     "option",
     [
-        "--psnr 20",
         "--bits-per-image 20",
         "--n-components 3",
+        "--psnr 20 --n-components 3",
         "--hidden-layer-sizes 8",
         "--max-iter 2",
     ],
@@ -97,10 +97,11 @@ def test_no_pixel_is_farther_off_than_was_asked(here, kind, capsys):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ("--lossless --psnr 20", "--lossless loses nothing, but --psnr asks for"),
+        ("--lossless --psnr 20", "--lossless loses nothing, but --psnr allows losses"),
         ("--lossless --n-components 3 --max-iter 2", "--n-components, --max-iter ask"),
         ("--max-abs-error 3 --bits-per-image 9", "--max-abs-error bounds all errors"),
-        ("--effort 2 --psnr 20", "--effort is for what loses nothing, or next to"),
+        ("--effort 2 --max-iter 2", "--effort is for what takes the fewest bytes"),
+        ("--codec PCA --max-iter 2", "--codec is for what takes the fewest bytes"),
         ("--effort 5", "invalid choice"),
         ("--lossless --max-abs-error 3", "not allowed with"),
         ("--psnr 20 --bits-per-image 9", "not allowed with"),
@@ -128,7 +129,48 @@ def test_summary_counts_real_bytes(here, trained, capsys):
     error = np.square(decoded("x.dae").astype(float) - IMAGES).mean()
     assert f"Read back: {10 * np.log10(255**2 / error):.2f} dB" in output
     assert f"The model ({model:,} bytes) pays" in output
-    assert "LZMA stores these images in fewer bytes" in output
+
+
+@pytest.mark.parametrize(
+    ("codec", "cls"),
+    [("AVIF", "PillowCodec"), ("jpeg xl", "JpegXLCodec"), ("pca", "TransformCodec")],
+)
+def test_what_takes_the_fewest_bytes_at_a_quality_can_be_named(
+    here, codec, cls, capsys
+):
+    run("compress", "x.npy", "-o", "x.dae", "--psnr", 28, "--codec", codec)
+    output = capsys.readouterr().out
+    assert float(re.search(r"Read back: ([\d.]+) dB", output)[1]) >= 28
+    with open_archive("x.dae") as archive:
+        assert type(archive.codec).__name__ == cls
+        needed = archive.codec.packages
+    run("inspect", "x.dae")
+    said = re.search(r"^  needs +(.*)$", capsys.readouterr().out, re.MULTILINE)[1]
+    assert said == (needed[0] if needed else "no other package")
+    assert (
+        needed
+        == {
+            "PillowCodec": ("Pillow",),
+            "JpegXLCodec": ("imagecodecs",),
+            "TransformCodec": (),
+        }[cls]
+    )
+
+
+def test_the_smallest_of_all_is_taken_and_others_are_told_of(here, capsys):
+    sizes = {}
+    for codec in ("auto", "own"):
+        run("compress", "x.npy", "-o", f"{codec}.dae", "--psnr", 25, "--codec", codec)
+        output = capsys.readouterr().out
+        assert float(re.search(r"Read back: ([\d.]+) dB", output)[1]) >= 25
+        assert re.search(r"Fewest bytes of \d+ ways to store the pixels:", output)
+        sizes[codec] = Path(f"{codec}.dae").stat().st_size
+    assert sizes["auto"] <= sizes["own"]
+    with open_archive("own.dae") as archive:
+        assert archive.codec.packages == ()
+    message = fails(capsys, "compress", "x.npy", "-o", "z.dae", "--codec", "zip")
+    assert "take some of JPEG XL" in message
+    assert "PixelCodec" in message
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_full_disk_leaves_nothing(archive, output, capsys):
         arguments = ["compress", "x.npy", "-o", output, *QUICK]
     else:
         arguments = ["decompress", "x.dae", "-o", output]
-    with files_of_at_most(50 if output == "out" else 1500):
+    with files_of_at_most(50 if output == "out" else 500):
         errors = fails(capsys, *arguments)
     assert output in errors
     assert "File too large" in errors

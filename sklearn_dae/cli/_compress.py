@@ -16,14 +16,15 @@ from sklearn_dae.archive import (
 from sklearn_dae.cli._fitting import fit_codec, parameters_beside
 from sklearn_dae.cli._input import images_of, read_codec, status_of
 from sklearn_dae.cli._keeping import Keeping
-from sklearn_dae.cli._lossless import bounded_codec, smallest_codec
 from sklearn_dae.cli._messages import listed, printable, warn
 from sklearn_dae.cli._options import (
     BOUND_OPTIONS,
+    CHOICE_OPTIONS,
     CODEC_OPTIONS,
     NETWORK_OPTIONS,
     UsageError,
     add_bound,
+    add_choice,
     add_force,
     add_images,
     add_jobs,
@@ -35,14 +36,16 @@ from sklearn_dae.cli._options import (
 from sklearn_dae.cli._output import check_file, file_output
 from sklearn_dae.cli._progress import counting
 from sklearn_dae.cli._summary import Fidelity, compare, summary
-from sklearn_dae.codecs import Codec
+from sklearn_dae.codecs import Codec, SmallestCodec
+from sklearn_dae.codecs._smallest import Tried
 from sklearn_dae.images import ImageSet
 
 #: What options promise that no network keeps.
 _PROMISES = {
     "--lossless": "--lossless loses nothing",
     "--max-abs-error": "--max-abs-error bounds all errors",
-    "--effort": "--effort is for what loses nothing, or next to nothing",
+    "--codec": "--codec is for what takes the fewest bytes",
+    "--effort": "--effort is for what takes the fewest bytes",
 }
 
 #: What may be wrong where the work of a codec is not what it promises.
@@ -59,8 +62,9 @@ def add_command(commands: Any) -> None:
         "and files come back as they were: DICOM, BMP, PGM, TIFF and .npy files byte "
         "for byte, PNG files with the same pixels and whatever else was in them; JPEG "
         "and other files that pixels alone do not restore are kept as they are. With "
-        "--psnr and other options, a network is trained on the images themselves. All "
-        "images are read back from the archive before it gets its name.",
+        "--psnr, codecs are compared at that quality, an autoencoder trained on the "
+        "images themselves among them. All images are read back before the archive "
+        "gets its name.",
     )
     parser.set_defaults(run=_run)
     add_images(parser)
@@ -109,6 +113,7 @@ def add_command(commands: Any) -> None:
     )
     add_jobs(parser)
     add_bound(parser)
+    add_choice(parser)
     add_training(
         parser,
         "1000 500 for 784 pixels, or as many as take at most a quarter of the pixels",
@@ -126,11 +131,12 @@ def _run(arguments: argparse.Namespace) -> int:
     images = images_of(arguments, as_shown=not is_exact)
     keeping = Keeping.of(images, arguments, is_exact=is_exact)
     images = keeping.images
+    tried: list[Tried] = []
     if arguments.append:
         info, fidelity = _append(output, keeping, arguments, is_exact)
     else:
         if codec is None:
-            codec = _fitted_codec(keeping.coded, arguments)
+            codec, tried = _fitted_codec(keeping.coded, arguments)
         else:
             _check_model(keeping.coded, codec, arguments)
         with file_output(output, arguments.force) as file:
@@ -139,7 +145,7 @@ def _run(arguments: argparse.Namespace) -> int:
             fidelity = _read_back(file, keeping, given, is_exact)
     say = partial(print, file=sys.stderr if output == "-" else sys.stdout)
     say("" if output == "-" else f"{output}: ", end="")
-    say("\n".join(summary(info, keeping, fidelity)))
+    say("\n".join(summary(info, keeping, fidelity, tried)))
     if info.images_apart:
         # Those of an archive that was there before have the first numbers.
         n_before = info.n_images - len(images)
@@ -183,18 +189,25 @@ def _check_usage(arguments: argparse.Namespace) -> None:
 def _check_one_way(arguments: argparse.Namespace) -> None:
     """Raise unless at most one way to compress is asked for."""
     network = options_given(arguments, NETWORK_OPTIONS)
-    bound = options_given(arguments, BOUND_OPTIONS)
+    bound = options_given(arguments, (*BOUND_OPTIONS, *CHOICE_OPTIONS))
     if network and bound:
         raise UsageError(
             f"{_PROMISES[bound[0]]}, but {', '.join(network)} "
             f"{'asks' if len(network) == 1 else 'ask'} for a network that loses "
             "something; leave out one of them."
         )
+    bound = options_given(arguments, BOUND_OPTIONS)
+    if bound and arguments.psnr is not None:
+        raise UsageError(
+            f"{_PROMISES[bound[0]]}, but --psnr allows losses of another kind; leave "
+            "out one of them."
+        )
 
 
 def _is_exact(arguments: argparse.Namespace) -> bool:
     """Whether nothing is to be lost, which is so unless an option asks for loss."""
-    return not (options_given(arguments, NETWORK_OPTIONS) or arguments.max_abs_error)
+    lossy = options_given(arguments, ("psnr", *NETWORK_OPTIONS))
+    return not (lossy or arguments.max_abs_error)
 
 
 def _given_codec(arguments: argparse.Namespace) -> Codec | None:
@@ -205,15 +218,29 @@ def _given_codec(arguments: argparse.Namespace) -> Codec | None:
     return None if arguments.model is None else read_codec(arguments.model)
 
 
-def _fitted_codec(images: ImageSet, arguments: argparse.Namespace) -> Codec | None:
-    """Fit a codec to images; None if there are none."""
+def _fitted_codec(
+    images: ImageSet, arguments: argparse.Namespace
+) -> tuple[Codec | None, list[Tried]]:
+    """Fit a codec to images, None if there are none; return what else was tried."""
     if not len(images):
-        return None
-    if _is_exact(arguments):
-        return smallest_codec(images, arguments.effort)
-    if arguments.max_abs_error:
-        return bounded_codec(images, arguments.max_abs_error, arguments.effort)
-    return fit_codec(images, arguments, parameters_beside(images))
+        return None, []
+    if options_given(arguments, NETWORK_OPTIONS):
+        return fit_codec(images, arguments, parameters_beside(images)), []
+    names = arguments.codec or ["auto"]
+    choice = SmallestCodec(
+        arguments.psnr,
+        max_abs_error=None if arguments.psnr else arguments.max_abs_error or 0,
+        candidates=names[0] if names[0] in ("auto", "own") else names,
+        effort=arguments.effort or 3,
+        random_state=arguments.random_state or 0,
+        verbose=sys.stderr.isatty(),
+    ).fit(images)
+    for problem in dict.fromkeys(
+        each.error for each in choice.candidates_ if each.error
+    ):
+        if "pip install" in problem:
+            warn(problem)
+    return choice.codec_, choice.candidates_
 
 
 def _check_model(images: ImageSet, codec: Codec, arguments: argparse.Namespace) -> None:

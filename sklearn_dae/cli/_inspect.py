@@ -121,6 +121,7 @@ def _describe_model(model: Any) -> dict[str, Any]:
     if hasattr(model, "dtype_"):
         content["dtype"] = model.dtype_.name
     if isinstance(model, Codec):
+        content["needs"] = ", ".join(model.packages) or "no other package"
         content["lossless"] = model.error_bound == 0
         if 0 < model.error_bound < math.inf:
             content["max_abs_error"] = model.error_bound

@@ -7,20 +7,23 @@ from typing import Any
 
 from sklearn_dae.images._image_file import MAX_PIXELS
 
-#: Options that ask for a network, which loses something.
-NETWORK_OPTIONS = (
-    "psnr",
-    "bits_per_image",
-    "n_components",
-    "hidden_layer_sizes",
-    "max_iter",
-)
+#: Options that ask for a network of one's own choice.
+NETWORK_OPTIONS = ("bits_per_image", "n_components", "hidden_layer_sizes", "max_iter")
 
 #: Options that ask for what loses nothing, or next to nothing.
-BOUND_OPTIONS = ("lossless", "max_abs_error", "effort")
+BOUND_OPTIONS = ("lossless", "max_abs_error")
+
+#: Options that say how the smallest codec is found.
+CHOICE_OPTIONS = ("codec", "effort")
 
 #: All options that say how a codec is made; they make no sense beside a given one.
-CODEC_OPTIONS = (*BOUND_OPTIONS, *NETWORK_OPTIONS, "random_state")
+CODEC_OPTIONS = (
+    *BOUND_OPTIONS,
+    *CHOICE_OPTIONS,
+    "psnr",
+    *NETWORK_OPTIONS,
+    "random_state",
+)
 
 
 class UsageError(Exception):
@@ -98,13 +101,25 @@ def add_bound(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how far any pixel of any image may be off",
     )
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add how the codec that makes the smallest archive is found."""
+    group = parser.add_argument_group("how to find what takes the fewest bytes")
+    group.add_argument(
+        "--codec",
+        nargs="+",
+        metavar="NAME",
+        help="try these only, such as autoencoder, PCA, PixelCodec, 'JPEG XL' or AVIF; "
+        "'own' for all whose archives need no package but this one",
+    )
     group.add_argument(
         "--effort",
         type=int,
         choices=range(1, 5),
         metavar="{1,2,3,4}",
-        help="how long to train small networks, which make the archive smaller: 1, not "
-        "at all, to 4, minutes (default: 3, up to half a minute)",
+        help="how long to try and train, which makes archives smaller: 1, not training "
+        "at all, to 4, minutes (default: 3, a minute for a thousand small images)",
     )
 
 
@@ -127,18 +142,21 @@ def add_training(
     ``sizes`` says which hidden layers there are by default, and ``is_choice`` whether
     there is a network only where one of the options asks for it.
     """
-    choice = "Any of these but --random-state asks for a network. " if is_choice else ""
+    choice = (
+        "--psnr alone takes whatever makes the smallest archive. Any of the others but "
+        "--random-state asks for a network. "
+    )
     network = parser.add_argument_group(
-        "with loss, by a network",
-        f"{choice}Without --psnr or --bits-per-image, codes lose a little on top of "
-        "what the network loses.",
+        "with loss",
+        f"{choice if is_choice else ''}Without --psnr or --bits-per-image, codes lose "
+        "a little on top of what the network loses.",
     )
     quality = network.add_mutually_exclusive_group()
     quality.add_argument(
         "--psnr",
         type=positive_number,
         metavar="DB",
-        help="peak signal-to-noise ratio of the images trained on, in decibels",
+        help="peak signal-to-noise ratio of the images, in decibels",
     )
     quality.add_argument(
         "--bits-per-image",

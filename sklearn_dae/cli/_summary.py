@@ -5,7 +5,7 @@ In: an archive that was written, and the images that went in. Out: lines of text
 
 import lzma
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 from sklearn_dae.archive import Archive, ArchiveInfo
 from sklearn_dae.cli._keeping import Keeping
 from sklearn_dae.cli._messages import counted, decibels, described
+from sklearn_dae.codecs._smallest import Tried
+from sklearn_dae.codecs._step import decibels as psnr_of
 from sklearn_dae.images import ImageSet
 
 #: Bytes of images that LZMA is tried on.
@@ -23,6 +25,9 @@ _SAMPLE_BYTES = 2**22
 #: to be an outlier, beside which errors of the others cannot be seen.
 _MUCH_WIDER = 1000
 
+
+#: How many ways to store images are told of.
+_MOST_SHOWN = 5
 
 #: Share of an archive from which on it is worth keeping a model for many.
 _LARGE_SHARE = 0.1
@@ -37,8 +42,9 @@ class Fidelity:
     is_exact : bool
         Whether every number came back as it was.
 
-    psnr : float
-        Peak signal-to-noise ratio in decibels; infinite if there is no error.
+    psnr, worst_psnr : float
+        Peak signal-to-noise ratio of all images together, and of the worst of them, in
+        decibels; infinite if there is no error.
 
     max_error : float
         The largest difference of two numbers.
@@ -49,13 +55,17 @@ class Fidelity:
 
     is_exact: bool
     psnr: float
+    worst_psnr: float
     max_error: float
     widest: int | None
 
     def __str__(self) -> str:
         if self.is_exact:
             return "exact"
-        return f"{decibels(self.psnr)}, no pixel off by more than {self.max_error:g}"
+        return (
+            f"{decibels(self.psnr)}, the worst image {decibels(self.worst_psnr)}, no "
+            f"pixel off by more than {self.max_error:g}"
+        )
 
 
 def compare(
@@ -83,7 +93,7 @@ def compare(
     # Codecs know the range of pixels: that of the type for 8 bits.
     codec: Any = archive.codec if archive.needs_codec else None
     span = 1.0 if codec is None else codec.high_ - codec.low_ or 1.0
-    is_exact, total, largest, n_numbers = True, 0.0, 0.0, 0
+    is_exact, total, worst, largest, n_numbers = True, 0.0, 0.0, 0.0, 0
     ends = np.full((2, len(images)), np.nan)
     n_done = 0
     for numbers, restored in archive.chunks(first):
@@ -98,15 +108,17 @@ def compare(
         largest = max(largest, float(np.abs(error).max()))
         # Squares of very large or small numbers would not be finite, or zero.
         error /= span
-        total += float(np.square(error, out=error).sum())
+        of_images = np.square(error, out=error).mean(axis=1)
+        total += float(of_images.sum()) * rows.shape[1]
+        worst = max(worst, float(of_images.max()))
         n_numbers += rows.size
         ends[:, numbers] = rows.min(axis=1), rows.max(axis=1)
         n_done += len(rows)
         if progress is not None:
             progress(n_done)
     mse = total / max(n_numbers, 1)
-    psnr = math.inf if mse == 0 else -10 * math.log10(mse)
-    return Fidelity(is_exact, psnr, largest, _widest(*ends))
+    psnr, worst_psnr = psnr_of(mse, 1.0), psnr_of(worst, 1.0)
+    return Fidelity(is_exact, psnr, worst_psnr, largest, _widest(*ends))
 
 
 def _widest(lows: np.ndarray, highs: np.ndarray) -> int | None:
@@ -158,7 +170,9 @@ def break_even(fixed_bytes: int, coded: float, otherwise: float) -> int | None:
     return math.ceil(fixed_bytes / (otherwise - coded))
 
 
-def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str]:
+def summary(
+    info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity, tried: Sequence[Tried]
+) -> list[str]:
     """Say what came of compressing images.
 
     Parameters
@@ -171,6 +185,9 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
 
     fidelity : Fidelity
         How it came back.
+
+    tried : sequence of Tried
+        What else it might have been stored by, the smallest first.
     """
     n, images, parts = info.n_images, keeping.images, info.parts
     packed = lzma_bytes(images)
@@ -209,7 +226,8 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
             "Headers of DICOM files are in the archive as they were: they may identify "
             "patients"
         )
-    if len(info.kinds) == 1 and is_all and not keeping.files:
+    lines += _runners_up(tried)
+    if len(info.kinds) == 1 and is_all and not keeping.files and not tried:
         lines.append(
             when_it_pays(
                 info.model_size,
@@ -219,12 +237,26 @@ def summary(info: ArchiveInfo, keeping: Keeping, fidelity: Fidelity) -> list[str
                 packed,
             )
         )
-    is_shared = info.model_size > parts.total * _LARGE_SHARE
-    if is_all and info.model_inside and is_shared and parts.total >= packed * n:
+    is_large = info.model_inside and info.model_size > parts.total * _LARGE_SHARE
+    if is_all and not tried and is_large and parts.total >= packed * n:
         lines.append(
             "LZMA stores these images in fewer bytes, without loss: compress more of "
             "them,\nor keep one model for many archives (--model, --model-reference)"
         )
+    return lines
+
+
+def _runners_up(tried: Sequence[Tried]) -> list[str]:
+    """Say what the smallest codecs would take, all that they need included."""
+    tried = [each for each in tried if each.n_bytes < math.inf]
+    if not tried:
+        return []
+    shown = tried[:_MOST_SHOWN]
+    width = max(len(each.name) for each in shown)
+    lines = [f"Fewest bytes of {len(tried)} ways to store the pixels:"]
+    for each in shown:
+        ratio = each.n_bytes / shown[0].n_bytes
+        lines.append(f"  {each.name:{width}}  {each.n_bytes:>13,.0f}  {ratio:>6.2f}")
     return lines
 
 

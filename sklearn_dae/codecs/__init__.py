@@ -14,6 +14,7 @@ from sklearn_dae.codecs._jpegxl import JpegXLCodec
 from sklearn_dae.codecs._pillow import PillowCodec
 from sklearn_dae.codecs._pixel import PixelCodec
 from sklearn_dae.codecs._set_redundancy import SetRedundancyCodec
+from sklearn_dae.codecs._smallest import SmallestCodec
 from sklearn_dae.codecs._transform import TransformCodec
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "PillowCodec",
     "PixelCodec",
     "SetRedundancyCodec",
+    "SmallestCodec",
     "TransformCodec",
 ]

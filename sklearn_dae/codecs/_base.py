@@ -264,6 +264,11 @@ class Codec(BaseEstimator):
         """
         return math.inf
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Names of packages that decoding needs and this one does not need anyway."""
+        return ()
+
     def takes(self, spec: ImageSpec) -> bool:
         """Whether images of a kind can be coded.
 

@@ -220,6 +220,10 @@ class GeneralCodec(Codec):
     def _coded_spec(self, spec: ImageSpec) -> ImageSpec:
         return spec
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return ("zstandard",) if self.method == "zstd" else ()
+
     def _encode_chunk(self, X: np.ndarray, spec: ImageSpec) -> CodedChunk:
         method = METHODS[self.method]
         level = None if self.level is None else int(self.level)

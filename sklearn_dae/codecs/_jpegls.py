@@ -108,6 +108,10 @@ class JpegLSCodec(ImageFormatCodec):
         self.image_shape = image_shape
         self.chunk_size = chunk_size
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return ("imagecodecs",)
+
     def _require(self) -> None:
         require_imagecodecs("JPEG-LS", "JPEGLS")
 

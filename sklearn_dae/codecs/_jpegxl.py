@@ -103,6 +103,10 @@ class JpegXLCodec(ImageFormatCodec):
         self.image_shape = image_shape
         self.chunk_size = chunk_size
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return ("imagecodecs",)
+
     def _require(self) -> None:
         require_imagecodecs("JPEG XL", "JPEGXL")
 
