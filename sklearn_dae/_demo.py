@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.decomposition import PCA
 
 from sklearn_dae._callbacks import progress_bar
 from sklearn_dae._demo_table import Comparison, compare
+from sklearn_dae.codecs import SmallestCodec
 from sklearn_dae.compressor import PAPER_SETTINGS, DeepAutoencoderCompressor
 from sklearn_dae.datasets import ImageSplit, load_split
 from sklearn_dae.datasets._split import check_can_learn
@@ -25,6 +27,9 @@ from sklearn_dae.evaluation._drawing import fit_figure, new_figure
 
 #: Images in a row of the picture.
 N_SHOWN = 12
+
+#: Files whose sizes are told.
+_N_TOTALS = 8
 
 #: Most parameters of a network that still trains on an ordinary machine. L-BFGS keeps
 #: some twenty double-precision vectors of this length.
@@ -38,7 +43,8 @@ class Experiment:
     """Images to learn from and to compress, and the settings for them.
 
     ``networks`` maps names to parameters of the autoencoder; ``thresholded`` names the
-    one whose output is also reduced to black and white.
+    one whose output is also reduced to black and white. At ``target_psnr``, in
+    decibels, files of all images are compared, if it is not None.
     """
 
     split: ImageSplit
@@ -47,6 +53,7 @@ class Experiment:
         default_factory=lambda: {"autoencoder": {}}
     )
     thresholded: str | None = None
+    target_psnr: float | None = None
 
 
 def paper_experiment() -> Experiment:
@@ -67,8 +74,10 @@ def paper_experiment() -> Experiment:
 
 def experiment_on(source: str, *, grey: bool = False) -> Experiment:
     """Set up digits, compressed to 16 and to 8 values, or a user's own images."""
-    n_components = (16, 8) if source == "digits" else (None,)
-    return Experiment(load_split(source, grey=grey), n_components)
+    split = load_split(source, grey=grey)
+    if source == "digits":
+        return Experiment(split, (16, 8), target_psnr=20)
+    return Experiment(split, (None,))
 
 
 def run(
@@ -127,10 +136,27 @@ def run(
         "Errors are squared errors an image, with pixels scaled to [0, 1]. "
         "A value is counted as 32 bits."
     )
+    if experiment.target_psnr is not None:
+        say(_totals(split, experiment.target_psnr))
     if draws:
         _draw(split, comparison, output)
         say(f"\nPicture: {output}")
     return comparison
+
+
+def _totals(split: ImageSplit, target_psnr: float) -> str:
+    """Say what files of all images take at one quality, models and all."""
+    images = np.concatenate([split.training, split.test]).reshape(-1, *split.shape)
+    low, high = split.pixel_range
+    codec = SmallestCodec(target_psnr, peak=high - low, effort=2)
+    tried = codec.fit(images).candidates_
+    lines = [
+        f"\nFiles of all {len(images):,} images at {target_psnr:g} dB, with everything "
+        "in them, such as weights:"
+    ]
+    for each in tried[:_N_TOTALS]:
+        lines.append(f"  {each.name:32}  {each.n_bytes:>10,.0f} bytes")
+    return "\n".join(lines)
 
 
 def _make(

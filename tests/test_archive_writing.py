@@ -129,7 +129,7 @@ def test_a_file_is_replaced_only_when_asked_for(tmp_path):
 def test_a_full_disk_is_an_os_error():
     class Full(io.BytesIO):
         def write(self, data):
-            if self.tell() + len(data) > 1000:
+            if self.tell() + len(data) > 500:
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data)
 

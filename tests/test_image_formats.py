@@ -43,7 +43,7 @@ def codecs_without_loss(shape):
         yield PillowCodec(name, lossless=True, image_shape=shape)
     yield GeneralCodec("bz2")
     yield HuffmanCodec()
-    yield PixelCodec(image_shape=shape)
+    yield PixelCodec(effort=1, image_shape=shape)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int8])
