@@ -42,10 +42,18 @@ _FEW_PIXELS, _MANY_PIXELS, _VERY_FEW_PIXELS = 2**18, 2**12, 2**12
 _LEARNING_NUMBERS, _TRANSFORM_NUMBERS = 3 * 2**21, 2**26
 
 #: Bytes of a model besides its weights: at all, and for each value of a code.
-_HEADER, _VALUE = 1000, 9
+_HEADER, _VALUE = 300, 9
 
 #: The fewest images that a transformer may pay for.
 _FEWEST_IMAGES = 20
+
+#: How much larger the generic network may be than the smallest so far for one that is
+#: trained to be tried.
+_MUCH_MORE = 1.3
+
+#: How often a quality is corrected that was met by the images learned from only, and by
+#: how many decibels more than it was missed by.
+_MOST_CORRECTIONS, _CORRECTION = 3, 0.005
 
 #: Epochs of a network for each effort: in trials, and for good.
 _TRIAL_EPOCHS, _EPOCHS = {2: 20, 3: 40, 4: 40}, {2: 40, 3: 80, 4: 150}
@@ -228,11 +236,6 @@ class OfPixels(Candidate):
             yield self._codec
 
 
-#: How much larger the generic network may be than the smallest so far for one that is
-#: trained to be tried.
-_MUCH_MORE = 1.3
-
-
 def _bound_for(goal: Goal) -> int:
     """Return the largest bound on errors whose mean square is good enough.
 
@@ -290,22 +293,26 @@ class OfFormat(Candidate):
 
     def fitted(self, goal: Goal) -> Iterator[Codec]:
         for make in self.good:
-            images = some_of(goal.images, _TRANSFORM_NUMBERS)
-            place, best = self._place, None
-            # All images may be harder than the sample, or easier, and more effort makes
-            # them better or worse.
-            while 0 <= place < len(self.settings):
-                codec = make(**self.settings[place]).fit(images)
-                is_good = self._is_good(codec, goal.images, goal)
-                if is_good:
-                    best = codec
-                elif best is not None:
-                    break
-                place += -1 if is_good and place <= self._place else 1
-                if is_good and place > self._place:
-                    break
-            if best is not None:
-                yield best
+            if (codec := self._coarsest(make, goal)) is not None:
+                yield codec
+
+    def _coarsest(self, make: Callable[..., Codec], goal: Goal) -> Codec | None:
+        """Return the coarsest codec that is good for all images; None if none is."""
+        learning = some_of(goal.images, _TRANSFORM_NUMBERS)
+
+        def at(place: int) -> Codec:
+            return make(**self.settings[place]).fit(learning)
+
+        place, codec = self._place, at(self._place)
+        if self._is_good(codec, goal.images, goal):
+            # The sample may have been harder, and more effort may be better.
+            while place and self._is_good(coarser := at(place - 1), goal.images, goal):
+                place, codec = place - 1, coarser
+            return codec
+        for finer in map(at, range(place + 1, len(self.settings))):
+            if self._is_good(finer, goal.images, goal):
+                return finer
+        return None
 
 
 @dataclass
@@ -390,11 +397,6 @@ class OfTransformer(Candidate):
 def _in_units(goal: Goal, span: float) -> float:
     """Return the quality wanted, relative to the range of a codec."""
     return (goal.target_psnr or 0.0) + 20 * math.log10(span / goal.peak)
-
-
-#: How often a quality is corrected that was met by the images learned from only, and by
-#: how many decibels more than it was missed by.
-_MOST_CORRECTIONS, _CORRECTION = 3, 0.005
 
 
 def candidates_for(goal: Goal) -> Iterator[Candidate]:
