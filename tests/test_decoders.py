@@ -157,6 +157,11 @@ def test_a_penalty_makes_values_small_where_they_cost_more(decoder, digits):
     assert mean_square[[0, 1, 3, 4, 5]].min() > 0.8
 
 
+def test_no_images_have_no_codes(decoder, digits):
+    found = CodeSearch(decoder, np.inf, np.ones(6), np.ones(6)).codes(digits[:0])
+    assert found.shape == (0, 6)
+
+
 def test_values_behind_clipped_pixels_do_not_go_astray(rng):
     # All pixels of half of the images are beyond the range, whatever the values are.
     axes = np.array([[3.0, 1.0, 0.0, 0.5]])

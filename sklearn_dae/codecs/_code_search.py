@@ -154,7 +154,7 @@ class CodeSearch:
                 return self._refined(start[part], X[part], _N_STEPS_FROM_CLOSE)
             return self._found(X[part])
 
-        parts = cut(len(X), -(-len(X) // _ROWS_OF_PART))
+        parts = cut(len(X), max(1, -(-len(X) // _ROWS_OF_PART)))
         with one_blas_thread():
             return np.concatenate(map_in_threads(find, parts))
 
