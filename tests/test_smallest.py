@@ -13,9 +13,14 @@ from sklearn_dae.codecs import (
     SmallestCodec,
     TransformCodec,
 )
-from sklearn_dae.codecs._candidates import Goal, OfFormat, candidates_for
+from sklearn_dae.codecs._candidates import (
+    Goal,
+    OfFormat,
+    OfTransformer,
+    candidates_for,
+)
 from sklearn_dae.codecs._measured import coded_bytes, measured, model_bytes, some_of
-from sklearn_dae.codecs._sizes import SizeSearch
+from sklearn_dae.codecs._sizes import Sizes, SizeSearch
 from sklearn_dae.codecs._step import Wish
 from sklearn_dae.images import ImageSet
 
@@ -181,6 +186,21 @@ def test_a_quality_is_found_on_a_sample_and_kept_on_all(rng):
             candidate.tried(goal, np.inf)
             for codec in candidate.fitted(goal):
                 assert measured(codec, everything, 255).psnr >= 33
+
+
+def test_a_network_that_is_too_small_after_all_gets_more_values(images):
+    set_ = ImageSet.from_array(images)
+    goal = Goal(set_, set_, 1.0, 255.0, 20.0, 6.0, 0, 2, 0)
+    candidate = OfTransformer(is_deep=False)
+    assert candidate.tried(goal, np.inf) < np.inf
+    n_values = candidate._sizes.n_values
+    # As if the trials had found easier images.
+    candidate._sizes = Sizes(n_values // 2, 0, 1000.0)
+    (codec,) = candidate.fitted(goal)
+    assert codec.decoder_.n_values > n_values // 2
+    assert measured(codec, set_, 255).psnr >= 20
+    candidate._sizes = Sizes(1, 0, 1000.0)
+    assert list(candidate.fitted(goal)) == []
 
 
 def test_more_images_pay_for_a_larger_network(images):

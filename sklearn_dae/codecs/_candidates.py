@@ -55,6 +55,10 @@ _MUCH_MORE = 1.3
 #: how many decibels more than it was missed by.
 _MOST_CORRECTIONS, _CORRECTION = 3, 0.005
 
+#: How often a transformer gets more values where it is not good enough after all, and
+#: the lowest quality that one is asked for.
+_MOST_ENLARGED, _LEAST_PSNR = 3, 1.0
+
 #: Epochs of a network for each effort: in trials, and for good.
 _TRIAL_EPOCHS, _EPOCHS = {2: 20, 3: 40, 4: 40}, {2: 40, 3: 80, 4: 150}
 
@@ -367,8 +371,17 @@ class OfTransformer(Candidate):
 
     def fitted(self, goal: Goal) -> Iterator[Codec]:
         search, sizes = self._search, self._sizes
-        if search is None or sizes is None:
-            return
+        for _ in range(_MOST_ENLARGED):
+            if search is None or sizes is None:
+                return
+            try:
+                yield self._fitted(goal, search, sizes)
+                return
+            except ValueError:
+                # All images are harder than those of the trials.
+                sizes = sizes.with_more_values()
+
+    def _fitted(self, goal: Goal, search: SizeSearch, sizes: Sizes) -> Codec:
         transformer: Any = search.principal_components(sizes)
         if self.is_deep:
             n_epochs = _EPOCHS[goal.effort]
@@ -376,27 +389,27 @@ class OfTransformer(Candidate):
             if n_weights * len(search.X) > _MUCH_WORK:
                 n_epochs //= 2
             transformer = search.autoencoder(sizes, n_epochs).fit(search.X)
+        images = search.X.reshape(-1, *goal.images.spec.shape)
         wanted = _in_units(goal, search.wish.span)
         for _ in range(_MOST_CORRECTIONS):
             codec = TransformCodec(
                 transformer,
                 target_psnr=wanted,
-                worst_psnr=max(wanted - goal.floor, 1.0),
+                worst_psnr=max(wanted - goal.floor, _LEAST_PSNR),
                 n_images=goal.n_images,
-            ).fit(search.X.reshape(-1, *goal.images.spec.shape))
-            short = (goal.target_psnr or 0.0) - measured(
-                codec, goal.images, goal.peak
-            ).psnr
-            if short <= 0:
-                yield codec
-                return
+            ).fit(images)
+            found = measured(codec, goal.images, goal.peak).psnr
+            if found >= (goal.target_psnr or 0.0):
+                return codec
             # It was fitted on some of the images.
-            wanted += short + _CORRECTION
+            wanted += (goal.target_psnr or 0.0) - found + _CORRECTION
+        raise ValueError("The images learned from are easier than the others.")
 
 
 def _in_units(goal: Goal, span: float) -> float:
     """Return the quality wanted, relative to the range of a codec."""
-    return (goal.target_psnr or 0.0) + 20 * math.log10(span / goal.peak)
+    wanted = (goal.target_psnr or 0.0) + 20 * math.log10(span / goal.peak)
+    return max(wanted, _LEAST_PSNR)
 
 
 def candidates_for(goal: Goal) -> Iterator[Candidate]:

@@ -72,6 +72,11 @@ class Sizes:
     n_units: int
     n_bytes: float
 
+    def with_more_values(self) -> "Sizes":
+        """Return sizes with more values."""
+        more = math.ceil(_VALUES_RATIO * self.n_values)
+        return Sizes(more, self.n_units, self.n_bytes)
+
 
 @dataclass(frozen=True)
 class SizeSearch:

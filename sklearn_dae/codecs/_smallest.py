@@ -281,18 +281,22 @@ def _fitted_for_good(
     results: list[Tried] = []
     fewest = math.inf
     for candidate, record in tried:
-        is_close = record.n_bytes <= _CLOSE * min(tried[0][1].n_bytes, fewest)
-        if len(results) >= _MOST_FITTED or (smallest and not is_close):
+        is_far = len(results) >= _MOST_FITTED or record.n_bytes > _CLOSE * fewest
+        if smallest is not None and is_far:
             break
         begin, best = time.perf_counter(), math.inf
-        if record.n_bytes < math.inf:
-            for codec in candidate.fitted(goal):
+        error = record.error
+        try:
+            for codec in candidate.fitted(goal) if record.n_bytes < math.inf else ():
                 n_bytes = goal.total(codec, coded_bytes(codec, goal.sample))
                 best = min(best, n_bytes)
                 if n_bytes < fewest:
                     smallest, fewest = codec, n_bytes
+        except ValueError as problem:
+            # What can be done for the sample cannot always be for all images.
+            error = str(problem)
         seconds = record.seconds + time.perf_counter() - begin
-        results.append(Tried(record.name, best, seconds, record.error))
+        results.append(Tried(record.name, best, seconds, error))
     if smallest is None:
         reasons = "; ".join(f"{each.name}: {each.error}" for _, each in tried)
         raise ValueError(f"No candidate can store these images: {reasons}")
