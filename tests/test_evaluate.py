@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from sklearn.decomposition import PCA
 from sklearn_dae import DeepAutoencoderCompressor
 from sklearn_dae.cli import main
 from sklearn_dae.cli._evaluate import _images
-from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.codecs import PixelCodec, TransformCodec
 from sklearn_dae.datasets import ImageSplit, load_digits
 from sklearn_dae.evaluation import (
     Measurement,
@@ -31,7 +32,7 @@ from sklearn_dae.evaluation import (
     evaluate,
     write_report,
 )
-from sklearn_dae.evaluation.report import _experiment
+from sklearn_dae.evaluation.report import _bounded, _experiment
 from sklearn_dae.evaluation.report._bounded import (
     BOUND,
     bound_of,
@@ -763,8 +764,14 @@ def native(tmp_path, rng):
     return folder
 
 
+@pytest.fixture
+def briefly(monkeypatch):
+    """Networks of pixels are trained for seconds, not for a minute."""
+    monkeypatch.setattr(_bounded, "PixelCodec", partial(PixelCodec, effort=2))
+
+
 def test_images_of_native_size_are_compared_without_the_autoencoder(
-    native, tmp_path, capsys
+    native, tmp_path, briefly, capsys
 ):
     report, table = tmp_path / "report.html", tmp_path / "report.json"
     command = ["evaluate", str(native), "--report", str(report), "--json", str(table)]
@@ -791,7 +798,9 @@ def test_images_of_native_size_are_compared_without_the_autoencoder(
     assert len(page.images) == 1 + 2
 
 
-def test_the_page_says_what_a_format_cannot_hold_and_where_we_lose(tmp_path, rng):
+def test_the_page_says_what_a_format_cannot_hold_and_where_we_lose(
+    tmp_path, briefly, rng
+):
     noise = rng.integers(-999, 999, (2, 300, 40)).astype(np.int16)
     evaluation = evaluate(ImageSet.from_array(noise, "noise"))
     write_report(evaluation, tmp_path / "report.html")
