@@ -388,7 +388,7 @@ class OfTransformer(Candidate):
             n_weights = sizes.n_units * search.X.shape[1]
             if n_weights * len(search.X) > _MUCH_WORK:
                 n_epochs //= 2
-            transformer = search.autoencoder(sizes, n_epochs).fit(search.X)
+            transformer = search.trained(sizes, n_epochs)
         images = search.X.reshape(-1, *goal.images.spec.shape)
         wanted = _in_units(goal, search.wish.span)
         for _ in range(_MOST_CORRECTIONS):

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -195,31 +196,38 @@ class SizeSearch:
         """Return unfitted PCA."""
         return PCA(sizes.n_values, random_state=self.random_state)
 
-    def autoencoder(self, sizes: Sizes, max_iter: int) -> DeepAutoencoderCompressor:
-        """Return an unfitted autoencoder for images that are all learned."""
+    def trained(self, sizes: Sizes, max_iter: int) -> DeepAutoencoderCompressor:
+        """Train an autoencoder on all images."""
+        is_all = len(self._rows) == len(self.X)
+        alpha = self._alpha if is_all else self._penalty(sizes, self.X)
+        return self._autoencoder(sizes, max_iter, alpha).fit(self.X)
+
+    def _autoencoder(
+        self, sizes: Sizes, max_iter: int, alpha: Any = "auto"
+    ) -> DeepAutoencoderCompressor:
         return DeepAutoencoderCompressor(
             sizes.n_values,
             hidden_layer_sizes=(sizes.n_units,),
-            alpha=self._alpha,
+            alpha=alpha,
             max_iter=max_iter,
             random_state=self.random_state,
         )
 
+    def _penalty(self, sizes: Sizes, X: np.ndarray) -> float:
+        """Return the penalty for rows that are all learned."""
+        return _LIGHTER * float(self._autoencoder(sizes, 1).fit(X).alpha_)
+
     @cached_property
     def _alpha(self) -> float:
-        """The penalty."""
-        n = len(self._rows)
-        brief = DeepAutoencoderCompressor(
-            max(round(_FEWER_VALUES * (self.n_axes or 1)), 1),
-            hidden_layer_sizes=(max(round(_units(n, self.X.shape[1])), 1),),
-            max_iter=1,
-            random_state=self.random_state,
-        )
-        return _LIGHTER * float(brief.fit(self._rows).alpha_)
+        """The penalty of trials."""
+        n_values = max(round(_FEWER_VALUES * (self.n_axes or 1)), 1)
+        n_units = max(round(_units(len(self._rows), self.X.shape[1])), 1)
+        return self._penalty(Sizes(n_values, n_units, math.nan), self._rows)
 
     def _trained(self, n_values: int, n_units: int) -> tuple[Network, np.ndarray]:
         sizes = Sizes(n_values, n_units, math.nan)
-        autoencoder = self.autoencoder(sizes, self.max_iter).fit(self._rows)
+        autoencoder = self._autoencoder(sizes, self.max_iter, self._alpha)
+        autoencoder.fit(self._rows)
         return autoencoder.network_, autoencoder.transform(self._rows)
 
     def _estimate(
