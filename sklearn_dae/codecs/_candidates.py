@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._general import GeneralCodec
@@ -126,6 +127,25 @@ class Goal:
         """How many images are to be stored."""
         return round(self.scale * len(self.images))
 
+    @cached_property
+    def size_search(self) -> SizeSearch:
+        """What finds sizes of PCA and of the autoencoder, for images of one kind."""
+        spec = self.images.spec
+        rows = some_of(self.images, _TRANSFORM_NUMBERS).data
+        low, high = 0.0, 255.0
+        if spec.dtype != np.uint8:
+            low, high = float(rows.min()), float(rows.max())
+        if not 0 < high - low < math.inf:
+            raise ValueError(f"Pixels between {low} and {high} teach it nothing.")
+        return SizeSearch(
+            rows,
+            self.n_images,
+            Wish(None, _in_units(self, high - low), None, low, high, spec.dtype),
+            (spec.height, spec.width, spec.channels),
+            _TRIAL_EPOCHS[self.effort],
+            self.random_state,
+        )
+
     def total(self, codec: Codec, n_bytes_of_sample: float) -> float:
         """Return the bytes of all images and the model."""
         return self.n_samples * n_bytes_of_sample + model_bytes(codec)
@@ -216,11 +236,10 @@ class OfPixels(Candidate):
         codec = self._make(goal)
         if goal.target_psnr is not None:
             # The generic network, which takes no time, tells whether it may pay.
-            plain = codec.set_params(effort=1).fit(goal.sample)
+            plain = clone(codec).set_params(effort=1).fit(goal.sample)
             total = goal.total(plain, coded_bytes(plain, goal.sample))
             if total > _MUCH_MORE * n_bytes:
                 return total
-            codec = self._make(goal)
         self._codec = codec.fit(some_of(goal.images, _LEARNING_NUMBERS))
         return goal.total(self._codec, coded_bytes(self._codec, goal.sample))
 
@@ -281,15 +300,18 @@ class OfFormat(Candidate):
         if not all(self.quick(**self.settings[0]).holds(spec) for spec in goal.kinds):
             raise ValueError("Such images would lose some bits or channels.")
 
-        def is_good(setting: dict[str, Any]) -> bool:
-            codec = self.quick(**setting).fit(goal.sample)
-            return self._is_good(codec, goal.sample, goal)
+        totals: dict[int, float] = {}
 
-        self._place = bisect_left(self.settings, True, key=is_good)
-        if self._place == len(self.settings):
-            return math.inf
-        codec = self.quick(**self.settings[self._place]).fit(goal.sample)
-        return goal.total(codec, coded_bytes(codec, goal.sample))
+        def is_good(place: int) -> bool:
+            codec = self.quick(**self.settings[place]).fit(goal.sample)
+            found = measured(codec, goal.sample, goal.peak)
+            totals[place] = goal.total(codec, found.n_bytes)
+            return found.psnr >= (goal.target_psnr or 0)
+
+        places = range(len(self.settings))
+        self._place = bisect_left(places, True, key=is_good)
+        # The coarsest good one has been tried, if there is one.
+        return totals[self._place] if self._place in places else math.inf
 
     @staticmethod
     def _is_good(codec: Codec, images: ImageSet, goal: Goal) -> bool:
@@ -330,7 +352,6 @@ class OfTransformer(Candidate):
     """
 
     is_deep: bool
-    _search: SizeSearch | None = field(default=None, init=False)
     _sizes: Sizes | None = field(default=None, init=False)
 
     @property
@@ -343,7 +364,7 @@ class OfTransformer(Candidate):
             raise ValueError("It takes images of one size and kind.")
         if len(goal.images) < _FEWEST_IMAGES:
             raise ValueError(f"It learns from {_FEWEST_IMAGES} images or more.")
-        self._search = search = self._search_for(goal)
+        search = goal.size_search
         if not search.can_pay(n_bytes):
             return math.inf
         self._sizes = search.deep() if self.is_deep else search.linear()
@@ -351,31 +372,13 @@ class OfTransformer(Candidate):
             return math.inf
         return _HEADER + _VALUE * self._sizes.n_values + self._sizes.n_bytes
 
-    @staticmethod
-    def _search_for(goal: Goal) -> SizeSearch:
-        spec = goal.images.spec
-        rows = some_of(goal.images, _TRANSFORM_NUMBERS).data
-        low, high = 0.0, 255.0
-        if spec.dtype != np.uint8:
-            low, high = float(rows.min()), float(rows.max())
-        if not 0 < high - low < math.inf:
-            raise ValueError(f"Pixels between {low} and {high} teach it nothing.")
-        return SizeSearch(
-            rows,
-            goal.n_images,
-            Wish(None, _in_units(goal, high - low), None, low, high, spec.dtype),
-            (spec.height, spec.width, spec.channels),
-            _TRIAL_EPOCHS[goal.effort],
-            goal.random_state,
-        )
-
     def fitted(self, goal: Goal) -> Iterator[Codec]:
-        search, sizes = self._search, self._sizes
+        sizes = self._sizes
         for _ in range(_MOST_ENLARGED):
-            if search is None or sizes is None:
+            if sizes is None:
                 return
             try:
-                yield self._fitted(goal, search, sizes)
+                yield self._fitted(goal, goal.size_search, sizes)
                 return
             except ValueError:
                 # All images are harder than those of the trials.
