@@ -180,7 +180,7 @@ def test_a_quality_is_found_on_a_sample_and_kept_on_all(rng):
     hard = easy.copy()
     hard[5] = rng.integers(0, 256, (64, 64))
     everything, few = ImageSet.from_array(hard), ImageSet.from_array(easy[:2])
-    goal = Goal(everything, few, 1.0, 255.0, 33.0, 6.0, 0, 1, 0)
+    goal = Goal(everything, few, 1.0, 255.0, 33.0, 27.0, 0, 1, 0)
     for candidate in candidates_for(goal):
         if isinstance(candidate, OfFormat) and candidate.family in ("JPEG", "WebP"):
             candidate.tried(goal, np.inf)
@@ -190,7 +190,7 @@ def test_a_quality_is_found_on_a_sample_and_kept_on_all(rng):
 
 def test_a_network_that_is_too_small_after_all_gets_more_values(images):
     set_ = ImageSet.from_array(images)
-    goal = Goal(set_, set_, 1.0, 255.0, 20.0, 6.0, 0, 2, 0)
+    goal = Goal(set_, set_, 1.0, 255.0, 20.0, 14.0, 0, 2, 0)
     candidate = OfTransformer(is_deep=False)
     assert candidate.tried(goal, np.inf) < np.inf
     n_values = candidate._sizes.n_values

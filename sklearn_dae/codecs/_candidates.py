@@ -20,6 +20,7 @@ from sklearn_dae.codecs._image_format import ImageFormatCodec
 from sklearn_dae.codecs._jpegls import JpegLSCodec
 from sklearn_dae.codecs._jpegxl import JpegXLCodec
 from sklearn_dae.codecs._measured import (
+    Measured,
     coded_bytes,
     count_numbers,
     measured,
@@ -30,7 +31,7 @@ from sklearn_dae.codecs._pillow import PillowCodec
 from sklearn_dae.codecs._pixel import PixelCodec
 from sklearn_dae.codecs._set_redundancy import SetRedundancyCodec
 from sklearn_dae.codecs._sizes import Sizes, SizeSearch
-from sklearn_dae.codecs._step import Wish
+from sklearn_dae.codecs._step import Wish, relative_to
 from sklearn_dae.codecs._transform import TransformCodec
 from sklearn_dae.images import ImageSet, ImageSpec
 
@@ -56,9 +57,8 @@ _MUCH_MORE = 1.3
 #: how many decibels more than it was missed by.
 _MOST_CORRECTIONS, _CORRECTION = 3, 0.005
 
-#: How often a transformer gets more values where it is not good enough after all, and
-#: the lowest quality that one is asked for.
-_MOST_ENLARGED, _LEAST_PSNR = 3, 1.0
+#: How often a transformer gets more values where it is not good enough after all.
+_MOST_ENLARGED = 3
 
 #: Epochs of a network for each effort: in trials, and for good.
 _TRIAL_EPOCHS, _EPOCHS = {2: 20, 3: 40, 4: 40}, {2: 40, 3: 80, 4: 150}
@@ -85,11 +85,8 @@ class Goal:
     peak : float
         What errors are relative to.
 
-    target_psnr : float or None
-        The quality wanted, in decibels.
-
-    floor : float
-        How much worse than that any image may be, in decibels.
+    target_psnr, worst_psnr : float or None
+        The quality wanted of all images together, and of each of them, in decibels.
 
     max_abs_error : int
         Largest error of a number; 0 without loss.
@@ -106,7 +103,7 @@ class Goal:
     scale: float
     peak: float
     target_psnr: float | None
-    floor: float
+    worst_psnr: float | None
     max_abs_error: int
     effort: int
     random_state: int
@@ -132,19 +129,31 @@ class Goal:
         """What finds sizes of PCA and of the autoencoder, for images of one kind."""
         spec = self.images.spec
         rows = some_of(self.images, _TRANSFORM_NUMBERS).data
+        least, _ = self.least
         low, high = 0.0, 255.0
         if spec.dtype != np.uint8:
             low, high = float(rows.min()), float(rows.max())
         if not 0 < high - low < math.inf:
             raise ValueError(f"Pixels between {low} and {high} teach it nothing.")
+        wanted = relative_to(high - low, least, self.peak)
         return SizeSearch(
             rows,
             self.n_images,
-            Wish(None, _in_units(self, high - low), None, low, high, spec.dtype),
+            Wish(None, wanted, None, low, high, spec.dtype),
             (spec.height, spec.width, spec.channels),
             _TRIAL_EPOCHS[self.effort],
             self.random_state,
         )
+
+    @property
+    def least(self) -> tuple[float, float]:
+        """The qualities wanted, 0 where none is."""
+        return self.target_psnr or 0.0, self.worst_psnr or 0.0
+
+    def is_met(self, found: Measured) -> bool:
+        """Whether images come back as well as is wanted, and so does each of them."""
+        least, least_of_one = self.least
+        return found.psnr >= least and found.worst_psnr >= least_of_one
 
     def total(self, codec: Codec, n_bytes_of_sample: float) -> float:
         """Return the bytes of all images and the model."""
@@ -208,10 +217,14 @@ class WithoutSearch(Candidate):
 
     name: str
     codecs: Sequence[Codec]
+    _total: float = field(default=math.nan, init=False)
 
     def tried(self, goal: Goal, n_bytes: float) -> float:
-        codec = self.codecs[0].fit(goal.sample)
-        return goal.total(codec, coded_bytes(codec, goal.sample))
+        # The same at any quality.
+        if math.isnan(self._total):
+            codec = self.codecs[0].fit(goal.sample)
+            self._total = goal.total(codec, coded_bytes(codec, goal.sample))
+        return self._total
 
     def fitted(self, goal: Goal) -> Iterator[Codec]:
         for codec in self.codecs:
@@ -233,7 +246,7 @@ class OfPixels(Candidate):
     _codec: PixelCodec | None = None
 
     def tried(self, goal: Goal, n_bytes: float) -> float:
-        codec = self._make(goal)
+        self._codec, codec = None, self._make(goal)
         if goal.target_psnr is not None:
             # The generic network, which takes no time, tells whether it may pay.
             plain = clone(codec).set_params(effort=1).fit(goal.sample)
@@ -263,12 +276,15 @@ def _bound_for(goal: Goal) -> int:
     """Return the largest bound on errors whose mean square is good enough.
 
     Errors up to a bound b are all about as frequent, so their mean square is
-    b (b + 1) / 3.
+    b (b + 1) / 3; that of an image is b ** 2 at most.
     """
     if any(spec.dtype.kind not in "iu" for spec in goal.kinds):
         return 0
-    mse = goal.peak**2 * 10 ** (-(goal.target_psnr or math.inf) / 10)
-    return int((math.sqrt(1 + 12 * mse) - 1) / 2)
+    mse, worst = (
+        goal.peak**2 * 10 ** (-(psnr or math.inf) / 10)
+        for psnr in (goal.target_psnr, goal.worst_psnr)
+    )
+    return int(min((math.sqrt(1 + 12 * mse) - 1) / 2, math.sqrt(worst)))
 
 
 @dataclass
@@ -295,27 +311,30 @@ class OfFormat(Candidate):
     quick: Callable[..., ImageFormatCodec]
     good: Sequence[Callable[..., ImageFormatCodec]]
     _place: int = field(default=0, init=False)
+    _known: dict[int, Measured] = field(default_factory=dict, init=False)
 
     def tried(self, goal: Goal, n_bytes: float) -> float:
         if not all(self.quick(**self.settings[0]).holds(spec) for spec in goal.kinds):
             raise ValueError("Such images would lose some bits or channels.")
 
-        totals: dict[int, float] = {}
+        def quick(place: int) -> ImageFormatCodec:
+            return self.quick(**self.settings[place]).fit(goal.sample)
 
         def is_good(place: int) -> bool:
-            codec = self.quick(**self.settings[place]).fit(goal.sample)
-            found = measured(codec, goal.sample, goal.peak)
-            totals[place] = goal.total(codec, found.n_bytes)
-            return found.psnr >= (goal.target_psnr or 0)
+            if place not in self._known:
+                self._known[place] = measured(quick(place), goal.sample, goal.peak)
+            return goal.is_met(self._known[place])
 
         places = range(len(self.settings))
         self._place = bisect_left(places, True, key=is_good)
-        # The coarsest good one has been tried, if there is one.
-        return totals[self._place] if self._place in places else math.inf
+        if self._place not in places:
+            return math.inf
+        # The coarsest good one is among those that have been measured.
+        return goal.total(quick(self._place), self._known[self._place].n_bytes)
 
     @staticmethod
     def _is_good(codec: Codec, images: ImageSet, goal: Goal) -> bool:
-        return measured(codec, images, goal.peak).psnr >= (goal.target_psnr or 0)
+        return goal.is_met(measured(codec, images, goal.peak))
 
     def fitted(self, goal: Goal) -> Iterator[Codec]:
         for make in self.good:
@@ -382,7 +401,7 @@ class OfTransformer(Candidate):
                 return
             except ValueError:
                 # All images are harder than those of the trials.
-                sizes = sizes.with_more_values()
+                sizes = sizes.with_more_values(goal.size_search.X.shape[1])
 
     def _fitted(self, goal: Goal, search: SizeSearch, sizes: Sizes) -> Codec:
         transformer: Any = search.principal_components(sizes)
@@ -393,26 +412,24 @@ class OfTransformer(Candidate):
                 n_epochs //= 2
             transformer = search.trained(sizes, n_epochs)
         images = search.X.reshape(-1, *goal.images.spec.shape)
-        wanted = _in_units(goal, search.wish.span)
+        span, (least, least_of_one) = search.wish.span, goal.least
+        wanted, wanted_of_one = goal.least
         for _ in range(_MOST_CORRECTIONS):
             codec = TransformCodec(
                 transformer,
-                target_psnr=wanted,
-                worst_psnr=max(wanted - goal.floor, _LEAST_PSNR),
+                target_psnr=relative_to(span, wanted, goal.peak),
+                worst_psnr=relative_to(span, wanted_of_one, goal.peak),
                 n_images=goal.n_images,
             ).fit(images)
-            found = measured(codec, goal.images, goal.peak).psnr
-            if found >= (goal.target_psnr or 0.0):
+            found = measured(codec, goal.images, goal.peak)
+            if goal.is_met(found):
                 return codec
-            # It was fitted on some of the images.
-            wanted += (goal.target_psnr or 0.0) - found + _CORRECTION
+            # It was fitted on some of the images, and before pixels were rounded.
+            if found.psnr < least:
+                wanted += least - found.psnr + _CORRECTION
+            if found.worst_psnr < least_of_one:
+                wanted_of_one += least_of_one - found.worst_psnr + _CORRECTION
         raise ValueError("The images learned from are easier than the others.")
-
-
-def _in_units(goal: Goal, span: float) -> float:
-    """Return the quality wanted, relative to the range of a codec."""
-    wanted = (goal.target_psnr or 0.0) + 20 * math.log10(span / goal.peak)
-    return max(wanted, _LEAST_PSNR)
 
 
 def candidates_for(goal: Goal) -> Iterator[Candidate]:

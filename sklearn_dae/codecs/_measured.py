@@ -22,12 +22,14 @@ class Measured(NamedTuple):
     n_bytes : int
         Bytes, without the model.
 
-    psnr : float
-        Peak signal-to-noise ratio of all images together, in decibels.
+    psnr, worst_psnr : float
+        Peak signal-to-noise ratio of all images together, and of the worst of them, in
+        decibels.
     """
 
     n_bytes: int
     psnr: float
+    worst_psnr: float
 
 
 def measured(codec: Codec, images: ImageSet, peak: float) -> Measured:
@@ -44,15 +46,17 @@ def measured(codec: Codec, images: ImageSet, peak: float) -> Measured:
     peak : float
         What errors are relative to.
     """
-    n_bytes, total = 0, 0.0
+    n_bytes, total, worst = 0, 0.0, 0.0
     for rows, spec in _chunks(images):
         (chunk,) = codec.encode_chunks([(rows, spec)])
         n_bytes += len(chunk.data)
         if codec.error_bound > 0:
             restored = codec.decode_chunk(chunk.data, len(rows), spec)
-            total += float(squared_errors(rows, restored).sum())
+            errors = squared_errors(rows, restored)
+            total += float(errors.sum())
+            worst = max(worst, float(errors.max()) / spec.n_numbers)
     mse = total / max(count_numbers(images), 1)
-    return Measured(n_bytes, decibels(mse, peak))
+    return Measured(n_bytes, decibels(mse, peak), decibels(worst, peak))
 
 
 def coded_bytes(codec: Codec, images: ImageSet) -> int:

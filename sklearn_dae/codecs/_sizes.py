@@ -65,18 +65,18 @@ class Sizes:
     n_units : int
         Units of the hidden layer; 0 without one.
 
-    n_bytes : float
+    n_bytes : float, default=nan
         Estimated bytes of decoder and codes.
     """
 
     n_values: int
     n_units: int
-    n_bytes: float
+    n_bytes: float = math.nan
 
-    def with_more_values(self) -> "Sizes":
-        """Return sizes with more values."""
-        more = math.ceil(_VALUES_RATIO * self.n_values)
-        return Sizes(more, self.n_units, self.n_bytes)
+    def with_more_values(self, most: int) -> "Sizes":
+        """Return sizes with more values, but not more than some number."""
+        n_values, n_units = _moved((self.n_values, self.n_units), 0, 1, most)
+        return Sizes(n_values, n_units)
 
 
 @dataclass(frozen=True)
@@ -222,10 +222,10 @@ class SizeSearch:
         """The penalty of trials."""
         n_values = max(round(_FEWER_VALUES * (self.n_axes or 1)), 1)
         n_units = max(round(_units(len(self._rows), self.X.shape[1])), 1)
-        return self._penalty(Sizes(n_values, n_units, math.nan), self._rows)
+        return self._penalty(Sizes(n_values, n_units), self._rows)
 
     def _trained(self, n_values: int, n_units: int) -> tuple[Network, np.ndarray]:
-        sizes = Sizes(n_values, n_units, math.nan)
+        sizes = Sizes(n_values, n_units)
         autoencoder = self._autoencoder(sizes, self.max_iter, self._alpha)
         autoencoder.fit(self._rows)
         return autoencoder.network_, autoencoder.transform(self._rows)

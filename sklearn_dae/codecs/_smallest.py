@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._candidates import Candidate, Goal, candidates_for
 from sklearn_dae.codecs._measured import coded_bytes, peak_of, some_of
+from sklearn_dae.codecs._rate import highest_quality
 from sklearn_dae.images import ImageSet
 from sklearn_dae.images.readers._arrays import array_file
 
@@ -26,10 +27,11 @@ _SAMPLE_NUMBERS = 2**20
 #: many are at most.
 _CLOSE, _MOST_FITTED = 1.05, 3
 
-
-#: How much worse than all together an image may be that a transformer restores, in
-#: decibels; others are stored without loss.
+#: How much worse than all together an image may be, unless told otherwise, in decibels.
 _FLOOR = 6.0
+
+#: Where the quality that so many bits are enough for is looked for at first.
+_FIRST_PSNR = 30.0
 
 #: Candidates whose files need no package that this one does not need anyway.
 OWN = ("autoencoder", "PCA", "PixelCodec", "SetRedundancyCodec", "LZMA")
@@ -83,9 +85,18 @@ class SmallestCodec(BaseEstimator):
     target_psnr : float, default=None
         Peak signal-to-noise ratio of all restored images together, in decibels.
 
+    target_bits_per_sample : float, default=None
+        Bits that an image may take on average, everything counted: those of the model,
+        too, are divided among the ``n_images`` that are to be stored. The quality is
+        the best that so many bits are enough for; to find it takes several searches.
+
     max_abs_error : int, default=None
         How far any number may be off; 0 without loss. Without a target either, nothing
         is lost.
+
+    worst_psnr : float, default=None
+        The lowest quality of any single image, where something may be lost. None means
+        6 dB less than that of all together.
 
     peak : float, default=None
         What errors are relative to. None means 255 for numbers of 8 bits, and for
@@ -131,7 +142,9 @@ class SmallestCodec(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "target_psnr": [Interval(Real, 0, None, closed="neither"), None],
+        "target_bits_per_sample": [Interval(Real, 0, None, closed="neither"), None],
         "max_abs_error": [Interval(Integral, 0, None, closed="left"), None],
+        "worst_psnr": [Interval(Real, 0, None, closed="neither"), None],
         "peak": [Interval(Real, 0, None, closed="neither"), None],
         "n_images": [Interval(Integral, 1, None, closed="left"), None],
         "candidates": [StrOptions({"auto", "own"}), list, tuple],
@@ -146,7 +159,9 @@ class SmallestCodec(BaseEstimator):
         self,
         target_psnr: float | None = None,
         *,
+        target_bits_per_sample: float | None = None,
         max_abs_error: int | None = None,
+        worst_psnr: float | None = None,
         peak: float | None = None,
         n_images: int | None = None,
         candidates: str | Sequence[str] = "auto",
@@ -155,7 +170,9 @@ class SmallestCodec(BaseEstimator):
         verbose: bool = False,
     ) -> None:
         self.target_psnr = target_psnr
+        self.target_bits_per_sample = target_bits_per_sample
         self.max_abs_error = max_abs_error
+        self.worst_psnr = worst_psnr
         self.peak = peak
         self.n_images = n_images
         self.candidates = candidates
@@ -188,36 +205,108 @@ class SmallestCodec(BaseEstimator):
             If parameters or images are invalid, or no candidate can store them.
         """
         self._validate_params()
-        if None not in (self.target_psnr, self.max_abs_error):
-            raise ValueError(
-                "target_psnr and max_abs_error each say how good images are to be: "
-                "give one of them."
-            )
+        self._check_wish()
         images = _image_set(X)
         if not len(images):
             raise ValueError("X holds no images; expected one or more.")
-        peak = self.peak
-        if peak is None:
-            peak = 1.0 if self.target_psnr is None else peak_of(images)
         goal = Goal(
             images,
             some_of(images, _SAMPLE_NUMBERS),
             (self.n_images or len(images)) / len(images),
-            peak,
-            self.target_psnr,
-            _FLOOR,
+            self.peak or (peak_of(images) if self._is_lossy else 1.0),
+            None,
+            None,
             self.max_abs_error or 0,
             self.effort,
             self.random_state,
         )
-        tried = self._try(goal)
-        self.codec_, self.candidates_ = _fitted_for_good(tried, goal)
+        if self.target_bits_per_sample is not None:
+            smallest = self._best_within(self.target_bits_per_sample, goal)
+        else:
+            if self.target_psnr is not None:
+                goal = self._at(self.target_psnr, goal)
+            smallest = self._smallest(goal, self._candidates(goal))
+        self.codec_, self.candidates_ = smallest
         return self
 
-    def _try(self, goal: Goal) -> list[tuple[Candidate, Tried]]:
-        """Try all candidates that are asked for."""
+    @property
+    def _is_lossy(self) -> bool:
+        return self.target_psnr is not None or self.target_bits_per_sample is not None
+
+    def _check_wish(self) -> None:
+        """Raise unless at most one thing is wanted."""
+        wishes = self.target_psnr, self.target_bits_per_sample, self.max_abs_error
+        if sum(wish is not None for wish in wishes) > 1:
+            raise ValueError(
+                "target_psnr, target_bits_per_sample and max_abs_error each say how "
+                "good images are to be: give one of them."
+            )
+        if self.worst_psnr is not None and not self._is_lossy:
+            raise ValueError(
+                f"worst_psnr == {self.worst_psnr:g}, but no quality is asked for: give "
+                "target_psnr or target_bits_per_sample, too."
+            )
+
+    def _at(self, psnr: float, goal: Goal) -> Goal:
+        """Return a goal with a quality."""
+        worst = psnr - _FLOOR if self.worst_psnr is None else self.worst_psnr
+        return replace(goal, target_psnr=psnr, worst_psnr=max(worst, 0.0))
+
+    def _smallest(
+        self, goal: Goal, candidates: Sequence[Candidate]
+    ) -> tuple[Codec, list[Tried]]:
+        """Return the smallest codec, and what became of all candidates."""
+        if self.verbose and self.target_bits_per_sample is not None:
+            print(f"At {goal.target_psnr:.2f} dB:", file=sys.stderr, flush=True)
+        return _fitted_for_good(self._try(goal, candidates), goal)
+
+    def _best_within(self, n_bits: float, goal: Goal) -> tuple[Codec, list[Tried]]:
+        """Return the smallest codec at the best quality for so many bits an image."""
+        most = n_bits * goal.n_images / 8
+        found: dict[float, tuple[Codec, list[Tried]]] = {}
+        problems: list[ValueError] = []
+        candidates = self._candidates(self._at(_FIRST_PSNR, goal))
+
+        def n_bytes(psnr: float) -> float:
+            try:
+                found[psnr] = self._smallest(self._at(psnr, goal), candidates)
+            except ValueError as problem:
+                problems.append(problem)
+                return math.inf
+            return found[psnr][1][0].n_bytes
+
+        psnr = highest_quality(n_bytes, most, self._first_psnr(goal, most))
+        if not found:
+            raise problems[-1]
+        if psnr is None:
+            fewest = min(tried[0].n_bytes for _, tried in found.values())
+            raise ValueError(
+                f"target_bits_per_sample == {n_bits:g}, but an image takes "
+                f"{8 * fewest / goal.n_images:.2f} bits at the lowest quality, the "
+                "model included; ask for more, or store more images together."
+            )
+        return found[psnr]
+
+    def _first_psnr(self, goal: Goal, most: float) -> float:
+        """Return about the best quality that so many bytes are enough for.
+
+        It takes little time to find out for candidates that nothing is trained for.
+        """
+        quick = replace(goal, effort=1)
+        candidates = self._chosen(self._at(_FIRST_PSNR, quick))
+
+        def n_bytes(psnr: float) -> float:
+            tried = self._try(self._at(psnr, quick), candidates, tell=False)
+            return min((record.n_bytes for _, record in tried), default=math.inf)
+
+        return highest_quality(n_bytes, most, _FIRST_PSNR) or _FIRST_PSNR
+
+    def _try(
+        self, goal: Goal, candidates: Sequence[Candidate], *, tell: bool = True
+    ) -> list[tuple[Candidate, Tried]]:
+        """Try candidates."""
         tried, fewest = [], math.inf
-        for candidate in self._candidates(goal):
+        for candidate in candidates:
             begin = time.perf_counter()
             n_bytes, error = math.inf, None
             try:
@@ -228,25 +317,32 @@ class SmallestCodec(BaseEstimator):
             seconds = time.perf_counter() - begin
             record = Tried(candidate.name, n_bytes, seconds, error)
             tried.append((candidate, record))
-            if self.verbose:
+            if self.verbose and tell:
                 print(record, file=sys.stderr, flush=True)
         return tried
 
     def _candidates(self, goal: Goal) -> list[Candidate]:
         """Return those that are asked for."""
+        chosen = self._chosen(goal)
+        if not chosen:
+            families = dict.fromkeys(each.family for each in candidates_for(goal))
+            raise ValueError(
+                f"candidates are {', '.join(self._names)}, of which none can do what "
+                f"is wanted; take some of {', '.join(families)}."
+            )
+        return chosen
+
+    def _chosen(self, goal: Goal) -> list[Candidate]:
+        """Return those that are asked for, of which there may be none."""
         candidates = list(candidates_for(goal))
         if self.candidates == "auto":
             return candidates
-        names = OWN if self.candidates == "own" else self.candidates
-        wanted = {name.lower() for name in names}
-        chosen = [each for each in candidates if each.family.lower() in wanted]
-        if not chosen:
-            families = dict.fromkeys(each.family for each in candidates)
-            raise ValueError(
-                f"candidates are {', '.join(names)}, of which none can do what is "
-                f"wanted; take some of {', '.join(families)}."
-            )
-        return chosen
+        wanted = {name.lower() for name in self._names}
+        return [each for each in candidates if each.family.lower() in wanted]
+
+    @property
+    def _names(self) -> Sequence[str]:
+        return OWN if self.candidates == "own" else self.candidates
 
     def encode(self, X: Any) -> bytes:
         """Encode images, as `Codec.encode` does."""

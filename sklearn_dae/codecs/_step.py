@@ -28,6 +28,9 @@ _ADDED_ERROR = 0.25
 #: Halvings of the range of steps, 17 octaves wide, in the search for a step.
 _N_BISECTIONS = 14
 
+#: The lowest quality that a transformer is asked for, in decibels.
+_LEAST_PSNR = 1.0
+
 #: Restores images from codes.
 Decode = Callable[[np.ndarray], np.ndarray]
 
@@ -195,6 +198,14 @@ def _widest_step(
 def decibels(mse: float, span: float) -> float:
     """Return the peak signal-to-noise ratio of a mean squared error."""
     return math.inf if mse == 0 else 10 * math.log10(span**2 / mse)
+
+
+def relative_to(span: float, psnr: float, peak: float) -> float:
+    """Return a quality whose errors are relative to a peak, relative to a span.
+
+    Never less than a decibel, as codecs are asked for no less than that.
+    """
+    return max(psnr + 20 * math.log10(span / peak), _LEAST_PSNR)
 
 
 def sample(rows: np.ndarray, most: int) -> np.ndarray:
