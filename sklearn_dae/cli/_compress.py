@@ -13,7 +13,7 @@ from sklearn_dae.archive import (
     open_archive,
     write_archive,
 )
-from sklearn_dae.cli._fitting import fit_codec, parameters_beside
+from sklearn_dae.cli._fitting import fit_codec
 from sklearn_dae.cli._input import images_of, read_codec, status_of
 from sklearn_dae.cli._keeping import Keeping
 from sklearn_dae.cli._messages import listed, printable, warn
@@ -21,6 +21,7 @@ from sklearn_dae.cli._options import (
     BOUND_OPTIONS,
     CHOICE_OPTIONS,
     CODEC_OPTIONS,
+    LOSS_OPTIONS,
     NETWORK_OPTIONS,
     UsageError,
     add_bound,
@@ -114,11 +115,7 @@ def add_command(commands: Any) -> None:
     add_jobs(parser)
     add_bound(parser)
     add_choice(parser)
-    add_training(
-        parser,
-        "1000 500 for 784 pixels, or as many as take at most a quarter of the pixels",
-        is_choice=True,
-    )
+    add_training(parser, is_choice=True)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -132,6 +129,7 @@ def _run(arguments: argparse.Namespace) -> int:
     keeping = Keeping.of(images, arguments, is_exact=is_exact)
     images = keeping.images
     tried: list[Tried] = []
+    peak = arguments.peak
     if arguments.append:
         info, fidelity = _append(output, keeping, arguments, is_exact)
     else:
@@ -197,16 +195,22 @@ def _check_one_way(arguments: argparse.Namespace) -> None:
             "something; leave out one of them."
         )
     bound = options_given(arguments, BOUND_OPTIONS)
-    if bound and arguments.psnr is not None:
+    loss = options_given(arguments, LOSS_OPTIONS)
+    if bound and loss:
         raise UsageError(
-            f"{_PROMISES[bound[0]]}, but --psnr allows losses of another kind; leave "
-            "out one of them."
+            f"{_PROMISES[bound[0]]}, but {loss[0]} allows losses of another kind; "
+            "leave out one of them."
+        )
+    if arguments.worst_psnr is not None and not (loss or network):
+        raise UsageError(
+            "--worst-psnr says how good each image is to be, but nothing says how good "
+            "all are together: give --psnr or --bits-per-image, too."
         )
 
 
 def _is_exact(arguments: argparse.Namespace) -> bool:
     """Whether nothing is to be lost, which is so unless an option asks for loss."""
-    lossy = options_given(arguments, ("psnr", *NETWORK_OPTIONS))
+    lossy = options_given(arguments, (*LOSS_OPTIONS, *NETWORK_OPTIONS))
     return not (lossy or arguments.max_abs_error)
 
 
@@ -225,11 +229,14 @@ def _fitted_codec(
     if not len(images):
         return None, []
     if options_given(arguments, NETWORK_OPTIONS):
-        return fit_codec(images, arguments, parameters_beside(images)), []
+        return fit_codec(images, arguments), []
     names = arguments.codec or ["auto"]
     choice = SmallestCodec(
         arguments.psnr,
-        max_abs_error=None if arguments.psnr else arguments.max_abs_error or 0,
+        target_bits_per_sample=arguments.bits_per_image,
+        max_abs_error=arguments.max_abs_error,
+        worst_psnr=arguments.worst_psnr,
+        peak=arguments.peak,
         candidates=names[0] if names[0] in ("auto", "own") else names,
         effort=arguments.effort or 3,
         random_state=arguments.random_state or 0,

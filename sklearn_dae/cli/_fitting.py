@@ -1,7 +1,7 @@
 """Images and options -> a fitted codec.
 
 What the options leave open is chosen for somebody who has not trained a network before:
-its size by what it may take in a file.
+its sizes by what makes the decoder and all codes smallest together.
 """
 
 import argparse
@@ -10,36 +10,23 @@ import warnings
 
 from sklearn_dae.cli._progress import progress_of
 from sklearn_dae.codecs import TransformCodec
+from sklearn_dae.codecs._measured import peak_of
+from sklearn_dae.codecs._sizes import Sizes, SizeSearch, usual_units, usual_values
+from sklearn_dae.codecs._step import floor_of, relative_to
 from sklearn_dae.compressor import DeepAutoencoderCompressor
 from sklearn_dae.images import ImageSet
 
-#: Most values of a code by default: enough for the error of a network on handwritten
-#: digits, few enough for the linear maps of large images.
-_MOST_COMPONENTS = 32
+#: Most parameters of a network.
+_MOST_PARAMETERS = 30_000_000
 
-#: Most parameters of a network chosen here, and of one that the user wants.
-_MOST_CHOSEN, _MOST_WANTED = 10_000_000, 30_000_000
+#: Most epochs of the trainings by which sizes are chosen.
+_TRIAL_EPOCHS = 20
 
-#: Bytes of a parameter, as trained; those of a decoder are stored in a few bits.
-_PARAMETER_BYTES = 4
-
-#: What a network may take, as trained, as a fraction of the pixels, a byte each.
-_MODEL_SHARE = 1 / 4
-
-#: A layer of fewer units is left out.
-_FEWEST_UNITS = 4
+#: How often a network gets more values where it is not good enough after all.
+_MOST_ENLARGED = 5
 
 
-def parameters_beside(images: ImageSet) -> int:
-    """Return how many parameters of a network may stand beside images in a file."""
-    return min(_MOST_CHOSEN, int(images.data.size * _MODEL_SHARE / _PARAMETER_BYTES))
-
-
-def fit_codec(
-    images: ImageSet,
-    arguments: argparse.Namespace,
-    most_parameters: int = _MOST_CHOSEN,
-) -> TransformCodec:
+def fit_codec(images: ImageSet, arguments: argparse.Namespace) -> TransformCodec:
     """Train an autoencoder on images, and a codec around it.
 
     Parameters
@@ -49,9 +36,6 @@ def fit_codec(
 
     arguments : Namespace
         The options of `add_training`.
-
-    most_parameters : int, default=10,000,000
-        Most parameters of the network, where its size is chosen here.
 
     Returns
     -------
@@ -67,14 +51,15 @@ def fit_codec(
         If the user interrupts the training.
     """
     _check_images(images)
-    autoencoder = _make_autoencoder(images, arguments, most_parameters)
-    codec = TransformCodec(
-        autoencoder,
-        target_psnr=arguments.psnr,
-        target_bits_per_sample=arguments.bits_per_image,
-    )
-    _train(autoencoder, images)
-    return codec.fit(images.stack())
+    sizes = _first_sizes(images, arguments)
+    may_grow = arguments.psnr is not None and arguments.n_components is None
+    for _ in range(_MOST_ENLARGED if may_grow else 0):
+        try:
+            return _fitted(sizes, images, arguments)
+        except ValueError:
+            # It learned less than in trials, from all images or with another penalty.
+            sizes = sizes.with_more_values(images.spec.n_numbers)
+    return _fitted(sizes, images, arguments)
 
 
 def _check_images(images: ImageSet) -> None:
@@ -87,54 +72,75 @@ def _check_images(images: ImageSet) -> None:
         )
 
 
-def _make_autoencoder(
-    images: ImageSet, arguments: argparse.Namespace, most_parameters: int
-) -> DeepAutoencoderCompressor:
-    n_pixels = images.data.shape[1]
-    n_components = arguments.n_components
-    if n_components is None:
-        # The direct way from image to code and back takes half of the parameters.
-        affordable = most_parameters // (4 * n_pixels)
-        n_components = max(1, min(n_pixels // 4, _MOST_COMPONENTS, affordable))
-    elif n_components > n_pixels:
+def _first_sizes(images: ImageSet, arguments: argparse.Namespace) -> Sizes:
+    """Return the sizes that options ask for, or else those that pay."""
+    n_pixels = images.spec.n_numbers
+    n_values, psnr = arguments.n_components, arguments.psnr
+    if n_values is not None and n_values > n_pixels:
         raise ValueError(
-            f"--n-components is {n_components}, but an image has {n_pixels} pixels: "
-            "a code larger than the image compresses nothing."
+            f"--n-components is {n_values}, but an image has {n_pixels} pixels: a code "
+            "larger than the image compresses nothing."
         )
+    if psnr is None or n_values is not None:
+        n_values = n_values or usual_values(len(images), n_pixels)
+        return Sizes(n_values, usual_units(len(images), n_pixels))
+    search = SizeSearch.of(
+        images,
+        len(images),
+        psnr,
+        arguments.peak or peak_of(images),
+        max_iter=min(_TRIAL_EPOCHS, arguments.max_iter or _TRIAL_EPOCHS),
+        random_state=arguments.random_state or 0,
+    )
+    has_units = arguments.hidden_layer_sizes is not None
+    sizes = search.first(len(images)) if has_units else search.deep()
+    if sizes is None:
+        raise ValueError(
+            f"No network restores these images with {psnr:g} dB; 'sklearn-dae compress "
+            f"--psnr {psnr:g}' alone takes whatever does."
+        )
+    return sizes
+
+
+def _fitted(
+    sizes: Sizes, images: ImageSet, arguments: argparse.Namespace
+) -> TransformCodec:
+    autoencoder = _make_autoencoder(sizes, images, arguments)
+    psnr, worst_psnr = arguments.psnr, arguments.worst_psnr
+    if psnr is not None and worst_psnr is None:
+        worst_psnr = floor_of(psnr)
+    span = peak_of(images)
+    psnr, worst_psnr = (
+        None if each is None else relative_to(span, each, arguments.peak or span)
+        for each in (psnr, worst_psnr)
+    )
+    codec = TransformCodec(
+        autoencoder,
+        target_psnr=psnr,
+        target_bits_per_sample=arguments.bits_per_image,
+        worst_psnr=worst_psnr,
+    )
+    _train(autoencoder, images)
+    return codec.fit(images.stack())
+
+
+def _make_autoencoder(
+    sizes: Sizes, images: ImageSet, arguments: argparse.Namespace
+) -> DeepAutoencoderCompressor:
     autoencoder = DeepAutoencoderCompressor(
-        n_components,
-        hidden_layer_sizes=arguments.hidden_layer_sizes,
+        sizes.n_values,
+        hidden_layer_sizes=arguments.hidden_layer_sizes or (sizes.n_units,),
         max_iter=arguments.max_iter,
         random_state=arguments.random_state or 0,
     )
-    if arguments.hidden_layer_sizes is None:
-        sizes = _hidden_layer_sizes(autoencoder, n_pixels, most_parameters)
-        autoencoder.set_params(hidden_layer_sizes=sizes)
-    n_parameters = autoencoder.layout_for(n_pixels).n_parameters
-    if n_parameters > _MOST_WANTED:
+    layout = autoencoder.layout_for(images.spec.n_numbers)
+    if layout.n_parameters > _MOST_PARAMETERS:
         raise ValueError(
-            f"The network would have {n_parameters:,} parameters, more than "
-            f"{_MOST_WANTED:,}: make the images smaller, or give a smaller "
+            f"The network would have {layout.n_parameters:,} parameters, more than "
+            f"{_MOST_PARAMETERS:,}: make the images smaller, or give a smaller "
             "--n-components or --hidden-layer-sizes."
         )
     return autoencoder
-
-
-def _hidden_layer_sizes(
-    autoencoder: DeepAutoencoderCompressor, n_pixels: int, most_parameters: int
-) -> list[int]:
-    """Return the default sizes of hidden layers, or smaller ones; at worst none."""
-    layout = autoencoder.layout_for(n_pixels)
-    sizes = [int(width) for width in layout.widths[: layout.encoder[-1]]]
-    while sizes and layout.n_parameters > most_parameters:
-        sizes = [int(0.9 * size) for size in sizes]
-        if min(sizes) < _FEWEST_UNITS:
-            sizes = []
-        trial = DeepAutoencoderCompressor(
-            autoencoder.n_components, hidden_layer_sizes=sizes
-        )
-        layout = trial.layout_for(n_pixels)
-    return sizes
 
 
 def _train(autoencoder: DeepAutoencoderCompressor, images: ImageSet) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 
 from sklearn_dae.images._image_file import MAX_PIXELS
 
+#: Options that say how good images are to be that lose something, or how small.
+LOSS_OPTIONS = ("psnr", "bits_per_image")
+
 #: Options that ask for a network of one's own choice.
-NETWORK_OPTIONS = ("bits_per_image", "n_components", "hidden_layer_sizes", "max_iter")
+NETWORK_OPTIONS = ("n_components", "hidden_layer_sizes", "max_iter")
 
 #: Options that ask for what loses nothing, or next to nothing.
 BOUND_OPTIONS = ("lossless", "max_abs_error")
@@ -20,7 +23,9 @@ CHOICE_OPTIONS = ("codec", "effort")
 CODEC_OPTIONS = (
     *BOUND_OPTIONS,
     *CHOICE_OPTIONS,
-    "psnr",
+    *LOSS_OPTIONS,
+    "worst_psnr",
+    "peak",
     *NETWORK_OPTIONS,
     "random_state",
 )
@@ -134,17 +139,16 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_training(
-    parser: argparse.ArgumentParser, sizes: str, *, is_choice: bool = False
-) -> None:
+def add_training(parser: argparse.ArgumentParser, *, is_choice: bool = False) -> None:
     """Add how a network is trained, and how well it is to restore images.
 
-    ``sizes`` says which hidden layers there are by default, and ``is_choice`` whether
-    there is a network only where one of the options asks for it.
+    ``is_choice`` says whether there is a network only where an option asks for it.
     """
     choice = (
-        "--psnr alone takes whatever makes the smallest archive. Any of the others but "
-        "--random-state asks for a network. "
+        "--psnr takes whatever makes the smallest archive, --bits-per-image whatever "
+        "makes the best one of such a size, all in it counted. --n-components, "
+        "--hidden-layer-sizes and --max-iter ask for a network, whose codes alone then "
+        "count as bits. "
     )
     network = parser.add_argument_group(
         "with loss",
@@ -165,18 +169,33 @@ def add_training(
         help="bits that an image takes on average",
     )
     network.add_argument(
+        "--worst-psnr",
+        type=positive_number,
+        metavar="DB",
+        help="lowest quality of any single image, in decibels (default: 6 less than "
+        "--psnr)",
+    )
+    network.add_argument(
+        "--peak",
+        type=positive_number,
+        metavar="P",
+        help="what errors are relative to in decibels (default: 255 for 8 bits, "
+        "otherwise the largest number of all images less the smallest)",
+    )
+    network.add_argument(
         "--n-components",
         type=positive_integer,
         metavar="N",
-        help="values an image is described by (default: a quarter of its pixels, at "
-        "most 32)",
+        help="values an image is described by (default: as many as pay at --psnr; "
+        "without it, a quarter of the pixels or of the images, at most 32)",
     )
     network.add_argument(
         "--hidden-layer-sizes",
         type=positive_integer,
         nargs="+",
         metavar="N",
-        help=f"units of the encoder's layers between image and code (default: {sizes})",
+        help="units of the encoder's layers between image and code (default: one layer, "
+        "of as many as pay for so many images)",
     )
     network.add_argument(
         "--max-iter",

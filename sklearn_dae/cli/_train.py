@@ -30,9 +30,7 @@ def add_command(commands: Any) -> None:
         "-o", "--output", required=True, metavar="MODEL", help="the model file"
     )
     add_force(parser)
-    add_training(
-        parser, "1000 500 for 784 pixels, fewer if there were ten million weights"
-    )
+    add_training(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -229,7 +229,7 @@ class Codec(BaseEstimator):
             limits = np.iinfo(self.dtype_)
             self.low_, self.high_ = float(limits.min), float(limits.max)
         else:
-            ends = [_range(kind.rows) for kind in given.kinds]
+            ends = [finite_range(kind.rows) for kind in given.kinds]
             self.low_ = min(low for low, _ in ends)
             self.high_ = max(high for _, high in ends)
         return given
@@ -653,7 +653,7 @@ def _bits(rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(rows).view(f"u{rows.itemsize}")
 
 
-def _range(rows: np.ndarray) -> tuple[float, float]:
+def finite_range(rows: np.ndarray) -> tuple[float, float]:
     """Return the smallest and the largest number that is finite; zero if none is."""
     low, high = float(rows.min()), float(rows.max())
     if not (math.isfinite(low) and math.isfinite(high)):

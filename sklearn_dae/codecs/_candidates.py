@@ -31,7 +31,7 @@ from sklearn_dae.codecs._pillow import PillowCodec
 from sklearn_dae.codecs._pixel import PixelCodec
 from sklearn_dae.codecs._set_redundancy import SetRedundancyCodec
 from sklearn_dae.codecs._sizes import Sizes, SizeSearch
-from sklearn_dae.codecs._step import Wish, relative_to
+from sklearn_dae.codecs._step import relative_to
 from sklearn_dae.codecs._transform import TransformCodec
 from sklearn_dae.images import ImageSet, ImageSpec
 
@@ -127,22 +127,13 @@ class Goal:
     @cached_property
     def size_search(self) -> SizeSearch:
         """What finds sizes of PCA and of the autoencoder, for images of one kind."""
-        spec = self.images.spec
-        rows = some_of(self.images, _TRANSFORM_NUMBERS).data
-        least, _ = self.least
-        low, high = 0.0, 255.0
-        if spec.dtype != np.uint8:
-            low, high = float(rows.min()), float(rows.max())
-        if not 0 < high - low < math.inf:
-            raise ValueError(f"Pixels between {low} and {high} teach it nothing.")
-        wanted = relative_to(high - low, least, self.peak)
-        return SizeSearch(
-            rows,
+        return SizeSearch.of(
+            some_of(self.images, _TRANSFORM_NUMBERS),
             self.n_images,
-            Wish(None, wanted, None, low, high, spec.dtype),
-            (spec.height, spec.width, spec.channels),
-            _TRIAL_EPOCHS[self.effort],
-            self.random_state,
+            self.least[0],
+            self.peak,
+            max_iter=_TRIAL_EPOCHS[self.effort],
+            random_state=self.random_state,
         )
 
     @property

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_dae.codecs._base import Codec
+from sklearn_dae.codecs._base import Codec, finite_range
 from sklearn_dae.codecs._chunk import images_of_chunk
 from sklearn_dae.codecs._guard import squared_errors
 from sklearn_dae.codecs._images import chunks_from_all_over
@@ -99,12 +99,13 @@ def count_numbers(images: ImageSet) -> int:
 def peak_of(images: ImageSet) -> float:
     """Return what errors of images are relative to.
 
-    255 for numbers of 8 bits, otherwise the largest of them less the smallest.
+    255 for numbers of 8 bits, otherwise the largest finite one less the smallest.
     """
     specs = images.groups()
     if all(spec.dtype.itemsize == 1 and spec.dtype.kind in "iu" for spec in specs):
         return 255.0
     low, high = math.inf, -math.inf
     for rows, _ in _chunks(images):
-        low, high = min(low, float(rows.min())), max(high, float(rows.max()))
+        ends = finite_range(rows)
+        low, high = min(low, ends[0]), max(high, ends[1])
     return (high - low) or 1.0

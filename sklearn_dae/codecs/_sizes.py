@@ -14,15 +14,16 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
 
 from sklearn_dae._scaling import PixelScaler
 from sklearn_dae.codecs._decoder_fitting import CompactFitting
-from sklearn_dae.codecs._step import Wish, sample
+from sklearn_dae.codecs._step import Wish, relative_to, sample
 from sklearn_dae.compressor import DeepAutoencoderCompressor
+from sklearn_dae.images import ImageSet
 from sklearn_dae.network import Dense, Layout, Network
 
 #: Most rows that sizes are tried on, and most numbers of these.
@@ -37,6 +38,10 @@ _LEAST_WEIGHT_BITS, _LEAST_VALUE_BITS = 1.0, 1.0
 
 #: How many values an autoencoder needs, relative to PCA.
 _FEWER_VALUES = 0.8
+
+#: How many values an autoencoder has where no quality says how many it needs: at most
+#: so many, and at most this share of the numbers of an image, and of the images.
+_USUAL_VALUES, _USUAL_SHARE = 32, 1 / 4
 
 #: Units of the hidden layer where there are as many images as an image has numbers, how
 #: they grow with the number of images, and how much less beyond those of trials.
@@ -111,6 +116,48 @@ class SizeSearch:
     max_iter: int
     random_state: int
 
+    @classmethod
+    def of(
+        cls,
+        images: ImageSet,
+        n_images: int,
+        psnr: float,
+        peak: float,
+        *,
+        max_iter: int,
+        random_state: int,
+    ) -> Self:
+        """Look for sizes for images of one kind.
+
+        Parameters
+        ----------
+        images : ImageSet
+            The images.
+
+        n_images, max_iter, random_state : int
+            As above.
+
+        psnr, peak : float
+            The quality wanted, in decibels, and what errors are relative to.
+
+        Raises
+        ------
+        ValueError
+            If images are of several kinds, or all of their numbers are equal.
+        """
+        spec, X = images.spec, images.data
+        if spec.dtype.kind in "iu" and spec.dtype.itemsize == 1:
+            limits = np.iinfo(spec.dtype)
+            low, high = float(limits.min), float(limits.max)
+        else:
+            low, high = float(X.min()), float(X.max())
+        if not 0 < high - low < math.inf:
+            raise ValueError(f"Pixels between {low} and {high} teach it nothing.")
+        wanted = relative_to(high - low, psnr, peak)
+        wish = Wish(None, wanted, None, low, high, spec.dtype)
+        picture = spec.height, spec.width, spec.channels
+        return cls(X, n_images, wish, picture, max_iter, random_state)
+
     @cached_property
     def _rows(self) -> np.ndarray:
         most = max(_TRIAL_NUMBERS // self.X.shape[1], 1)
@@ -174,16 +221,14 @@ class SizeSearch:
 
     def deep(self) -> Sizes | None:
         """Find which autoencoder pays; None if none is good enough."""
-        if self.n_axes is None:
-            return None
         n = min(self.n_images, len(self._rows))
-        n_units = max(round(_units(n, self.X.shape[1])), 1)
-        n_values = max(round(_FEWER_VALUES * self.n_axes), 1)
+        if (first := self.first(n)) is None:
+            return None
 
         def n_bytes(sizes: tuple[int, int]) -> float:
             return self._estimate(self._trained(*sizes), n)
 
-        best = _climb(n_bytes, (n_values, n_units), self.X.shape[1])
+        best = _climb(n_bytes, (first.n_values, first.n_units), self.X.shape[1])
         if best is None or n == self.n_images:
             return best
         # Found for few images; more of them pay for more units.
@@ -191,6 +236,19 @@ class SizeSearch:
         n_units = max(round(best.n_units * more), 1)
         estimate = self._estimate(self._trained(best.n_values, n_units))
         return Sizes(best.n_values, n_units, estimate)
+
+    def first(self, n_images: int) -> Sizes | None:
+        """Return the sizes of an autoencoder that a search begins with, if there is one.
+
+        Parameters
+        ----------
+        n_images : int
+            For how many images they are.
+        """
+        if self.n_axes is None:
+            return None
+        n_values = max(round(_FEWER_VALUES * self.n_axes), 1)
+        return Sizes(n_values, usual_units(n_images, self.X.shape[1]))
 
     def principal_components(self, sizes: Sizes) -> PCA:
         """Return unfitted PCA."""
@@ -220,9 +278,8 @@ class SizeSearch:
     @cached_property
     def _alpha(self) -> float:
         """The penalty of trials."""
-        n_values = max(round(_FEWER_VALUES * (self.n_axes or 1)), 1)
-        n_units = max(round(_units(len(self._rows), self.X.shape[1])), 1)
-        return self._penalty(Sizes(n_values, n_units), self._rows)
+        first = self.first(len(self._rows)) or Sizes(1, 1)
+        return self._penalty(first, self._rows)
 
     def _trained(self, n_values: int, n_units: int) -> tuple[Network, np.ndarray]:
         sizes = Sizes(n_values, n_units)
@@ -248,8 +305,14 @@ class SizeSearch:
         return fitting.estimated_bytes()
 
 
-def _units(n_images: int, n_numbers: int) -> float:
-    return _UNITS * (n_images / n_numbers) ** _GROWTH
+def usual_units(n_images: int, n_numbers: int) -> int:
+    """Return how many hidden units pay, about, for images of so many numbers."""
+    return max(round(_UNITS * (n_images / n_numbers) ** _GROWTH), 1)
+
+
+def usual_values(n_images: int, n_numbers: int) -> int:
+    """Return how many values describe an image where no quality says how many."""
+    return max(min(_USUAL_VALUES, int(_USUAL_SHARE * min(n_images, n_numbers))), 1)
 
 
 def _climb(

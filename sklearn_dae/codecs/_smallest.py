@@ -17,6 +17,7 @@ from sklearn_dae.codecs._base import Codec
 from sklearn_dae.codecs._candidates import Candidate, Goal, candidates_for
 from sklearn_dae.codecs._measured import coded_bytes, peak_of, some_of
 from sklearn_dae.codecs._rate import highest_quality
+from sklearn_dae.codecs._step import floor_of
 from sklearn_dae.images import ImageSet
 from sklearn_dae.images.readers._arrays import array_file
 
@@ -26,9 +27,6 @@ _SAMPLE_NUMBERS = 2**20
 #: How much larger than the smallest a candidate may seem to be fitted for good, and how
 #: many are at most.
 _CLOSE, _MOST_FITTED = 1.05, 3
-
-#: How much worse than all together an image may be, unless told otherwise, in decibels.
-_FLOOR = 6.0
 
 #: Where the quality that so many bits are enough for is looked for at first.
 _FIRST_PSNR = 30.0
@@ -249,8 +247,8 @@ class SmallestCodec(BaseEstimator):
 
     def _at(self, psnr: float, goal: Goal) -> Goal:
         """Return a goal with a quality."""
-        worst = psnr - _FLOOR if self.worst_psnr is None else self.worst_psnr
-        return replace(goal, target_psnr=psnr, worst_psnr=max(worst, 0.0))
+        worst_psnr = self.worst_psnr or floor_of(psnr)
+        return replace(goal, target_psnr=psnr, worst_psnr=worst_psnr)
 
     def _smallest(
         self, goal: Goal, candidates: Sequence[Candidate]

@@ -28,8 +28,9 @@ _ADDED_ERROR = 0.25
 #: Halvings of the range of steps, 17 octaves wide, in the search for a step.
 _N_BISECTIONS = 14
 
-#: The lowest quality that a transformer is asked for, in decibels.
-_LEAST_PSNR = 1.0
+#: How much worse than all together an image may be, unless told otherwise, and the
+#: lowest quality that is asked for, in decibels.
+_FLOOR, _LEAST_PSNR = 6.0, 1.0
 
 #: Restores images from codes.
 Decode = Callable[[np.ndarray], np.ndarray]
@@ -198,6 +199,11 @@ def _widest_step(
 def decibels(mse: float, span: float) -> float:
     """Return the peak signal-to-noise ratio of a mean squared error."""
     return math.inf if mse == 0 else 10 * math.log10(span**2 / mse)
+
+
+def floor_of(psnr: float) -> float:
+    """Return the lowest quality of any single image beside that of all together."""
+    return max(psnr - _FLOOR, _LEAST_PSNR)
 
 
 def relative_to(span: float, psnr: float, peak: float) -> float:
