@@ -305,7 +305,7 @@ def test_what_the_summary_says(tmp_path):
     assert info.parts.without_model == info.parts.total - info.parts.model
     assert info.parts.files > 0
     assert info.parts.kept == 0
-    assert info.model_hash == model_hash(model_to_bytes(CODEC))
+    assert info.model_hash == model_hash(model_to_bytes(CODEC))[:16]
     assert info.model_inside
     assert info.created_by.startswith("sklearn-dae")
     with open_archive(path) as archive:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_dae._atomic import atomic_writer
 from sklearn_dae._validation import check_choice, check_integer
 from sklearn_dae.archive._chunk_writer import ArchiveWriter
-from sklearn_dae.archive._header import Header, package_version
+from sklearn_dae.archive._header import DIGITS_INSIDE, Header, package_version
 from sklearn_dae.archive._report import ArchiveInfo
 from sklearn_dae.codecs import Codec
 from sklearn_dae.codecs._base import warn_of_images_apart
@@ -147,9 +147,10 @@ def write_archive(
     if chunk_size is not None:
         check_integer("chunk_size", chunk_size, 1, MAX_CHUNK_IMAGES)
     with _opened(path, overwrite) as file:
+        digest = model_hash(model_bytes) if model_bytes else ""
         header = Header(
             model_class="" if codec is None else type(codec).__name__,
-            model_hash=model_hash(model_bytes) if model_bytes else "",
+            model_hash=digest[:DIGITS_INSIDE] if model == "inside" else digest,
             model_size=len(model_bytes),
             model_inside=model == "inside",
             created_by=package_version(),

@@ -400,6 +400,7 @@ class OfTransformer(Candidate):
                 target_psnr=wanted,
                 worst_psnr=max(wanted - goal.floor, _LEAST_PSNR),
                 n_images=goal.n_images,
+                autoregressive=True,
             ).fit(images)
             found = measured(codec, goal.images, goal.peak).psnr
             if found >= (goal.target_psnr or 0.0):
