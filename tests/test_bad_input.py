@@ -20,7 +20,6 @@ from sklearn_dae.codecs import HuffmanCodec, PixelCodec, TransformCodec
 from sklearn_dae.exceptions import BitstreamError, OutOfDomainWarning
 from sklearn_dae.models import save_model
 
-
 SMALL = {"hidden_layer_sizes": (10,), "max_iter": 3, "random_state": 0}
 
 
