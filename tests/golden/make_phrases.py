@@ -53,7 +53,7 @@ def models():
         codec.set_params(autoregressive=True)
         yield codec.fit(X)
         # A network of codes pays for many images only.
-        symbols, model = codec.symbols(X), codec.code_model_
+        symbols, model = codec.symbols(ROWS), codec.code_model_
         mixtures = AutoregressiveMixtures.fit(symbols, model.mixtures, n_rows=80)
         codec.code_model_ = replace(model, mixtures=mixtures)
         yield codec
