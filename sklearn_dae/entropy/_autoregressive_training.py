@@ -40,7 +40,7 @@ _BITS_OF_WEIGHT, _MOST_HIDDEN = 80, 128
 
 #: Steps of training, and of those with rounded weights; largest rates; about how many
 #: symbols a step looks at.
-_N_STEPS, _N_ROUNDED, _RATE, _ROUNDED_RATE, _N_OF_STEP = 600, 300, 0.02, 0.005, 2**14
+_N_STEPS, _N_ROUNDED, _RATE, _ROUNDED_RATE, _N_OF_STEP = 600, 300, 0.02, 0.03, 2**14
 
 #: Bits that a weight is taken to cost, times its size.
 _PENALTY = 4.0
@@ -51,7 +51,7 @@ _LEAST_SHARE, _APART = -2.0, 0.8
 
 #: Bits after the point that are tried, of weights of hidden units and of outputs, and
 #: on how many rows.
-_BITS, _TRIED_ROWS = ((1, 2), (2, 3), (3, 4)), 2_000
+_BITS, _TRIED_ROWS = ((2, 3), (3, 4)), 2_000
 
 
 def n_hidden_for(n_bits: float, n_columns: int) -> int:
