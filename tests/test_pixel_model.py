@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae.coding._intervals import N_SLOTS
-from sklearn_dae.entropy import PixelModel, Stack, _mixture, _pixel_training
+from sklearn_dae.entropy import PixelModel, Stack, _logistic, _mixture, _pixel_training
 from sklearn_dae.entropy._arithmetic import MOST_SUM, check_sums
 from sklearn_dae.entropy._context import (
     _AROUND,
