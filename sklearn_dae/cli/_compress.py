@@ -67,9 +67,10 @@ def add_command(commands: Any) -> None:
         "asks for it: of several codecs the one is taken that needs the fewest bytes, "
         "and files come back as they were: DICOM, BMP, PGM, TIFF and .npy files byte "
         "for byte, PNG files with the same pixels and whatever else was in them; JPEG "
-        "and other files that pixels alone do not restore are kept as they are. With "
-        "--psnr, codecs are compared at that quality, an autoencoder trained on the "
-        "images themselves among them. All images are read back before the archive "
+        "and other files that pixels alone do not restore are kept as they are, JPEG "
+        "files as JPEG XL, in fewer bytes. With --psnr, codecs are compared at that "
+        "quality, an autoencoder trained on the images themselves among them, and with "
+        "the files as they are. All images are read back before the archive "
         "gets its name.",
     )
     parser.set_defaults(run=_run)
