@@ -22,8 +22,8 @@ MOST_BYTES = 2**25
 #: Most bytes of a file that LZMA is tried on, which takes some seconds for so many.
 _MOST_BYTES_OF_LZMA = 2**23
 
-#: Share of a JPEG file that JPEG XL must leave for LZMA to be tried as well: where there
-#: are few pixels, most of the file are tables, which LZMA packs better.
+#: Share of a JPEG file that JPEG XL must leave for LZMA to be tried as well: of few
+#: pixels, most of the file is tables, which LZMA packs better.
 _MUCH_LESS = 0.9
 
 #: Most pixels of a JPEG file that becomes JPEG XL, which takes some 30 bytes for each.

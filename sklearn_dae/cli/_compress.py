@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -268,8 +269,9 @@ def _files_if_smaller(
     name = "files as they are" + ("" if _is_own(arguments) else ", JPEG in JPEG XL")
     begin, n_bytes = time.perf_counter(), math.inf
     with suppress(_TooLarge):
-        counter = _Counter(tried[0].n_bytes)
-        n_bytes = _write(counter, whole, None, arguments).parts.total
+        # Files without images come to those of any codec.
+        counter, alone = _Counter(tried[0].n_bytes), replace(whole, others=())
+        n_bytes = _write(counter, alone, None, arguments).parts.total
     tried.append(Tried(name, n_bytes, time.perf_counter() - begin))
     tried.sort(key=lambda each: each.n_bytes)
     return whole if n_bytes < math.inf else None
