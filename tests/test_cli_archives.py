@@ -145,7 +145,7 @@ def test_what_takes_the_fewest_bytes_at_a_quality_can_be_named(
         assert type(archive.codec).__name__ == cls
         needed = archive.codec.packages
     run("inspect", "x.dae")
-    said = re.search(r"^  needs +(.*)$", capsys.readouterr().out, re.MULTILINE)[1]
+    said = re.search(r"^needs +(.*)$", capsys.readouterr().out, re.MULTILINE)[1]
     assert said == (needed[0] if needed else "no other package")
     assert (
         needed
