@@ -270,7 +270,7 @@ class CompactFitting:
 
         def again(model: CodeModel) -> Fitted:
             # As images to come are encoded.
-            usual = self.search.usual_error
+            usual = wish.squared_error(self.least_psnr, X.shape[1])
             search = CodeSearch.of(network, model, usual, rotated=self.rotate)
             return Fitted(decoder, search.codes(X), model)
 

@@ -296,7 +296,9 @@ class TransformCodec(Codec):
         decoder = self.decoder_
         if isinstance(decoder, WholeDecoder):
             return decoder.encode(X)
-        usual = self.n_features_in_ * self._wish.span**2 * 10 ** (-self.psnr_ / 10)
+        # The same as in fit, where the quality that is met is not known yet.
+        psnr = self.psnr_ if self.target_psnr is None else self.target_psnr
+        usual = self._wish.squared_error(psnr, self.n_features_in_)
         search = CodeSearch.of(
             decoder.network, self.code_model_, usual, rotated=self.rotate
         )
@@ -328,8 +330,7 @@ class TransformCodec(Codec):
         """Squared error that the worst image may have."""
         if self.worst_psnr is None:
             return math.inf
-        mse = self._wish.span**2 * 10 ** (-self.worst_psnr / 10)
-        return self.n_features_in_ * mse
+        return self._wish.squared_error(self.worst_psnr, self.n_features_in_)
 
     def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
         if not n_images:
