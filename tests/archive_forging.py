@@ -14,10 +14,14 @@ import numpy as np
 from sklearn_dae._bytes import leb128
 from sklearn_dae.archive import write_archive
 from sklearn_dae.archive._files import squeeze, unsqueeze
+from sklearn_dae.models._phrases import lengthen, shorten
 
 PREAMBLE, CHUNK_HEAD, FOOTER = 17, 29, 20
 
 FILES_KIND = 1
+
+#: How often a header is changed until it is as long as before.
+_MOST_TRIED = 20
 
 
 def forge(sample, rng):
@@ -111,7 +115,19 @@ def forged(chunks, codec):
 def forge_header(sample, data, rng):
     """Change the header, of which the size must stay."""
     size = struct.unpack_from("<I", data, 9)[0]
-    header = data[PREAMBLE : PREAMBLE + size]
+    header = bytearray(lengthen(bytes(data[PREAMBLE : PREAMBLE + size]), 2**20))
+    for _ in range(_MOST_TRIED):
+        forged = shorten(bytes(_changed_header(header, rng)))
+        if len(forged) == size:
+            data[PREAMBLE : PREAMBLE + size] = forged
+            sign_header(data)
+            break
+    return data
+
+
+def _changed_header(header, rng):
+    """Change digits of a header, and maybe a word."""
+    header = header.copy()
     digits = [i for i, byte in enumerate(header) if chr(byte).isdigit()]
     for place in rng.choice(digits, rng.integers(1, 4)):
         header[place] = ord("0") + rng.integers(10)
@@ -124,9 +140,7 @@ def forge_header(sample, data, rng):
     ]
     if rng.integers(2):
         header = header.replace(*swaps[rng.integers(len(swaps))])
-    data[PREAMBLE : PREAMBLE + size] = header
-    sign_header(data)
-    return data
+    return header
 
 
 def forge_model(sample, data, rng):
@@ -134,11 +148,11 @@ def forge_model(sample, data, rng):
     begin, end = sample.model_begin, sample.chunks_begin
     if end == begin:
         return forge_index(sample, data, rng)
-    old = hashlib.sha256(data[begin:end]).hexdigest().encode()
+    old = hashlib.sha256(data[begin:end]).hexdigest()[:16].encode()
     for place in rng.integers(begin, end - 32, size=rng.integers(1, 4)):
         data[place] = rng.integers(256)
     data[end - 32 : end] = hashlib.sha256(data[begin : end - 32]).digest()
-    new = hashlib.sha256(data[begin:end]).hexdigest().encode()
+    new = hashlib.sha256(data[begin:end]).hexdigest()[:16].encode()
     data = data.replace(old, new)
     sign_header(data)
     return data

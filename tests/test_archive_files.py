@@ -53,7 +53,9 @@ def test_a_folder_comes_back(tmp_path, rng):
         assert archive.account() == images.account
         info = archive.info()
         assert (info.n_files, info.n_images) == (11, len(images))
-        assert info.parts.kept > len(contents["c.jpg"]) + len(contents["c.gif"])
+        kept = [p.end - p.begin for p in archive.places if p.contents.kind == 2]
+        assert info.parts.kept == sum(kept)
+        assert len(kept) == 4
         assert info.kinds == {s: len(n) for s, n in images.groups().items()}
     # A file that holds the same images, and what else was in it.
     made(tmp_path / "again", {name: back[name] for name in contents if back[name]})
@@ -110,7 +112,7 @@ def test_what_readers_were_told_of_a_kept_file_is_known(options, tmp_path):
     options = {"image_shape": (3, 4)} | options
     images, file = read_images(tmp_path, **options), io.BytesIO()
     info = write_archive(file, images, None, files=True)
-    assert info.parts.kept > 1200
+    assert info.parts.kept > 0 == info.parts.images
     with open_archive(file) as archive:
         assert_same(list(archive), list(images))
         assert files_of(archive) == {"rows.npy": data}
@@ -216,9 +218,9 @@ def test_large_files_are_kept_in_pieces(tmp_path, rng):
     assert b"".join(pieces) == data
 
 
-def test_a_file_that_grows_while_it_is_kept_is_refused(tmp_path, monkeypatch):
+def test_a_file_that_grows_while_it_is_kept_is_refused(tmp_path, rng, monkeypatch):
     path = tmp_path / "growing"
-    path.write_bytes(bytes(150))
+    path.write_bytes(rng.bytes(150))
     monkeypatch.setattr(writer, "_PIECE_SIZE", 100)
 
     def grow(contents, data):

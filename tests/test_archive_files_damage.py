@@ -37,6 +37,8 @@ def test_a_damaged_piece_costs_its_file_and_the_images_in_it(
     tmp_path, rng, monkeypatch
 ):
     monkeypatch.setattr(writer, "_PIECE_SIZE", 100)
+    # None is packed, which takes one piece.
+    monkeypatch.setattr(writer, "MOST_BYTES", -1)
     contents = small_folder(rng)
     images, archive = all_of(made(tmp_path, contents))
     data = archive._store.file._file.getvalue()

@@ -15,25 +15,34 @@ from sklearn_dae.codecs import HuffmanCodec
 from sklearn_dae.datasets import load_digits
 from sklearn_dae.images import ImageSpec
 from sklearn_dae.models import load_model
+from sklearn_dae.models._phrases import lengthen
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_every_byte_of_a_golden_archive():
     data = (GOLDEN / "archive-tiny.dae").read_bytes()
-    model = data[0xEA:0x155]
+    model = data[0x58:0xC3]
     assert model.startswith(b"\x89DAEM\r\n\x1a\n")
-    digest = "ddab8480be86b001b0b5fa078f12ed931f268ab0d6c6809d49290f5354031c82"
+    digest = "51c610da3796e574ecbfa6e4b6fab1f63fa3370d7965aa9f78c9555e1389860d"
     assert sha256(model).hexdigest() == digest
     header = (
-        '{"created_by":"sklearn-dae 0.1.0",'
-        '"metadata":{"from":"the format\'s documentation"},'
-        '"model":{"class":"HuffmanCodec","inside":true,"sha256":"' + digest + '",'
-        '"size":107}}'
-    ).encode()
+        b'{"created_by":"sklearn-dae 0.1.0",'
+        b'"metadata":{"from":"the format\'s documentation"},'
+        b'"model":{"class":"HuffmanCodec","inside":true,"sha256":"51c610da3796e574",'
+        b'"size":107}}'
+    )
+    # References have a first byte from 0x80 on; all others stand for themselves.
+    shortened = bytes.fromhex(
+        "97 00 00  30 2e 31  8c 1e 00  22 66 72 6f 6d 22 3a  80 ac 05  20  82 83 31"
+        "27 73 20 64 6f 63 75  80 0f 08  82 e7 00  90 2e 00  8b f1 1e  93 53 00"
+        "35 31 63 36 31 30 64 61 33 37 39 36 65 35 37  80 8d 00  82 6d 00"
+        "31 30 37 7d 7d"
+    )
+    assert lengthen(shortened, 1000) == header
     expected = [
-        bytes.fromhex("89 44 41 45 0d 0a 1a 0a  01  d9 00 00 00  84 1e b5 f7"),
-        header,
+        bytes.fromhex("89 44 41 45 0d 0a 1a 0a  01  47 00 00 00  51 77 82 db"),
+        shortened,
         model,
         # Chunk 0: images; ten bytes that describe them, two of pixels.
         bytes.fromhex("da 43 48 4b  00  00 00 00 00"),
@@ -61,7 +70,7 @@ def test_every_byte_of_a_golden_archive():
         bytes.fromhex("00  29  0a  06 75 31 02 02 01 00 01 02 01"),
         bytes.fromhex("01  30  05  00 03 00 03 0d"),
         # Where the index begins, its checksum, and the end.
-        bytes.fromhex("d7 01 00 00 00 00 00 00  85 38 38 ab"),
+        bytes.fromhex("45 01 00 00 00 00 00 00  09 8b 9d c6"),
         bytes.fromhex("89 44 41 45 65 6e 64 0a"),
     ]
     assert data == b"".join(expected)

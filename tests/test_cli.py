@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sklearn_dae import DeepAutoencoderCompressor
+from sklearn_dae import DeepAutoencoderCompressor, _demo
 from sklearn_dae.cli import main
+from sklearn_dae.codecs import SmallestCodec
 
 
 @pytest.fixture
@@ -69,7 +71,16 @@ def assert_one_line_of_error(capsys, *parts):
     return output
 
 
-def test_demo_on_digits_prints_the_table_and_writes_the_picture(in_folder, capsys):
+@pytest.fixture
+def few_candidates(monkeypatch):
+    """Let the demo look for the smallest file among two codecs only."""
+    few = partial(SmallestCodec, candidates=["PCA", "JPEG"])
+    monkeypatch.setattr(_demo, "SmallestCodec", few)
+
+
+def test_demo_on_digits_prints_the_table_and_writes_the_picture(
+    in_folder, few_candidates, capsys
+):
     assert main(["demo", "--max-iter", "5", "--n-components", "4"]) == 0
     output, errors = capsys.readouterr()
     assert errors == ""
@@ -82,6 +93,9 @@ def test_demo_on_digits_prints_the_table_and_writes_the_picture(in_folder, capsy
         assert 1 < float(table[method][4]) < 4
     assert table["Huffman"][0] == "64"
     assert table["Huffman"][3:] == ["0.000", "0.000", "exact"]
+    _, totals = output.split("Files of all 1,797 images at 20 dB")
+    names = re.findall(r"^  (\S.*?)  +[\d,]+ bytes$", totals, re.MULTILINE)
+    assert names == ["PCA", "JPEG, side by side"]
     assert [path.name for path in in_folder.iterdir()] == ["sklearn-dae-demo.png"]
     with Image.open("sklearn-dae-demo.png") as picture:
         picture.load()

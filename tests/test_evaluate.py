@@ -766,8 +766,8 @@ def native(tmp_path, rng):
 
 @pytest.fixture
 def briefly(monkeypatch):
-    """Networks of pixels are trained for seconds, not for a minute."""
-    monkeypatch.setattr(_bounded, "PixelCodec", partial(PixelCodec, effort=2))
+    """No networks of pixels are trained: those of the package do."""
+    monkeypatch.setattr(_bounded, "PixelCodec", partial(PixelCodec, effort=1))
 
 
 def test_images_of_native_size_are_compared_without_the_autoencoder(
@@ -834,7 +834,9 @@ def test_large_images_of_nothing_are_refused(value):
         evaluate(images)
 
 
-def test_more_images_than_can_be_waited_for_are_told_of(tmp_path, monkeypatch, rng):
+def test_more_images_than_can_be_waited_for_are_told_of(
+    tmp_path, briefly, monkeypatch, rng
+):
     monkeypatch.setattr(_experiment, "_MOST_NUMBERS", 5000)
     images = ImageSet.from_array(natural(rng, (9, 200, 10)), "many")
     evaluation = evaluate(images)

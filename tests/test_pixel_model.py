@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sklearn_dae._bytes import ByteReader, leb128
 from sklearn_dae.coding._intervals import N_SLOTS
-from sklearn_dae.entropy import PixelModel, Stack, _mixture, _pixel_training
+from sklearn_dae.entropy import PixelModel, Stack, _logistic, _mixture, _pixel_training
 from sklearn_dae.entropy._arithmetic import MOST_SUM, check_sums
 from sklearn_dae.entropy._context import (
     _AROUND,
@@ -466,11 +466,10 @@ def test_tables_are_rounded_alike_on_all_machines(name):
 # Training.
 
 
-def random_batch(rng, n=40, n_points=6):
+def random_values(rng, n=40, n_points=6):
     """Samples of all kinds: at the ends, alone, far from the prediction, and hits."""
     is_first, is_last = rng.random((2, n)) < 0.2
-    return _pixel_training._Batch(
-        np.zeros((3, n)),
+    return _logistic.Values(
         rng.normal(0, 3, n),
         rng.uniform(0.01, 1, n),
         is_first,
@@ -480,12 +479,12 @@ def random_batch(rng, n=40, n_points=6):
 
 
 def test_slopes_of_the_bits_are_those_of_finite_differences(rng):
-    batch = random_batch(rng)
-    assert (batch.is_first & batch.is_last).any()
-    assert (batch.is_first & ~batch.is_last).any()
-    n_outputs = 6 + 3 * _pixel_training._N_LOGISTIC
+    values = random_values(rng)
+    assert (values.is_first & values.is_last).any()
+    assert (values.is_first & ~values.is_last).any()
+    n_outputs = 6 + 3 * _logistic.N_LOGISTIC
     outputs = rng.normal(size=(n_outputs, 40))
-    _, slopes = _pixel_training._bits_and_slopes(outputs, batch)
+    _, slopes = _logistic.bits_and_slopes(outputs, values)
     step = 1e-5
     for row in range(n_outputs):
         for column in range(40):
@@ -493,7 +492,7 @@ def test_slopes_of_the_bits_are_those_of_finite_differences(rng):
             for sign in (1, -1):
                 moved = outputs.copy()
                 moved[row, column] += sign * step
-                ends.append(_pixel_training._bits_and_slopes(moved, batch)[0])
+                ends.append(_logistic.bits_and_slopes(moved, values)[0])
             expected = (ends[0] - ends[1]) / (2 * step)
             # Slopes are those of natural logarithms.
             slope = slopes[row, column] / np.log(2)

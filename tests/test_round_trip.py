@@ -93,7 +93,7 @@ def names_in(warnings, names):
 
 @given(st.integers(0, 2**32 - 1))
 @settings(
-    max_examples=30,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -26,7 +26,7 @@ def append_to_archive(
     *,
     names: Iterable[str] | None = None,
     image_shape: tuple[int, ...] | None = None,
-    files: bool = False,
+    files: bool | str = False,
     others: Sequence[tuple[str, Path]] = (),
     model: Any = None,
     chunk_size: int | None = None,
@@ -36,7 +36,9 @@ def append_to_archive(
     """Add images to an archive, coded by the model that it has.
 
     The archive is replaced by a longer one once all of that is written, or stays as it
-    was. A second process that appends at the same time is refused.
+    was. A second process that appends at the same time is refused. Reading it takes no
+    other packages than before: JPEG files that are kept become JPEG XL only if it takes
+    imagecodecs already.
 
     Parameters
     ----------
@@ -95,7 +97,13 @@ def append_to_archive(
         codec = archive.codec if before.model_class else None
         with open(path, "rb") as old, atomic_writer(path, overwrite=True) as file:
             _copy(old, file, before.parts.total - before.parts.index)
-            writer = ArchiveWriter(file, codec, chunk_size, progress)
+            writer = ArchiveWriter(
+                file,
+                codec,
+                chunk_size,
+                progress,
+                jpeg_xl="imagecodecs" in archive.packages,
+            )
             writer.resume(places, before)
             writer.add(images, names, image_shape, files=files)
             writer.keep_others(others)

@@ -7,12 +7,14 @@ number for each image that the codec keeps apart.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sklearn_dae._validation import check_choice
 from sklearn_dae.archive._container import pack_chunk, pack_footer, pack_header
 from sklearn_dae.archive._contents import (
     MOST_IMAGES_OF_BYTE,
@@ -45,6 +47,7 @@ from sklearn_dae.archive._intake import (
     sets_of,
 )
 from sklearn_dae.archive._kept import can_stand_alone
+from sklearn_dae.archive._packing import MOST_BYTES, pack_file
 from sklearn_dae.archive._report import ArchiveInfo, Parts
 from sklearn_dae.codecs import Codec
 from sklearn_dae.codecs._chunk import images_of_chunk
@@ -54,6 +57,9 @@ from sklearn_dae.images._image_file import ImageFile
 
 #: Bytes of names and surroundings of files that are packed together.
 _MOST_FILE_BYTES = 2**23
+
+#: How all files are kept, also those that could be made again from their pixels.
+AS_THEY_ARE = "as they are"
 
 #: Bytes of a piece of a file that is kept as it is.
 _PIECE_SIZE = 2**23
@@ -76,6 +82,9 @@ class ArchiveWriter:
     progress : callable, default=None
         Called with the number of images written so far.
 
+    jpeg_xl : bool, default=True
+        Whether JPEG files may be kept as JPEG XL.
+
     Attributes
     ----------
     parts : Parts
@@ -91,8 +100,10 @@ class ArchiveWriter:
         codec: Codec | None,
         chunk_size: int | None = None,
         progress: Callable[[int], object] | None = None,
+        *,
+        jpeg_xl: bool = True,
     ) -> None:
-        self._file, self._codec = file, codec
+        self._file, self._codec, self._jpeg_xl = file, codec, jpeg_xl
         self._chunk_size, self._progress = chunk_size, progress
         self.places: list[tuple[int, Contents]] = []
         self.parts = Parts()
@@ -126,17 +137,18 @@ class ArchiveWriter:
         names: Iterable[str] | None = None,
         image_shape: tuple[int, ...] | None = None,
         *,
-        files: bool = False,
+        files: bool | str = False,
     ) -> None:
         """Write images, in any form that `write_archive` takes."""
         check_image_shape(image_shape)
+        check_choice("files", files, (False, True, AS_THEY_ARE))
         source, waiting = NameSource(names), Waiting(self._size_of)
         if isinstance(images, ImageSet):
             self._add_set(images, source, files=files)
             if images.account.n_files:
                 self._account(images.account)
         elif files:
-            raise ValueError("files=True needs an ImageSet: other images have none.")
+            raise ValueError(f"{files=} needs an ImageSet: other images have none.")
         else:
             for part in sets_of(images, self._codec, image_shape):
                 self._check(part, self.n_images)
@@ -178,21 +190,24 @@ class ArchiveWriter:
             images_apart=tuple(sorted(self._apart)),
         )
 
-    def _add_set(self, images: ImageSet, source: NameSource, *, files: bool) -> None:
+    def _add_set(
+        self, images: ImageSet, source: NameSource, *, files: bool | str
+    ) -> None:
         coded = np.ones(len(images), bool)
         first = self.n_images
         if files:
             if source.is_given:
-                raise ValueError("files=True takes the names of the files: no names.")
+                raise ValueError(f"{files=} takes the names of the files: no names.")
             if not images.file_names:
-                raise ValueError(f"files=True: {images!r} is in no files.")
+                raise ValueError(f"{files=}: {images!r} is in no files.")
             if not images.is_whole:
                 raise ValueError(
-                    f"files=True: {images!r} holds some images of its files only."
+                    f"{files=}: {images!r} holds some images of its files only."
                 )
+            add = self._keep_with_images if files == AS_THEY_ARE else self._add_file
             at = 0
             for name, file in zip(images.file_names, images.files, strict=True):
-                is_coded = self._add_file(name, file)
+                is_coded = add(name, file)
                 coded[at : at + len(file)] = is_coded
                 at += len(file)
         else:
@@ -230,9 +245,8 @@ class ArchiveWriter:
         return not is_alone
 
     def _keep(self, name: str, path: Path, specs: Sequence[ImageSpec]) -> None:
-        """Keep a file as it is, piece by piece."""
-        number, first_image = self.n_files, self.n_images
-        sha256, begin, runs = hashlib.sha256(), 0, runs_of(specs)
+        """Keep a file as it is."""
+        sha256, n_read = hashlib.sha256(), 0
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if len(specs) > MOST_IMAGES_OF_BYTE * min(size, _PIECE_SIZE):
@@ -240,21 +254,35 @@ class ArchiveWriter:
                     f"{path} holds {len(specs)} images in {size} bytes, which is more "
                     "than can be kept as a file: store its images only."
                 )
-            piece = file.read(_PIECE_SIZE)
-            while piece or not begin:
-                self._chunk(Kept(number, begin, size, first_image, runs), piece)
+            whole = Kept(self.n_files, 0, size, self.n_images, runs_of(specs))
+            for kept, piece, data in self._pieces(whole, file):
+                self._chunk(kept, data)
                 sha256.update(piece)
-                begin, runs = begin + max(len(piece), 1), ()
-                piece = file.read(_PIECE_SIZE)
-        if begin != max(size, 1):
+                n_read += len(piece)
+        if n_read != size:
             raise OSError(f"{path} changed while it was read; try again.")
         digest = sha256.digest()[:DIGEST_SIZE]
         self._enter(Entry(name, len(specs), KEPT, digest=digest))
         self.n_images += len(specs)
-        for spec, n in runs_of(specs):
+        for spec, n in whole.specs:
             self._count(spec, n)
         if specs:
             self._tell()
+
+    def _pieces(self, whole: Kept, file: Any) -> Iterator[tuple[Kept, bytes, bytes]]:
+        """Yield what pieces of a file are, the pieces, and what is stored of them."""
+        if whole.size <= MOST_BYTES:
+            content = file.read(MOST_BYTES + 1)
+            packing, data = pack_file(content, whole.n_pixels, jpeg_xl=self._jpeg_xl)
+            if packing and whole.n_images <= MOST_IMAGES_OF_BYTE * len(data):
+                yield replace(whole, packing=packing), content, data
+                return
+            file.seek(0)
+        piece, kept = file.read(_PIECE_SIZE), whole
+        while piece or not kept.begin:
+            yield kept, piece, piece
+            begin = kept.begin + max(len(piece), 1)
+            piece, kept = file.read(_PIECE_SIZE), replace(kept, begin=begin, specs=())
 
     def _name(self, names: Iterable[str]) -> None:
         """Store names of images."""

@@ -16,6 +16,7 @@ from sklearn_dae.archive._contents import Accounted, Files, Kept
 from sklearn_dae.archive._file import SourceFile
 from sklearn_dae.archive._files import Entry, unpack_entries, unsqueeze
 from sklearn_dae.archive._index import Place
+from sklearn_dae.archive._packing import unpack_file
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import Account
 
@@ -202,6 +203,9 @@ class FileTable:
         ------
         BitstreamError
             If a piece is damaged or missing.
+
+        ImportError
+            If it is packed in a way that takes a package which is not installed.
         """
         at, size = 0, None
         for position in self._pieces.get(number, ()):
@@ -209,13 +213,45 @@ class FileTable:
             assert isinstance(contents, Kept)
             if contents.begin != at:
                 break
-            data = self._chunks.read(position)
+            data = self.piece(position)
             at, size = at + len(data), contents.size
             yield data
         if at != size:
             raise BitstreamError(
                 f"File {number} is kept in pieces, and one is missing."
             )
+
+    def piece(self, position: int) -> bytes:
+        """Return a piece of a file that is kept, as it was.
+
+        Raises
+        ------
+        BitstreamError
+            If it is damaged.
+
+        ImportError
+            If the file is packed in a way that takes a package which is not installed.
+        """
+        place = self._chunks.places[position]
+        contents, data = place.contents, self._chunks.read(position)
+        assert isinstance(contents, Kept)
+        if contents.packing is None:
+            return data
+        try:
+            with locating(place):
+                return unpack_file(
+                    data, contents.packing, contents.size, contents.n_pixels
+                )
+        except ImportError as error:
+            called = self._called(contents.file)
+            raise ImportError(f"{called} is kept as JPEG XL. {error}") from error
+
+    def _called(self, number: int) -> str:
+        """Return what to call a file, whose name may be lost."""
+        try:
+            return repr(self.of_file(number)[0].name)
+        except BitstreamError:
+            return f"File {number}"
 
 
 @contextmanager

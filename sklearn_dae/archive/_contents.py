@@ -12,7 +12,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from sklearn_dae._bytes import ByteReader, leb128
+from sklearn_dae._bytes import CHECKSUM_SIZE, ByteReader, leb128
+from sklearn_dae.archive._packing import JPEG_XL, LZMA, MOST_BYTES, Packing
 from sklearn_dae.codecs._chunk import most_images_of_chunk
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import ImageSpec
@@ -175,6 +176,9 @@ class Kept:
     specs : tuple of (ImageSpec, n)
         What its images are: so many of a kind, and then of another. Only the first
         piece says it.
+
+    packing : Packing, default=None
+        How the file is packed, which is in one piece then; None if it is as it was.
     """
 
     file: int
@@ -182,6 +186,7 @@ class Kept:
     size: int
     first_image: int
     specs: tuple[tuple[ImageSpec, int], ...] = ()
+    packing: Packing | None = None
 
     kind: ClassVar[ChunkKind] = ChunkKind.KEPT
 
@@ -190,6 +195,17 @@ class Kept:
         """Number of images in the file, as its first piece says."""
         return sum(n for _, n in self.specs)
 
+    @property
+    def n_pixels(self) -> int:
+        """Number of pixels of these images."""
+        return sum(spec.n_pixels * n for spec, n in self.specs)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages beside those of this one that it takes to unpack the file."""
+        is_jpeg_xl = self.packing is not None and self.packing.way == JPEG_XL
+        return ("imagecodecs",) if is_jpeg_xl else ()
+
     def to_bytes(self) -> bytes:
         """Write the description."""
         numbers = self.file, self.begin, self.size, self.first_image, len(self.specs)
@@ -197,6 +213,8 @@ class Kept:
         for spec, n in self.specs:
             packed = pack_spec(spec)
             parts += [leb128(len(packed)), packed, leb128(n)]
+        if self.packing is not None:
+            parts += [leb128(self.packing.way), self.packing.checksum]
         return b"".join(parts)
 
     @classmethod
@@ -207,7 +225,14 @@ class Kept:
         for _ in range(n_specs):
             spec = _spec_of(reader.take(reader.leb128()))
             specs.append((spec, reader.leb128()))
-        kept = cls(file, begin, size, first_image, tuple(specs))
+        packing = None
+        if reader.n_left:
+            packing = Packing(reader.leb128(), reader.take(CHECKSUM_SIZE))
+            if packing.way not in (LZMA, JPEG_XL) or begin or size > MOST_BYTES:
+                raise BitstreamError(
+                    f"it holds file {file}, of {size} bytes, packed in an unknown way"
+                )
+        kept = cls(file, begin, size, first_image, tuple(specs), packing)
         if max(file, size, first_image + kept.n_images) >= _MOST:
             raise BitstreamError(f"it holds a part of file {file}")
         return kept

@@ -5,12 +5,12 @@ common takes little. Names are bytes, as in the file system.
 """
 
 import json
-import lzma
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sklearn_dae._bytes import ByteReader, leb128
+from sklearn_dae.archive._packing import pack_lzma, unpack_lzma
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.images import Account
 
@@ -26,10 +26,6 @@ _ACCOUNT_SIZE = 2**22
 
 #: Bytes of a digest: those of a SHA-256 that are stored.
 DIGEST_SIZE = 16
-
-#: Largest window of LZMA.
-_MOST_DICTIONARY = 2**25
-_LEAST_DICTIONARY = 2**12
 
 #: How a file comes back: not at all, by what stood around its pixels (with the same
 #: pixels, or byte for byte), or as it was kept.
@@ -192,7 +188,7 @@ def _json(account: Account) -> bytes:
 
 def squeeze(contents: bytes) -> bytes:
     """Pack bytes by LZMA, after their size when packed, unless it makes them longer."""
-    packed = lzma.compress(contents, lzma.FORMAT_RAW, filters=_filters(len(contents)))
+    packed = pack_lzma(contents)
     shorter = packed if len(packed) < len(contents) else contents
     return leb128(len(shorter)) + shorter
 
@@ -206,19 +202,4 @@ def unsqueeze(data: bytes, size: int) -> tuple[bytes, bytes]:
         raise BitstreamError(f"it claims {size} bytes, at most {MAX_SIZE}")
     if len(packed) == size:
         return packed, rest
-    unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(size))
-    try:
-        # One byte more than expected shows whether the stream goes on.
-        contents = unpacker.decompress(packed, size + 1)
-    except lzma.LZMAError as error:
-        raise BitstreamError(f"its LZMA stream is damaged: {error}") from None
-    if len(contents) != size or not unpacker.eof or unpacker.unused_data:
-        raise BitstreamError(f"its LZMA stream does not have {size} bytes")
-    return contents, rest
-
-
-def _filters(size: int) -> list[dict[str, int]]:
-    """Tell LZMA how to pack so many bytes: with a window of all of them."""
-    window = min(max(size, _LEAST_DICTIONARY), _MOST_DICTIONARY)
-    preset = 9 | lzma.PRESET_EXTREME
-    return [{"id": lzma.FILTER_LZMA2, "preset": preset, "dict_size": window}]
+    return unpack_lzma(packed, size), rest

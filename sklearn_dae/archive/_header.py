@@ -1,7 +1,7 @@
 """The header of an archive: what decodes its images, and what is said of them, as JSON.
 
-In: what a writer knows before the first image. Out: one line of text, and back. Keys
-that a reader does not know are ignored.
+In: what a writer knows before the first image. Out: one line of text, shortened, and
+back. Keys that a reader does not know are ignored.
 """
 
 import json
@@ -11,6 +11,10 @@ from typing import Any
 
 from sklearn_dae.archive._container import MAX_HEADER_SIZE
 from sklearn_dae.exceptions import BitstreamError
+from sklearn_dae.models._phrases import lengthen, shorten
+
+#: Hexadecimal digits of the SHA-256 that are kept of a model that is inside.
+DIGITS_INSIDE = 16
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Header:
     Parameters
     ----------
     model_class, model_hash : str
-        Class of the codec, and SHA-256 of its model file.
+        Class of the codec, and SHA-256 of its model file; of a model that is inside,
+        only as much as tells whether another one is the same.
 
     model_size : int
         Size of the model file in bytes.
@@ -42,8 +47,8 @@ class Header:
     created_by: str
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    def to_bytes(self) -> bytes:
-        """Write the header.
+    def to_json(self) -> bytes:
+        """Write the header as it is before it is shortened.
 
         Raises
         ------
@@ -70,6 +75,10 @@ class Header:
             )
         return data
 
+    def to_bytes(self) -> bytes:
+        """Write the header; for errors see `to_json`."""
+        return shorten(self.to_json())
+
     @classmethod
     def from_bytes(cls, data: bytes) -> "Header":
         """Read a header, trusting nothing in it.
@@ -80,7 +89,7 @@ class Header:
             If it is not a header.
         """
         try:
-            content = json.loads(data.decode())
+            content = json.loads(lengthen(data, MAX_HEADER_SIZE).decode())
         except (ValueError, RecursionError) as error:
             raise BitstreamError(f"The header is no JSON: {error}.") from None
         if not isinstance(content, dict) or "model" not in content:
@@ -98,6 +107,8 @@ class Header:
             created_by=_take(content, "created_by", str),
             metadata=_take(content, "metadata", dict),
         )
+        if header.model_class and len(header.model_hash) < DIGITS_INSIDE:
+            raise BitstreamError("The header claims a SHA-256 that is too short.")
         if header.model_size < 0:
             raise BitstreamError("The header claims a model of less than no bytes.")
         return header

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from sklearn_dae.archive import _verification
-from sklearn_dae.archive._contents import Accounted, Files, Images
+from sklearn_dae.archive._contents import Accounted, Files, Images, Kept
 from sklearn_dae.archive._file import SourceFile
 from sklearn_dae.archive._files import NAMED
 from sklearn_dae.archive._header import Header
@@ -93,8 +93,9 @@ class Archive:
     are kept decoded. Several threads may read at once. An archive that was opened by
     path can be pickled; unpickling opens the path again.
 
-    Reading raises `BitstreamError` where the file is damaged, and ValueError where the
-    model is missing or the archive is closed.
+    Reading raises `BitstreamError` where the file is damaged, ValueError where the
+    model is missing or the archive is closed, and ImportError where it takes a package
+    that is not installed.
 
     Examples
     --------
@@ -227,6 +228,21 @@ class Archive:
     def needs_codec(self) -> bool:
         """Whether there are images that a codec has to decode."""
         return self._store.needs_codec
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages beside those of this one that it takes to read everything.
+
+        Raises
+        ------
+        BitstreamError, ValueError
+            As from `codec`, if it is needed.
+        """
+        needed = set(self.codec.packages) if self.needs_codec else set()
+        for place in self.places:
+            if isinstance(place.contents, Kept):
+                needed.update(place.contents.packages)
+        return tuple(sorted(needed))
 
     def read_model(self) -> bytes:
         """Return the model file that is in the archive, unchecked."""
@@ -426,6 +442,9 @@ class Archive:
         ------
         BitstreamError
             If it, or one of its images, is damaged.
+
+        ImportError
+            If it is kept as JPEG XL, and imagecodecs is not installed.
         """
         return self._store.file_pieces(file.number)
 

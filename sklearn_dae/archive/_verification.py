@@ -70,11 +70,12 @@ def _check(store: Store, position: int, *, decode: bool) -> None:
                 unwrap(entry.wrapper)
     elif isinstance(contents, Accounted):
         store.chunks.account(position)
-    else:
+    elif not decode:
         store.chunks.read(position)
-        if decode:
-            for number in numbers_of(store.places[position]).tolist():
-                store.image(number)
+    else:
+        store.file_table.piece(position)
+        for number in numbers_of(store.places[position]).tolist():
+            store.image(number)
 
 
 def _lost_with(store: Store, place: Place) -> np.ndarray:
@@ -128,13 +129,13 @@ def salvage(store: Store) -> Iterator[Salvaged]:
             continue
         try:
             images = store.images_of_chunk(position)
-        except BitstreamError as caught:
+        except (BitstreamError, ImportError) as caught:
             error = _told(caught)
         yield Salvaged(numbers, images, error)
     for numbers, lost in store.missing():
         yield Salvaged(numbers, None, lost)
 
 
-def _told(error: BitstreamError) -> BitstreamError:
+def _told(error: Exception) -> BitstreamError:
     """Return an error that says the same, without the chunks that its frames hold."""
     return BitstreamError(str(error))

@@ -1,8 +1,12 @@
 """``sklearn-dae compress``: images to an archive."""
 
 import argparse
+import math
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +40,7 @@ from sklearn_dae.cli._options import (
 )
 from sklearn_dae.cli._output import check_file, file_output
 from sklearn_dae.cli._progress import counting
-from sklearn_dae.cli._summary import Fidelity, compare, summary
+from sklearn_dae.cli._summary import PEAK, Fidelity, compare, summary
 from sklearn_dae.codecs import Codec, SmallestCodec
 from sklearn_dae.codecs._smallest import Tried
 from sklearn_dae.images import ImageSet
@@ -48,6 +52,9 @@ _PROMISES = {
     "--codec": "--codec is for what takes the fewest bytes",
     "--effort": "--effort is for what takes the fewest bytes",
 }
+
+#: Names that stand for all codecs, or all that need no other package.
+_ALL = "auto", "own"
 
 #: What may be wrong where the work of a codec is not what it promises.
 _CHANGED = "Have the files changed meanwhile? If not, please report this."
@@ -62,9 +69,10 @@ def add_command(commands: Any) -> None:
         "asks for it: of several codecs the one is taken that needs the fewest bytes, "
         "and files come back as they were: DICOM, BMP, PGM, TIFF and .npy files byte "
         "for byte, PNG files with the same pixels and whatever else was in them; JPEG "
-        "and other files that pixels alone do not restore are kept as they are. With "
-        "--psnr, codecs are compared at that quality, an autoencoder trained on the "
-        "images themselves among them. All images are read back before the archive "
+        "and other files that pixels alone do not restore are kept as they are, JPEG "
+        "files as JPEG XL, in fewer bytes. With --psnr, codecs are compared at that "
+        "quality, an autoencoder trained on the images themselves among them, and with "
+        "the files as they are. All images are read back before the archive "
         "gets its name.",
     )
     parser.set_defaults(run=_run)
@@ -125,16 +133,19 @@ def _run(arguments: argparse.Namespace) -> int:
         check_file(output, arguments.force)
     codec = _given_codec(arguments)
     is_exact = codec.error_bound == 0 if codec is not None else _is_exact(arguments)
-    images = images_of(arguments, as_shown=not is_exact)
+    images = images_of(arguments)
     keeping = Keeping.of(images, arguments, is_exact=is_exact)
     images = keeping.images
     tried: list[Tried] = []
-    peak = arguments.peak
     if arguments.append:
         info, fidelity = _append(output, keeping, arguments, is_exact)
     else:
         if codec is None:
             codec, tried = _fitted_codec(keeping.coded, arguments)
+            whole = _files_if_smaller(keeping, arguments, tried)
+            if whole is not None:
+                keeping, codec, is_exact = whole, None, True
+                images = keeping.images
         else:
             _check_model(keeping.coded, codec, arguments)
         with file_output(output, arguments.force) as file:
@@ -237,7 +248,7 @@ def _fitted_codec(
         max_abs_error=arguments.max_abs_error,
         worst_psnr=arguments.worst_psnr,
         peak=arguments.peak,
-        candidates=names[0] if names[0] in ("auto", "own") else names,
+        candidates=names[0] if names[0] in _ALL else names,
         effort=arguments.effort or 3,
         random_state=arguments.random_state or 0,
         verbose=sys.stderr.isatty(),
@@ -248,6 +259,52 @@ def _fitted_codec(
         if "pip install" in problem:
             warn(problem)
     return choice.codec_, choice.candidates_
+
+
+def _files_if_smaller(
+    keeping: Keeping, arguments: argparse.Namespace, tried: list[Tried]
+) -> Keeping | None:
+    """Return all files as they are, if no codec that loses something takes fewer bytes.
+
+    What they take is noted among what was tried.
+    """
+    is_named = arguments.codec is not None and arguments.codec[0] not in _ALL
+    whole = keeping.as_they_are() if tried and not is_named else None
+    if whole is None:
+        return None
+    name = "files as they are" + ("" if _is_own(arguments) else ", JPEG in JPEG XL")
+    begin, n_bytes = time.perf_counter(), math.inf
+    with suppress(_TooLarge):
+        # Files without images come to those of any codec.
+        counter, alone = _Counter(tried[0].n_bytes), replace(whole, others=())
+        n_bytes = _write(counter, alone, None, arguments).parts.total
+    tried.append(Tried(name, n_bytes, time.perf_counter() - begin))
+    tried.sort(key=lambda each: each.n_bytes)
+    return whole if n_bytes < math.inf else None
+
+
+class _TooLarge(Exception):
+    """An archive takes more bytes than it should."""
+
+
+class _Counter:
+    """A file that only counts its bytes, up to some."""
+
+    def __init__(self, most: float) -> None:
+        self._left = most
+
+    def write(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLarge
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+
+def _is_own(arguments: argparse.Namespace) -> bool:
+    """Whether no other package may be needed to read the archive."""
+    return bool(arguments.codec) and arguments.codec[0] == "own"
 
 
 def _check_model(images: ImageSet, codec: Codec, arguments: argparse.Namespace) -> None:
@@ -269,9 +326,11 @@ def _write(
             keeping.images,
             codec,
             files=keeping.files,
+            jpeg_xl=not _is_own(arguments),
             others=keeping.others,
             model=arguments.place,
             chunk_size=arguments.chunk_size,
+            metadata={PEAK: arguments.peak} if arguments.peak else None,
             progress=progress,
         )
 

@@ -25,21 +25,18 @@ LEFT_OUT = 3
 
 def shown_images(arguments: argparse.Namespace) -> ImageSet:
     """Find images, as they are shown; warn of what is left out, with its name."""
-    images = images_of(arguments)
+    images = images_of(arguments).as_shown()
     tell_of_left_out(images.account)
     return images
 
 
-def images_of(arguments: argparse.Namespace, *, as_shown: bool = True) -> ImageSet:
-    """Find the images at a path, or in a .npy file on standard input.
+def images_of(arguments: argparse.Namespace) -> ImageSet:
+    """Find the images at a path, or in a .npy file on standard input, as stored.
 
     Parameters
     ----------
     arguments : Namespace
         The options of `add_images`.
-
-    as_shown : bool, default=True
-        Whether to return pixels that are shown without anything else.
 
     Raises
     ------
@@ -48,14 +45,13 @@ def images_of(arguments: argparse.Namespace, *, as_shown: bool = True) -> ImageS
     """
     shape = None if arguments.image_shape is None else tuple(arguments.image_shape)
     if arguments.images != "-":
-        images = read_images(
+        return read_images(
             arguments.images,
             grey=arguments.grey,
             key=arguments.key,
             image_shape=shape,
             max_pixels=arguments.max_pixels,
         )
-        return images.as_shown() if as_shown else images
     if arguments.key is not None:
         raise ValueError("--key is for .npz files; standard input is a .npy file.")
     try:

@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -84,6 +84,8 @@ def _describe_archive(path: str, archive: Archive) -> dict[str, Any]:
     }
     # A model that is elsewhere, or damaged, does not hide what else there is.
     with suppress(ValueError):
+        content["needs"] = _listed(archive.packages)
+    with suppress(ValueError):
         content["model"] = _describe_model(archive.codec)
     with suppress(BitstreamError):
         account = archive.account().to_dict()
@@ -100,14 +102,20 @@ def _describe_model_file(path: str, data: bytes) -> dict[str, Any]:
         model = model_from_bytes(data)
     except BitstreamError as error:
         raise BitstreamError(f"{path}: {error}") from error
-    return {
+    content = {
         "file": path,
         "kind": "model",
         "bytes": len(data),
         "model_class": type(model).__name__,
         "model_sha256": model_hash(data),
-        "model": _describe_model(model),
     }
+    if isinstance(model, Codec):
+        content["needs"] = _listed(model.packages)
+    return content | {"model": _describe_model(model)}
+
+
+def _listed(packages: Sequence[str]) -> str:
+    return ", ".join(packages) or "no other package"
 
 
 def _describe_model(model: Any) -> dict[str, Any]:
@@ -121,7 +129,6 @@ def _describe_model(model: Any) -> dict[str, Any]:
     if hasattr(model, "dtype_"):
         content["dtype"] = model.dtype_.name
     if isinstance(model, Codec):
-        content["needs"] = ", ".join(model.packages) or "no other package"
         content["lossless"] = model.error_bound == 0
         if 0 < model.error_bound < math.inf:
             content["max_abs_error"] = model.error_bound

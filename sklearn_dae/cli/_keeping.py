@@ -14,7 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from sklearn_dae.archive._kept import is_coded
+from sklearn_dae.archive._chunk_writer import AS_THEY_ARE
+from sklearn_dae.archive._kept import can_stand_alone, is_coded
 from sklearn_dae.cli._input import tell_of_left_out
 from sklearn_dae.images import Account, ImageSet
 
@@ -34,17 +35,22 @@ class Keeping:
     coded : ImageSet
         Those that a codec has to code: not those in files that are kept as they are.
 
-    files : bool
-        Whether files are stored so that they can be made again.
+    files : bool or "as they are"
+        Whether files are stored so that they can be made again, or all kept.
 
     others : sequence of (name, path)
         Files without images, to be kept as they are.
+
+    stored : ImageSet, default=None
+        The images as they are stored in their files, where these may be kept instead
+        of images that have lost something.
     """
 
     images: ImageSet
     coded: ImageSet
-    files: bool
+    files: bool | str
     others: Sequence[tuple[str, Path]]
+    stored: ImageSet | None = None
 
     @classmethod
     def of(
@@ -55,7 +61,7 @@ class Keeping:
         Parameters
         ----------
         images : ImageSet
-            The images that were found.
+            The images that were found, as they are stored.
 
         arguments : Namespace
             The options of ``compress``.
@@ -67,7 +73,8 @@ class Keeping:
         # file, and names of its own are worth more than the file.
         is_part = arguments.grey or arguments.key is not None
         has_names = len(images.files) == 1 and len(images.files[0].names) > 0
-        files = is_exact and not (is_part or has_names or not images.file_names)
+        may_keep = not (is_part or has_names or not images.file_names)
+        files = is_exact and may_keep
         belonging = images.account.left_out.get(_BELONGING, {}) if files else {}
         others = [
             (name, path)
@@ -77,13 +84,29 @@ class Keeping:
         ]
         images = copy(images)
         images.account = _without(images.account, {name for name, _ in others})
+        shown = images if is_exact else images.as_shown()
         tell_of_left_out(images.account)
-        return cls(images, _coded(images) if files else images, files, others)
+        if is_exact:
+            return cls(images, _coded(images) if files else images, files, others)
+        # Whoever lets images lose something does not expect headers of patients.
+        may_keep = may_keep and not _has_headers(images)
+        return cls(shown, shown, False, others, images if may_keep else None)
+
+    def as_they_are(self) -> Self | None:
+        """Return the same with all files kept, or None if they do not say enough."""
+        images = self.stored
+        if images is None or not all(map(can_stand_alone, images.files)):
+            return None
+        return type(self)(images, images[:0], AS_THEY_ARE, self.others)
 
     @property
     def has_headers(self) -> bool:
         """Whether headers of DICOM files are kept, which may identify patients."""
-        return self.files and any(file.format == "DICOM" for file in self.images.files)
+        return bool(self.files) and _has_headers(self.images)
+
+
+def _has_headers(images: ImageSet) -> bool:
+    return any(file.format == "DICOM" for file in images.files)
 
 
 def _without(account: Account, names: set[str]) -> Account:

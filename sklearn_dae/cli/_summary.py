@@ -25,6 +25,8 @@ _SAMPLE_BYTES = 2**22
 #: to be an outlier, beside which errors of the others cannot be seen.
 _MUCH_WIDER = 1000
 
+#: What the metadata of an archive call what errors are relative to, where that was given.
+PEAK = "peak"
 
 #: How many ways to store images are told of.
 _MOST_SHOWN = 5
@@ -90,9 +92,7 @@ def compare(
     first : int, default=0
         What was in the archive before.
     """
-    # Codecs know the range of pixels: that of the type for 8 bits.
-    codec: Any = archive.codec if archive.needs_codec else None
-    span = 1.0 if codec is None else codec.high_ - codec.low_ or 1.0
+    span = _span(archive)
     is_exact, total, worst, largest, n_numbers = True, 0.0, 0.0, 0.0, 0
     ends = np.full((2, len(images)), np.nan)
     n_done = 0
@@ -119,6 +119,16 @@ def compare(
     mse = total / max(n_numbers, 1)
     psnr, worst_psnr = psnr_of(mse, 1.0), psnr_of(worst, 1.0)
     return Fidelity(is_exact, psnr, worst_psnr, largest, _widest(*ends))
+
+
+def _span(archive: Archive) -> float:
+    """Return what errors are relative to."""
+    peak = archive.metadata.get(PEAK)
+    if isinstance(peak, float) and peak > 0:
+        return peak
+    # Codecs know the range of pixels: that of the type for 8 bits.
+    codec: Any = archive.codec if archive.needs_codec else None
+    return 1.0 if codec is None else codec.high_ - codec.low_ or 1.0
 
 
 def _widest(lows: np.ndarray, highs: np.ndarray) -> int | None:

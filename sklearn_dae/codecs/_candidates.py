@@ -411,6 +411,7 @@ class OfTransformer(Candidate):
                 target_psnr=relative_to(span, wanted, goal.peak),
                 worst_psnr=relative_to(span, wanted_of_one, goal.peak),
                 n_images=goal.n_images,
+                autoregressive=True,
             ).fit(images)
             found = measured(codec, goal.images, goal.peak)
             if goal.is_met(found):

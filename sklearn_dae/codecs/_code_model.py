@@ -1,6 +1,6 @@
 """Codes <-> symbols <-> bytes: how finely codes are rounded, and how they are coded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dae._fields import Fields, expect_equal, instance, number
-from sklearn_dae.entropy import ColumnMixtures, ColumnTables
+from sklearn_dae.entropy import AutoregressiveMixtures, ColumnMixtures, ColumnTables
 from sklearn_dae.quantizers import KMeansQuantizer, UniformQuantizer
 from sklearn_dae.quantizers._uniform import round_to_bins
 
@@ -32,18 +32,18 @@ class RoundedCodes:
         By what share of a step codes other than zero are restored closer to zero, where
         most of those are that become the same symbol.
 
-    mixtures : ColumnMixtures
+    mixtures : ColumnMixtures or AutoregressiveMixtures
         How symbols are distributed.
     """
 
     step: float
     shrinking: float
-    mixtures: ColumnMixtures
+    mixtures: ColumnMixtures | AutoregressiveMixtures
 
     _stored_fields: ClassVar[Fields] = {
         "step": number(),
         "shrinking": number(),
-        "mixtures": instance(ColumnMixtures),
+        "mixtures": instance(ColumnMixtures, AutoregressiveMixtures),
     }
 
     def _check_stored(self) -> None:
@@ -56,6 +56,19 @@ class RoundedCodes:
         symbols = rounded(codes, step)
         shrinking = _shrinking(codes, symbols, step)
         return cls(step, shrinking, ColumnMixtures.fit(symbols))
+
+    def autoregressive(self, symbols: np.ndarray, n_images: int) -> Self:
+        """Let values depend on each other, if that pays for so many images."""
+        columns = self.mixtures
+        if not (isinstance(columns, ColumnMixtures) and columns.n_columns > 1):
+            return self
+        found = AutoregressiveMixtures.fit(symbols, columns, n_rows=n_images)
+
+        def n_bits(model: ColumnMixtures | AutoregressiveMixtures) -> float:
+            return n_images * float(model.bits(symbols).mean()) + 8 * model.n_bytes
+
+        better = n_bits(found) < n_bits(columns)
+        return replace(self, mixtures=found) if better else self
 
     @property
     def n_values(self) -> int:

@@ -81,7 +81,7 @@ class CodeSearch:
         """
         if not isinstance(model, RoundedCodes):
             return cls(network, usual_error, np.zeros(model.n_values))
-        deviations = model.step * np.sqrt(model.mixtures.mean_squares())
+        deviations = model.step * model.mixtures.deviations.astype(np.float64)
         return cls._for_step(
             network, model.step, usual_error, deviations, rotated=rotated
         )

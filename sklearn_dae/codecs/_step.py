@@ -79,6 +79,10 @@ class Wish:
         """Return restored images as they come back."""
         return cast(np.clip(restored, self.low, self.high), self.dtype)
 
+    def squared_error(self, psnr: float, n_pixels: int) -> float:
+        """Return the squared error of an image of so many pixels at a quality."""
+        return n_pixels * self.span**2 * 10 ** (-psnr / 10)
+
     def psnr(self, X: np.ndarray, restored: np.ndarray) -> float:
         """Return the quality of restored images, in decibels."""
         return decibels(mean_squared_error(X, self.images(restored)), self.span)

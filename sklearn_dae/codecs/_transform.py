@@ -82,6 +82,11 @@ class TransformCodec(Codec):
         Whether to rotate codes before they are quantised. False quantises the codes
         themselves.
 
+    autoregressive : bool, default=False
+        Whether each value of a code is coded given those before it, by a small network,
+        where that takes fewer bytes. That takes some ten seconds in `fit`, and makes
+        decoding slower.
+
     chunk_size : int, default=None
         Images coded together; each chunk can be decoded without the others. None means
         as many as have four million pixels.
@@ -141,6 +146,7 @@ class TransformCodec(Codec):
         "fallback": ["boolean"],
         "worst_psnr": [Interval(Real, 0, None, closed="neither"), None],
         "rotate": ["boolean"],
+        "autoregressive": ["boolean"],
     }
 
     _stored_fields: ClassVar[Fields] = {
@@ -184,6 +190,7 @@ class TransformCodec(Codec):
         fallback: bool = True,
         worst_psnr: float | None = None,
         rotate: bool = True,
+        autoregressive: bool = False,
         chunk_size: int | None = None,
     ) -> None:
         self.transformer = transformer
@@ -194,6 +201,7 @@ class TransformCodec(Codec):
         self.fallback = fallback
         self.worst_psnr = worst_psnr
         self.rotate = rotate
+        self.autoregressive = autoregressive
         self.chunk_size = chunk_size
 
     def _learn(self, X: np.ndarray) -> None:
@@ -215,6 +223,7 @@ class TransformCodec(Codec):
                 picture=self._picture,
                 n_images=n_images,
                 rotate=self.rotate,
+                autoregressive=self.autoregressive,
                 threshold=getattr(self.transformer_, "threshold", None),
             )
             parts = fitting.fitted()
@@ -287,7 +296,9 @@ class TransformCodec(Codec):
         decoder = self.decoder_
         if isinstance(decoder, WholeDecoder):
             return decoder.encode(X)
-        usual = self.n_features_in_ * self._wish.span**2 * 10 ** (-self.psnr_ / 10)
+        # The same as in fit, where the quality that is met is not known yet.
+        psnr = self.psnr_ if self.target_psnr is None else self.target_psnr
+        usual = self._wish.squared_error(psnr, self.n_features_in_)
         search = CodeSearch.of(
             decoder.network, self.code_model_, usual, rotated=self.rotate
         )
@@ -319,8 +330,7 @@ class TransformCodec(Codec):
         """Squared error that the worst image may have."""
         if self.worst_psnr is None:
             return math.inf
-        mse = self._wish.span**2 * 10 ** (-self.worst_psnr / 10)
-        return self.n_features_in_ * mse
+        return self._wish.squared_error(self.worst_psnr, self.n_features_in_)
 
     def _decode_chunk(self, data: bytes, n_images: int, spec: ImageSpec) -> np.ndarray:
         if not n_images:

@@ -10,10 +10,12 @@ one for another:
 - ``decode(data, ...)`` returns the symbols.
 
 `ColumnTables` and `ColumnMixtures` give each column a distribution of its own, as a
-table or as a formula, `PixelModel` gives each sample of an image one that follows from
-the samples before it. Another model goes into a file of its own.
+table or as a formula, `AutoregressiveMixtures` one that follows from the columns before
+it, `PixelModel` gives each sample of an image one that follows from the samples before
+it. Another model goes into a file of its own.
 """
 
+from sklearn_dae.entropy._autoregressive import AutoregressiveMixtures
 from sklearn_dae.entropy._column_mixtures import ColumnMixtures
 from sklearn_dae.entropy._column_tables import ColumnTables
 from sklearn_dae.entropy._pixel_model import PixelModel
@@ -21,6 +23,7 @@ from sklearn_dae.entropy._planes import Stack
 from sklearn_dae.entropy._weight_bytes import pack_layer, read_layer
 
 __all__ = [
+    "AutoregressiveMixtures",
     "ColumnMixtures",
     "ColumnTables",
     "PixelModel",

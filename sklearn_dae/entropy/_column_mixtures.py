@@ -20,15 +20,12 @@ from scipy.optimize import minimize
 from sklearn_dae._bytes import ByteReader
 from sklearn_dae._fields import Fields, array, count
 from sklearn_dae.coding._intervals import N_SLOTS, IntervalDecoder, encode_intervals
-from sklearn_dae.entropy._logistic import Between
+from sklearn_dae.entropy._logistic import N_LOGISTIC, Between
 from sklearn_dae.entropy._mixture import PER_FOLD, PER_OCTAVE, Cells, Mixture
 from sklearn_dae.exceptions import BitstreamError
 
 #: Largest symbol that may be asked for.
 MOST_LIMIT = 2**15 - 1
-
-#: Most distributions of a column.
-_MOST_PARTS = 3
 
 #: Units of what is stored: of logarithms of shares, an e-fold; of centres, a scale; of
 #: widths, an octave; and of scales, an octave, from the smallest one on.
@@ -109,53 +106,64 @@ class ColumnMixtures:
         limit = min(limit, _most_limit(symbols.shape[1]))
         columns = [_Column.of(column) for column in symbols.T]
         best = [(np.inf, b"")] * len(columns)
-        for n_parts in range(1, _MOST_PARTS + 1):
+        for n_parts in range(1, N_LOGISTIC + 1):
             for number, packed in enumerate(_fitted(columns, n_parts)):
                 n_bits = columns[number].bits(packed, limit) + 8 * len(packed)
                 best[number] = min(best[number], (n_bits, packed))
         packed = b"".join(of_column for _, of_column in best)
         return cls(limit, np.frombuffer(packed, np.uint8))
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the distributions."""
+        return self.packed.size
+
     @cached_property
-    def _outputs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Logarithms of shares, centres and widths, as `Mixture` has them; scales."""
+    def _unpacked(self) -> tuple[np.ndarray, np.ndarray]:
         reader, columns = ByteReader(self.packed.tobytes()), []
         while reader.n_left:
             columns.append(_unpack(reader))
-        outputs, scales = zip(*columns, strict=True)
-        return np.stack(outputs, axis=1), np.array(scales, np.float32)
+        outputs, deviations = zip(*columns, strict=True)
+        return np.stack(outputs, axis=1), np.array(deviations, np.float32)
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """Logarithms of shares, centres and widths, as `Mixture` reads them.
+
+        An array of float32 of shape (n_outputs, n_columns).
+        """
+        return self._unpacked[0]
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """Standard deviations, or so, of the columns: float32 of shape (n_columns,)."""
+        return self._unpacked[1]
 
     @property
     def n_columns(self) -> int:
         """Number of columns."""
-        return self._outputs[0].shape[1]
+        return len(self.deviations)
 
     @cached_property
     def _starts(self) -> np.ndarray:
         """The first slot of each symbol of each column, and at last the end of all."""
-        outputs, scales = self._outputs
         n_symbols = 2 * self.limit + 1
         limit = np.full(n_symbols + 1, self.limit, np.float32)
         cells = Cells.around(limit, -limit, limit, 0)
         none = np.empty((0, n_symbols + 1), np.float32)
         symbols = np.arange(n_symbols + 1, dtype=np.float32)
         starts = np.empty((self.n_columns, n_symbols + 1), np.int64)
-        for column, scale in enumerate(scales):
+        for column, deviation in enumerate(self.deviations):
             mixture = Mixture.of_outputs(
-                np.repeat(outputs[:, [column]], n_symbols + 1, axis=1),
-                _MOST_PARTS,
+                np.repeat(self.outputs[:, [column]], n_symbols + 1, axis=1),
+                N_LOGISTIC,
                 np.zeros_like(limit),
-                np.full_like(limit, scale),
+                np.full_like(limit, deviation),
                 none,
                 cells,
             )
             starts[column] = mixture.below(symbols)
         return starts
-
-    def mean_squares(self) -> np.ndarray:
-        """Return the mean square of the symbols of each column: (n_columns,)."""
-        symbols = np.arange(-self.limit, self.limit + 1, dtype=np.float64)
-        return np.diff(self._starts, axis=1) @ np.square(symbols) / N_SLOTS
 
     @cached_property
     def _sorted_starts(self) -> np.ndarray:
@@ -307,7 +315,7 @@ def _fitted(columns: Sequence[_Column], n_parts: int) -> list[bytes]:
     centres += [column.mean / column.scale for column in columns]
     logits -= logits.max(axis=0)
     return [
-        _pack(column.scale, logits[:, j], centres[:, j], widths[:, j])
+        pack_column(column.scale, logits[:, j], centres[:, j], widths[:, j])
         for j, column in enumerate(columns)
     ]
 
@@ -335,7 +343,7 @@ def _nats_and_slopes(
     return nats, np.stack([of_logits, of_centres, of_widths])
 
 
-def _pack(
+def pack_column(
     scale: float, logits: np.ndarray, centres: np.ndarray, widths: np.ndarray
 ) -> bytes:
     """Write the distributions of a column."""
@@ -350,11 +358,11 @@ def _pack(
 def _unpack(reader: ByteReader) -> tuple[np.ndarray, np.float32]:
     """Read the distributions of a column: the outputs of a network, and the scale."""
     n_parts, exponent = reader.take(2)
-    if not 1 <= n_parts <= _MOST_PARTS or exponent > _MOST_STORED:
+    if not 1 <= n_parts <= N_LOGISTIC or exponent > _MOST_STORED:
         raise BitstreamError(f"A column has {n_parts} distributions.")
     whole = np.frombuffer(reader.take(3 * n_parts), np.int8).reshape(n_parts, 3)
     # Those that are not there have no share.
-    outputs = np.full((3, _MOST_PARTS), 0, np.float32)
+    outputs = np.full((3, N_LOGISTIC), 0, np.float32)
     outputs[0] = -(2.0**15)
     outputs[:, :n_parts] = whole.T
     outputs[0, :n_parts] *= PER_FOLD / _OF_SHARES

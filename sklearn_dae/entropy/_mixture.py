@@ -298,16 +298,21 @@ class Mixture:
         probes = np.where(high == self.cells.n, up, probes)
         return np.minimum(np.maximum(probes, low + 1), high - 1)
 
+    def place(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return about where distributions are, and how wide: float32 of shape (n,)."""
+        shares = self._shares[: len(self._centres)]
+        total = shares.sum(axis=0) + np.float32(1e-6)
+        middle = (shares * self._centres).sum(axis=0) / total
+        spread = (shares / self._per_width).sum(axis=0) * np.float32(PER_UNIT) / total
+        return middle, spread
+
     def _guess(self, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return cells near those that have slots, and how far these may be.
 
         As if each distribution were a single logistic one. What a guess is does not
         matter for what is found, so it need not be the same on every machine.
         """
-        shares = self._shares[: len(self._centres)]
-        total = shares.sum(axis=0) + np.float32(1e-6)
-        middle = (shares * self._centres).sum(axis=0) / total
-        spread = (shares / self._per_width).sum(axis=0) * np.float32(PER_UNIT) / total
+        middle, spread = self.place()
         level = (slots + np.float32(0.5)) / np.float32(N_SLOTS)
         value = middle + spread * np.log(level / (1 - level))
         width = np.float32(self.cells.width)

@@ -8,14 +8,14 @@ last its weights are rounded.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, NamedTuple
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from sklearn_dae._blas import one_blas_thread
 from sklearn_dae._threads import cut, map_in_threads
-from sklearn_dae.coding._intervals import N_SLOTS
+from sklearn_dae.entropy._adam import Adam
 from sklearn_dae.entropy._arithmetic import MOST_SUM
 from sklearn_dae.entropy._context import (
     MOST,
@@ -28,8 +28,8 @@ from sklearn_dae.entropy._context import (
     adaptive_rows,
     n_neighbours,
 )
-from sklearn_dae.entropy._logistic import Between
-from sklearn_dae.entropy._mixture import MOST_OCTAVES, PER_FOLD, PER_OCTAVE
+from sklearn_dae.entropy._logistic import N_LOGISTIC, Values, bits_and_slopes
+from sklearn_dae.entropy._mixture import PER_FOLD, PER_OCTAVE
 from sklearn_dae.entropy._network_bytes import pack_network
 from sklearn_dae.entropy._pixel_coder import Walk, canvas_of, first_values, stacks_of
 from sklearn_dae.entropy._pixel_network import MOST_ACTIVE, N_COPIES, PixelNetwork
@@ -52,15 +52,6 @@ _MOST_LINEAR = 16
 
 #: Largest number in what corrects adaptive weights: a byte each would do.
 _MOST_SPREAD = 255
-
-#: Number of logistic distributions.
-_N_LOGISTIC = 3
-
-#: Adam: what moments are multiplied by, and the share of steps in which the rate grows.
-_MOMENTUM, _SECOND_MOMENTUM, _WARM_UP = 0.9, 0.99, 0.1
-
-#: Largest logarithm of a width; least likelihood of any value.
-_MOST_WIDTH, _FLOOR = np.float32(MOST_OCTAVES * np.log(2)), np.float32(1 / N_SLOTS)
 
 #: The share of samples whose activations are not cut off when rounded; the largest
 #: weight.
@@ -203,27 +194,17 @@ class _Batch(NamedTuple):
     inputs : ndarray of float32 of shape (n_inputs, n)
         Inputs of the network.
 
-    target, half : ndarray of float32 of shape (n,)
-        How far values are above the prediction, and half the width of a cell, relative
-        to the scale.
-
-    is_first, is_last : ndarray of bool of shape (n,)
-        Whether there is no cell below, and none above.
-
-    hits : ndarray of float32 of shape (n_points, n)
-        1 where the value is that of a point, else 0.
+    values : Values
+        The values to be expected, relative to the predictions and scales.
     """
 
     inputs: np.ndarray
-    target: np.ndarray
-    half: np.ndarray
-    is_first: np.ndarray
-    is_last: np.ndarray
-    hits: np.ndarray
+    values: Values
 
     def part(self, places: slice | np.ndarray) -> "_Batch":
         """Return some of the samples."""
-        return _Batch(*(np.ascontiguousarray(x[..., places]) for x in self))
+        inputs = np.ascontiguousarray(self.inputs[:, places])
+        return _Batch(inputs, self.values.part(places))
 
 
 class _Sampler:
@@ -246,7 +227,9 @@ class _Sampler:
             return self._look(lanes.of_channel(at[some], of_lanes[some], self._channel))
 
         parts = map_in_threads(look, cut(n, -(-n // _N_LOOKED_AT)))
-        return _Batch(*(np.concatenate(x, axis=-1) for x in zip(*parts, strict=True)))
+        inputs, values = zip(*parts, strict=True)
+        together = (np.concatenate(x, axis=-1) for x in zip(*values, strict=True))
+        return _Batch(np.concatenate(inputs, axis=1), Values(*together))
 
     def _look(self, samples: Samples) -> _Batch:
         context = self._walk.context
@@ -257,14 +240,14 @@ class _Sampler:
         points = np.empty((N_COPIES + len(self._points), len(cell)), np.float32)
         points[:N_COPIES] = known.nearest
         points[N_COPIES:] = self._points[:, np.newaxis]
-        return _Batch(
-            known.inputs[: self._n_inputs],
+        values = Values(
             (middles - known.centre) / known.scale,
             np.float32(cells.width / 2) / known.scale,
             cell == 0,
             cell == cells.n - 1,
             (cells.of(points) == cell).astype(np.float32),
         )
+        return _Batch(known.inputs[: self._n_inputs], values)
 
     def batches(self, size: int) -> Iterator[_Batch]:
         """Draw batches endlessly."""
@@ -285,6 +268,7 @@ class _Learner:
         hidden: Sequence[int],
         n_points: int,
         batch: _Batch,
+        training: Training,
         rng: np.random.Generator,
     ) -> None:
         inputs = batch.inputs.astype(np.float64) / UNIT
@@ -295,7 +279,7 @@ class _Learner:
         varies = values > 2 * _WHITE_RIDGE * values.mean()
         vectors, values = vectors[:, varies], values[varies]
         self._whitener = vectors / np.sqrt(values) @ vectors.T
-        n_outputs = 3 * _N_LOGISTIC + n_points
+        n_outputs = 3 * N_LOGISTIC + n_points
         sizes = [len(inputs), *hidden, n_outputs]
         self._layers = []
         for n_in, n_out in pairwise(sizes):
@@ -305,51 +289,37 @@ class _Learner:
         last = self._layers[-1]
         last *= np.float32(0.1)
         # Widths that differ; single values are rare until the contrary is learned.
-        last[-_N_LOGISTIC:, -1] = np.linspace(-1, 1, _N_LOGISTIC)
-        last[_N_LOGISTIC : _N_LOGISTIC + n_points, -1] = -4
-        self._first = [np.zeros_like(layer) for layer in self._layers]
-        self._second = [np.zeros_like(layer) for layer in self._layers]
-        self._n_steps = 0
+        last[-N_LOGISTIC:, -1] = np.linspace(-1, 1, N_LOGISTIC)
+        last[N_LOGISTIC : N_LOGISTIC + n_points, -1] = -4
+        self._adam = Adam(self._layers, training.n_steps, training.rate)
         self._whitening = self._whitener.astype(np.float32) / np.float32(UNIT)
         self._shift = (self._whitener @ self._mean).astype(np.float32)
 
-    def improve(self, batch: _Batch, rate: float) -> float:
-        """Take a step of Adam; return the mean number of bits before it."""
-        n = len(batch.target)
+    def improve(self, batch: _Batch) -> None:
+        """Take a step of Adam."""
+        n = batch.inputs.shape[1]
         parts = map_in_threads(
-            lambda part: self._loss_and_gradient(batch.part(part)),
+            lambda part: self._gradient(batch.part(part)),
             cut(n, -(-n // _N_OF_THREAD)),
         )
-        loss, *gradient = (
-            sum(of_parts) / len(parts) for of_parts in zip(*parts, strict=True)
-        )
-        self._n_steps += 1
-        scale = np.sqrt(1 - _SECOND_MOMENTUM**self._n_steps) / (
-            1 - _MOMENTUM**self._n_steps
-        )
-        for layer, slope, first, second in zip(
-            self._layers, gradient, self._first, self._second, strict=True
-        ):
-            first += (1 - _MOMENTUM) * (slope - first)
-            second += (1 - _SECOND_MOMENTUM) * (slope * slope - second)
-            layer -= np.float32(rate * scale) * first / (np.sqrt(second) + 1e-8)
-        return loss
+        gradient = [np.sum(slopes, axis=0) for slopes in zip(*parts, strict=True)]
+        self._adam.step([slopes / np.float32(len(parts)) for slopes in gradient])
 
-    def _loss_and_gradient(self, batch: _Batch) -> tuple[Any, ...]:
-        """Return the mean number of bits, and its slopes by the weights of layers."""
+    def _gradient(self, batch: _Batch) -> list[np.ndarray]:
+        """Return the slopes of the mean number of bits by the weights of layers."""
         activations = [self._whitening @ batch.inputs - self._shift]
         for layer in self._layers[:-1]:
             z = layer[:, :-1] @ activations[-1] + layer[:, -1:]
             activations.append(np.maximum(z, 0, out=z))
         last = self._layers[-1]
         outputs = last[:, :-1] @ activations[-1] + last[:, -1:]
-        bits, delta = _bits_and_slopes(outputs, batch)
+        _, delta = bits_and_slopes(outputs, batch.values)
         gradient = []
         for layer, below in zip(self._layers[::-1], activations[::-1], strict=True):
             gradient.append(np.hstack([delta @ below.T, delta.sum(axis=1)[:, None]]))
             if below is not activations[0]:
                 delta = (layer[:, :-1].T @ delta) * (below > 0)
-        return bits, *gradient[::-1]
+        return gradient[::-1]
 
     def largest(self, batch: _Batch) -> list[np.ndarray]:
         """Return the largest activations of the hidden units of each layer."""
@@ -373,34 +343,6 @@ class _Learner:
         return layers
 
 
-def _bits_and_slopes(outputs: np.ndarray, batch: _Batch) -> tuple[float, np.ndarray]:
-    """Return the mean number of bits of samples, and its slopes by the outputs."""
-    logits, shifts, widths = np.split(outputs, [-2 * _N_LOGISTIC, -_N_LOGISTIC])
-    shares = np.exp(logits - logits.max(axis=0))
-    shares /= shares.sum(axis=0)
-    per_width = np.exp(-np.clip(widths, -_MOST_WIDTH, _MOST_WIDTH))
-    far = batch.target - shifts
-    upper, lower = (far + batch.half) * per_width, (far - batch.half) * per_width
-    inside, above, below, sign = between = Between.of(lower, upper)
-    slope_above, slope_below = between.slopes()
-    first, last = batch.is_first, batch.is_last
-    inside = np.where(first, np.where(sign > 0, above, 1 - above), inside)
-    inside = np.where(last & ~first, np.where(sign > 0, 1 - below, below), inside)
-    inside = np.where(first & last, 1, inside)
-    slope_above, slope_below = slope_above * ~last, slope_below * ~first
-    parts = np.concatenate([inside, batch.hits])
-    parts *= shares
-    likelihood = parts.sum(axis=0) + _FLOOR
-    n = np.float32(len(likelihood))
-    parts /= likelihood
-    of_logits = (shares * parts.sum(axis=0) - parts) / n
-    weight = shares[:_N_LOGISTIC] / (likelihood * n)
-    of_shifts = weight * (slope_above - slope_below) * per_width
-    of_widths = weight * (upper * slope_above - lower * slope_below)
-    bits = -float(np.log2(likelihood).mean())
-    return bits, np.concatenate([of_logits, of_shifts, of_widths])
-
-
 def _rounded(
     learner: _Learner,
     batch: _Batch,
@@ -419,7 +361,7 @@ def _rounded(
         )
         network = PixelNetwork(predictors, weights, biases, shifts, points)
         outputs = network.outputs(batch.inputs) / _units(len(points))[:, np.newaxis]
-        bits, _ = _bits_and_slopes(outputs.astype(np.float32), batch)
+        bits, _ = bits_and_slopes(outputs.astype(np.float32), batch.values)
         bits += 8 * len(pack_network(network)) / n_samples
         if best is None or bits < best[1]:
             best = network, bits
@@ -429,7 +371,7 @@ def _rounded(
 
 def _units(n_points: int) -> np.ndarray:
     """Return the units of the outputs of a network in those that are learned."""
-    counts = [_N_LOGISTIC + N_COPIES + n_points, _N_LOGISTIC, _N_LOGISTIC]
+    counts = [N_LOGISTIC + N_COPIES + n_points, N_LOGISTIC, N_LOGISTIC]
     return np.repeat([PER_FOLD, 1, PER_OCTAVE / np.log(2)], counts)
 
 
@@ -470,13 +412,6 @@ def _whole(
         shifts.append(shift.astype(np.uint8))
         below, most = factor, MOST_ACTIVE
     return weights, biases, shifts
-
-
-def _rate(training: Training, progress: float) -> float:
-    if progress < _WARM_UP:
-        return training.rate * (0.05 + 0.95 * progress / _WARM_UP)
-    done = (progress - _WARM_UP) / (1 - _WARM_UP)
-    return training.rate * 0.5 * (1 + np.cos(np.pi * done))
 
 
 def fit_networks(
@@ -545,10 +480,10 @@ def fit_networks(
             sampler = _Sampler(walk, channel, points, rng)
             drawn = sampler.draw(_N_DRAWN)
             hidden = [n // 2 if channel else n for n in training.hidden]
-            learner = _Learner(hidden, N_COPIES + len(points), drawn, rng)
+            learner = _Learner(hidden, N_COPIES + len(points), drawn, training, rng)
             batches = sampler.batches(training.batch_size)
-            for step in range(training.n_steps):
-                learner.improve(next(batches), _rate(training, step / training.n_steps))
+            for batch in islice(batches, training.n_steps):
+                learner.improve(batch)
                 if on_step is not None:
                     on_step()
             network, of_channel = _rounded(learner, drawn, predictors, points, n_pixels)

@@ -31,7 +31,12 @@ from sklearn_dae.codecs._set_model import SetModel
 from sklearn_dae.coding import FrequencyTables, HuffmanCoder
 from sklearn_dae.coding._huffman import HuffmanCode
 from sklearn_dae.compressor import DeepAutoencoderCompressor
-from sklearn_dae.entropy import ColumnMixtures, ColumnTables, PixelModel
+from sklearn_dae.entropy import (
+    AutoregressiveMixtures,
+    ColumnMixtures,
+    ColumnTables,
+    PixelModel,
+)
 from sklearn_dae.models import _scikit_learn
 from sklearn_dae.models._kind import Kind
 from sklearn_dae.network import Dense, Layout, Network
@@ -51,6 +56,7 @@ _OURS = (
     WholeDecoder,
     FrequencyTables,
     ColumnTables,
+    AutoregressiveMixtures,
     ColumnMixtures,
     RoundedCodes,
     QuantizedCodes,

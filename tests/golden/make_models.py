@@ -7,6 +7,7 @@ of model, or a new version of one, gets a new file.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from sklearn_dae.codecs import (
     SetRedundancyCodec,
     TransformCodec,
 )
-from sklearn_dae.entropy import PixelModel
+from sklearn_dae.entropy import AutoregressiveMixtures, PixelModel
 from sklearn_dae.entropy._pixel_training import Training
 from sklearn_dae.models import save_model
 
@@ -80,6 +81,7 @@ MODELS = {
     "jpegxl_codec": JpegXLCodec(lossless=True, image_shape=(2, 3)),
     "pixel_codec": PixelCodec(image_shape=(2, 3)),
     "kmeans_codec": TransformCodec(PCA(3), KMeansQuantizer(4, shared=True)),
+    "autoregressive_codec": TransformCodec(PCA(3), autoregressive=True),
     "whole_codec": TransformCodec(
         make_pipeline(
             DeepAutoencoderCompressor(
@@ -105,6 +107,11 @@ def fit(model):
         limits = np.zeros((len(stack), 1)), np.full((len(stack), 1), 16)
         training = Training(hidden=(8, 8), n_steps=20)
         model.models_ = [PixelModel.fit([stack], limits, training=training)]
+    if isinstance(model, TransformCodec) and model.autoregressive:
+        # For so few images, it has no network of codes by itself.
+        symbols, of_codes = model.symbols(ROWS), model.code_model_
+        mixtures = AutoregressiveMixtures.fit(symbols, of_codes.mixtures, n_rows=80)
+        model.code_model_ = replace(of_codes, mixtures=mixtures)
     return model
 
 

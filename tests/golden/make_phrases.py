@@ -54,7 +54,7 @@ def main():
     """Put headers together."""
     if PATH.exists():
         return
-    archive = Header("TransformCodec", "", 0, True, "sklearn-dae 1.0.0").to_bytes()
+    archive = Header("TransformCodec", "", 0, True, "sklearn-dae 1.0.0").to_json()
     # One header that is like another is no help.
     text = "".join(dict.fromkeys([archive.decode(), *map(header_of, models())]))
     assert text.isascii()

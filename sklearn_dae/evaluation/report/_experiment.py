@@ -135,7 +135,10 @@ def evaluate(
     >>> X = load_digits().data
     >>> split = ImageSplit(X[:100], X[100:130], (8, 8), "some digits")
     >>> evaluation = evaluate(
-    ...     split, n_components=[4], parameters={"max_iter": 5}, n_qualities=2
+    ...     split,
+    ...     n_components=[4],
+    ...     parameters={"hidden_layer_sizes": (20,), "max_iter": 5},
+    ...     n_qualities=2,
     ... )
     >>> [curve.codec for curve in evaluation.curves][:3]
     ['autoencoder', 'PCA', 'JPEG']

@@ -118,7 +118,7 @@ def write_report(
     >>> evaluation = evaluate(
     ...     ImageSplit(X[:100], X[100:130], (8, 8), "some digits"),
     ...     n_components=[4],
-    ...     parameters={"max_iter": 5},
+    ...     parameters={"hidden_layer_sizes": (20,), "max_iter": 5},
     ...     n_qualities=2,
     ... )
     >>> with tempfile.TemporaryDirectory() as folder:
