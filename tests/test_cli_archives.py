@@ -70,7 +70,6 @@ def test_options_that_ask_for_no_loss_bring_none(here, option, capsys):
 @pytest.mark.parametrize(
     "option",
     [
-        "--bits-per-image 20",
         "--n-components 3",
         "--psnr 20 --n-components 3",
         "--hidden-layer-sizes 8",
@@ -185,7 +184,8 @@ def test_break_even_is_the_first_number_of_images_that_pays(fixed, coded, otherw
 def test_more_quality_takes_more_bytes(here, trained, capsys):
     sizes = []
     for psnr in (22, 28):
-        run("compress", "x.npy", "-o", "x.dae", "--psnr", psnr, "--force", *QUICK)
+        wish = "--psnr", psnr, "--worst-psnr", 5
+        run("compress", "x.npy", "-o", "x.dae", *wish, "--force", *QUICK)
         with open_archive("x.dae") as archive:
             sizes.append(archive.info().parts.images)
             error = np.square(archive[:].astype(float) - IMAGES).mean()
@@ -436,10 +436,47 @@ def test_default_network_is_small_beside_the_images(here, capsys):
     np.save("more.npy", np.repeat(IMAGES, 10, axis=0))
     run("compress", "more.npy", "-o", "x.dae", "--max-iter", 1)
     with open_archive("x.dae") as archive:
-        n_parameters = archive.codec.decoder_.layout.n_parameters
-    assert 0.05 < 4 * n_parameters / (10 * IMAGES.size) <= 0.13
+        assert archive.info().parts.model < 10 * IMAGES.size / 8
     run("train", "x.npy", "-o", "x.daem", "--max-iter", 0)
-    assert load_model("x.daem").decoder_.layout.widths == (200, 400, 48)
+    assert load_model("x.daem").decoder_.layout.widths == (12, 48)
+
+
+def test_each_image_is_as_good_as_was_asked(here, capsys):
+    images = np.concatenate([IMAGES, 255 - IMAGES[:1]])
+    np.save("odd.npy", images)
+    wish = "--psnr", 24, "--worst-psnr", 23
+    run("compress", "odd.npy", "-o", "x.dae", *wish, "--effort", 1)
+    with open_archive("x.dae") as archive:
+        errors = np.square(archive[:].astype(float) - images).mean(axis=(1, 2))
+    assert 10 * np.log10(255**2 / errors.max()) >= 23
+    capsys.readouterr()
+    assert "--worst-psnr says" in fails(
+        capsys, "compress", "odd.npy", "-o", "y.dae", "--worst-psnr", 23, status=2
+    )
+
+
+def test_errors_are_relative_to_the_peak_that_is_given(here, capsys):
+    def told(*options):
+        run("compress", "x.npy", "-o", "x.dae", "--force", "--effort", 1, *options)
+        return float(re.search("Read back: ([0-9.]+) dB", capsys.readouterr().out)[1])
+
+    # 4,095 instead of 255 are 24 dB more for the same error.
+    assert 24 <= told("--psnr", 24) < 34
+    assert 48 <= told("--psnr", 48, "--peak", 4095) < 58
+    with open_archive("x.dae") as archive:
+        assert archive.metadata == {"peak": 4095.0}
+
+
+def test_everything_counts_as_bits_of_an_image(here, capsys):
+    run("compress", "x.npy", "-o", "x.dae", "--bits-per-image", 200, "--effort", 1)
+    with open_archive("x.dae") as archive:
+        parts = archive.info().parts
+    assert parts.images + parts.model <= 200 * len(IMAGES) / 8
+    capsys.readouterr()
+    message = fails(
+        capsys, "compress", "x.npy", "-o", "y.dae", "--bits-per-image", 1, "--effort", 1
+    )
+    assert "--bits-per-image is 1, but an image takes" in message
 
 
 # Models.

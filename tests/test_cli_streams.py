@@ -44,7 +44,7 @@ def test_standard_input_is_a_file_like_any_other(archive, trained, monkeypatch, 
     stdin_of(monkeypatch, trained.read_bytes())
     run("inspect", "-")
     assert "TransformCodec" in capsys.readouterr().out
-    stdin_of(monkeypatch, data[:100])
+    stdin_of(monkeypatch, data[:30])
     assert "cut off" in fails(capsys, "decompress", "-", "-o", "out.npy")
     stdin_of(monkeypatch, b"no array")
     assert ".npy" in fails(capsys, "compress", "-", "-o", "y.dae", "--model", trained)

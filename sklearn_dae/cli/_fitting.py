@@ -137,8 +137,9 @@ def _make_autoencoder(
     if layout.n_parameters > _MOST_PARAMETERS:
         raise ValueError(
             f"The network would have {layout.n_parameters:,} parameters, more than "
-            f"{_MOST_PARAMETERS:,}: make the images smaller, or give a smaller "
-            "--n-components or --hidden-layer-sizes."
+            f"{_MOST_PARAMETERS:,}: give a smaller --n-components or "
+            "--hidden-layer-sizes, or none of these: --psnr alone, and --lossless, "
+            "take images of any size."
         )
     return autoencoder
 

@@ -194,8 +194,8 @@ def add_training(parser: argparse.ArgumentParser, *, is_choice: bool = False) ->
         type=positive_integer,
         nargs="+",
         metavar="N",
-        help="units of the encoder's layers between image and code (default: one layer, "
-        "of as many as pay for so many images)",
+        help="units of the encoder's layers between image and code (default: one "
+        "layer, of as many as pay for so many images)",
     )
     network.add_argument(
         "--max-iter",

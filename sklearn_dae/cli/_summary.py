@@ -25,7 +25,7 @@ _SAMPLE_BYTES = 2**22
 #: to be an outlier, beside which errors of the others cannot be seen.
 _MUCH_WIDER = 1000
 
-#: What the metadata of an archive call what errors are relative to, where that was given.
+#: What errors are relative to, in the metadata of an archive, where that was given.
 PEAK = "peak"
 
 #: How many ways to store images are told of.

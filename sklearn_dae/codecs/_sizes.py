@@ -238,12 +238,17 @@ class SizeSearch:
         return Sizes(best.n_values, n_units, estimate)
 
     def first(self, n_images: int) -> Sizes | None:
-        """Return the sizes of an autoencoder that a search begins with, if there is one.
+        """Return the sizes of an autoencoder that a search begins with.
 
         Parameters
         ----------
         n_images : int
             For how many images they are.
+
+        Returns
+        -------
+        Sizes or None
+            None if no number of values is enough.
         """
         if self.n_axes is None:
             return None
