@@ -203,7 +203,7 @@ class AutoregressiveMixtures:
     def _check_stored(self) -> None:
         # The network is read, so that damage is noticed before it is used.
         self.columns._check_stored()
-        assert self._network
+        self._network.check()
 
     @classmethod
     def fit(cls, symbols: np.ndarray, columns: ColumnMixtures, *, n_rows: int) -> Self:
