@@ -13,7 +13,7 @@ from sklearn_dae._bytes import ByteReader
 from sklearn_dae.codecs import TransformCodec
 from sklearn_dae.datasets import load_digits
 from sklearn_dae.entropy import AutoregressiveMixtures, ColumnMixtures
-from sklearn_dae.entropy._autoregressive import CodeNetwork, masks
+from sklearn_dae.entropy._code_network import CodeNetwork, masks
 from sklearn_dae.exceptions import BitstreamError
 from sklearn_dae.models import model_from_bytes, model_to_bytes
 

@@ -7,25 +7,24 @@ with weights that are rounded as they will be, coarsely or finely, and those are
 that pay.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
 from sklearn_dae._blas import one_blas_thread
 from sklearn_dae.entropy._adam import Adam
 from sklearn_dae.entropy._arithmetic import MOST_SUM
-from sklearn_dae.entropy._autoregressive import (
+from sklearn_dae.entropy._code_network import (
     ACTIVE_BITS,
     INPUT_BITS,
     MOST,
     MOST_ACTIVE,
     MOST_WEIGHT,
     N_KINDS,
-    AutoregressiveMixtures,
     CodeNetwork,
     inputs_of,
     masks,
@@ -54,19 +53,37 @@ _LEAST_SHARE, _APART = -2.0, 0.8
 _BITS, _TRIED_ROWS = ((2, 3), (3, 4)), 2_000
 
 
-def n_hidden_for(n_bits: float, n_columns: int) -> int:
+class _Model(Protocol):
+    """What is made of distributions and a network."""
+
+    @property
+    def n_bytes(self) -> int: ...
+
+    def bits(self, symbols: np.ndarray) -> np.ndarray: ...
+
+
+Model = TypeVar("Model", bound=_Model)
+
+
+def _n_hidden_for(n_bits: float, n_columns: int) -> int:
     """Return how many hidden units may pay for so many bits of all symbols."""
     # A unit sees half of the columns, and changes what half of them are given.
     of_unit = (1 + N_KINDS) * (n_columns - 1) / 2
     return min(int(n_bits / _BITS_OF_WEIGHT / of_unit), _MOST_HIDDEN)
 
 
-def fit_network(
-    symbols: np.ndarray, columns: ColumnMixtures, n_rows: int
-) -> tuple[ColumnMixtures, CodeNetwork]:
-    """Find distributions and a network; see `AutoregressiveMixtures.fit`."""
+def fit_model(
+    symbols: np.ndarray,
+    columns: ColumnMixtures,
+    n_rows: int,
+    make: Callable[[ColumnMixtures, np.ndarray], Model],
+) -> Model:
+    """Learn from symbols; see `AutoregressiveMixtures.fit`.
+
+    ``make`` makes a model of distributions and the bytes of a network.
+    """
     n_bits = float(columns.bits(symbols).mean()) * n_rows
-    n_hidden = max(n_hidden_for(n_bits, columns.n_columns), 1)
+    n_hidden = max(_n_hidden_for(n_bits, columns.n_columns), 1)
     rng = np.random.default_rng(0)
     learner = _Learner.of(columns, n_hidden, rng)
     in_order = symbols.T[order_of(columns)].astype(np.float32)
@@ -74,20 +91,19 @@ def fit_network(
     batches = _batches(in_order, n, rng)
     penalty = _PENALTY * np.log(2) / (n_rows * len(in_order))
     few = symbols[rng.permutation(len(symbols))[:_TRIED_ROWS]]
-    best: tuple[float, ColumnMixtures, CodeNetwork] | None = None
+    models = []
     with one_blas_thread():
         learner.learn(batches, _N_STEPS, _RATE, penalty)
         for bits in _BITS:
             rounded = deepcopy(replace(learner, bits=bits))
             rounded.learn(batches, _N_ROUNDED, _ROUNDED_RATE, penalty)
-            found, network = rounded.columns(columns), rounded.network()
-            data = network.to_bytes()
-            model = AutoregressiveMixtures(found, np.frombuffer(data, np.uint8))
-            total = float(model.bits(few).mean()) * n_rows + 8 * len(data)
-            if best is None or total < best[0]:
-                best = total, found, network
-    assert best is not None
-    return best[1:]
+            packed = np.frombuffer(rounded.network().to_bytes(), np.uint8)
+            models.append(make(rounded.columns(columns), packed))
+    return min(models, key=lambda model: _total_bits(model, few, n_rows))
+
+
+def _total_bits(model: _Model, symbols: np.ndarray, n_rows: int) -> float:
+    return float(model.bits(symbols).mean()) * n_rows + 8 * model.n_bytes
 
 
 def _batches(

@@ -147,23 +147,34 @@ class ColumnMixtures:
     @cached_property
     def _starts(self) -> np.ndarray:
         """The first slot of each symbol of each column, and at last the end of all."""
-        n_symbols = 2 * self.limit + 1
-        limit = np.full(n_symbols + 1, self.limit, np.float32)
-        cells = Cells.around(limit, -limit, limit, 0)
-        none = np.empty((0, n_symbols + 1), np.float32)
-        symbols = np.arange(n_symbols + 1, dtype=np.float32)
-        starts = np.empty((self.n_columns, n_symbols + 1), np.int64)
-        for column, deviation in enumerate(self.deviations):
-            mixture = Mixture.of_outputs(
-                np.repeat(self.outputs[:, [column]], n_symbols + 1, axis=1),
-                N_LOGISTIC,
-                np.zeros_like(limit),
-                np.full_like(limit, deviation),
-                none,
-                cells,
-            )
-            starts[column] = mixture.below(symbols)
+        symbols = np.arange(2 * self.limit + 2, dtype=np.float32)
+        starts = np.empty((self.n_columns, len(symbols)), np.int64)
+        for column, outputs in enumerate(self.outputs.T):
+            of_symbols = np.repeat(outputs[:, np.newaxis], len(symbols), axis=1)
+            starts[column] = self.mixture(column, of_symbols).below(symbols)
         return starts
+
+    def mixture(self, column: int, outputs: np.ndarray) -> Mixture:
+        """Return distributions of symbols of a column, whose cells are all symbols.
+
+        Parameters
+        ----------
+        column : int
+            The column.
+
+        outputs : ndarray of float32 of shape (n_outputs, n)
+            As `outputs` has them for the column, or changed.
+        """
+        n = outputs.shape[1]
+        limit = np.full(n, self.limit, np.float32)
+        return Mixture.of_outputs(
+            outputs,
+            N_LOGISTIC,
+            np.zeros_like(limit),
+            np.full_like(limit, self.deviations[column]),
+            np.empty((0, n), np.float32),
+            Cells.around(limit, -limit, limit, 0),
+        )
 
     @cached_property
     def _sorted_starts(self) -> np.ndarray:
@@ -188,7 +199,7 @@ class ColumnMixtures:
             return b""
         starts, frequencies = self._intervals(symbols)
         n_bits = float(np.log2(N_SLOTS / frequencies).sum())
-        n_lanes = max(1, min(int(n_bits / _BITS_OF_LANE), symbols.size))
+        n_lanes = n_lanes_for(n_bits, symbols.size)
         counts = _counts(symbols.size)
         (data,) = encode_intervals(starts, frequencies, counts, [n_lanes])
         return data
@@ -232,6 +243,11 @@ class ColumnMixtures:
         """The bits of the most frequent symbols of all columns."""
         most_frequent = np.diff(self._starts, axis=1).max(axis=1)
         return float(np.log2(N_SLOTS / most_frequent).sum())
+
+
+def n_lanes_for(n_bits: float, most: int) -> int:
+    """Return how many lanes of rANS code so many bits, at most ``most``."""
+    return max(1, min(int(n_bits / _BITS_OF_LANE), most))
 
 
 def _most_limit(n_columns: int) -> int:
