@@ -132,9 +132,6 @@ class CompactFitting:
     rotate : bool
         Whether codes are mapped to others; see `CodeSpace`.
 
-    autoregressive : bool, default=False
-        Whether values of a code may be coded given each other.
-
     threshold : float, default=None
         Where outputs are thresholded; see `Network.decode`.
 
@@ -154,13 +151,11 @@ class CompactFitting:
         picture: tuple[int, int, int],
         n_images: int,
         rotate: bool,
-        autoregressive: bool = False,
         threshold: float | None = None,
     ) -> None:
         self.X, self.wish = X, wish
         self.picture, self.n_images = picture, n_images
         self.rotate, self.threshold = rotate, threshold
-        self.autoregressive = autoregressive
         n_pixels = X.shape[1]
         space = _space(partial(self._restore, network), codes, rotate=rotate)
         # A change of 1 is as much as that of a pixel through its range, however wide;
@@ -215,15 +210,8 @@ class CompactFitting:
             most = min(exponent, -_MOST_FINER)
             for finer in range(exponent, most - 1, -_MUCH_FINER):
                 if (parts := self._finished(self._layers(finer))) is not None:
-                    return self._with_network_of_codes(parts)
+                    return parts
         raise _too_bad("network", self.least_psnr)
-
-    def _with_network_of_codes(self, parts: Fitted) -> Fitted:
-        model = parts.model
-        if not (self.autoregressive and isinstance(model, RoundedCodes)):
-            return parts
-        symbols = model.symbols(parts.codes)
-        return parts._replace(model=model.autoregressive(symbols, self.n_images))
 
     def _layers(self, exponent: int) -> list[RoundedLayer]:
         step = self.step * _FACTOR**exponent

@@ -223,12 +223,14 @@ class TransformCodec(Codec):
                 picture=self._picture,
                 n_images=n_images,
                 rotate=self.rotate,
-                autoregressive=self.autoregressive,
                 threshold=getattr(self.transformer_, "threshold", None),
             )
             parts = fitting.fitted()
-        self.decoder_, self.code_model_ = parts.decoder, parts.model
-        symbols = self.code_model_.symbols(parts.codes)
+        self.decoder_, model = parts.decoder, parts.model
+        symbols = model.symbols(parts.codes)
+        if self.autoregressive and isinstance(model, RoundedCodes):
+            model = model.autoregressive(symbols, n_images)
+        self.code_model_ = model
         self.bits_per_sample_ = float(self.code_model_.bits(symbols).mean())
         images = self._restore(symbols)
         self.psnr_ = wish.psnr(X, images)
