@@ -51,15 +51,30 @@ def fit_codec(images: ImageSet, arguments: argparse.Namespace) -> TransformCodec
         If the user interrupts the training.
     """
     _check_images(images)
-    sizes = _first_sizes(images, arguments)
-    may_grow = arguments.psnr is not None and arguments.n_components is None
+    # Qualities relative to the range of the images, as codecs take them.
+    span, worst_psnr = peak_of(images), arguments.worst_psnr
+    if arguments.psnr is not None and worst_psnr is None:
+        worst_psnr = floor_of(arguments.psnr)
+    psnr, worst_psnr = (
+        None if each is None else relative_to(span, each, arguments.peak or span)
+        for each in (arguments.psnr, worst_psnr)
+    )
+    codec = TransformCodec(
+        None,
+        target_psnr=psnr,
+        target_bits_per_sample=arguments.bits_per_image,
+        worst_psnr=worst_psnr,
+    )
+    sizes = _first_sizes(images, psnr, span, arguments)
+    may_grow = psnr is not None and arguments.n_components is None
     for _ in range(_MOST_ENLARGED if may_grow else 0):
+        autoencoder = _make_autoencoder(sizes, images, arguments)
         try:
-            return _fitted(sizes, images, arguments)
+            return _fitted(codec, autoencoder, images)
         except ValueError:
             # It learned less than in trials, from all images or with another penalty.
             sizes = sizes.with_more_values(images.spec.n_numbers)
-    return _fitted(sizes, images, arguments)
+    return _fitted(codec, _make_autoencoder(sizes, images, arguments), images)
 
 
 def _check_images(images: ImageSet) -> None:
@@ -72,10 +87,11 @@ def _check_images(images: ImageSet) -> None:
         )
 
 
-def _first_sizes(images: ImageSet, arguments: argparse.Namespace) -> Sizes:
+def _first_sizes(
+    images: ImageSet, psnr: float | None, span: float, arguments: argparse.Namespace
+) -> Sizes:
     """Return the sizes that options ask for, or else those that pay."""
-    n_pixels = images.spec.n_numbers
-    n_values, psnr = arguments.n_components, arguments.psnr
+    n_pixels, n_values = images.spec.n_numbers, arguments.n_components
     if n_values is not None and n_values > n_pixels:
         raise ValueError(
             f"--n-components is {n_values}, but an image has {n_pixels} pixels: a code "
@@ -88,7 +104,7 @@ def _first_sizes(images: ImageSet, arguments: argparse.Namespace) -> Sizes:
         images,
         len(images),
         psnr,
-        arguments.peak or peak_of(images),
+        span,
         max_iter=min(_TRIAL_EPOCHS, arguments.max_iter or _TRIAL_EPOCHS),
         random_state=arguments.random_state or 0,
     )
@@ -96,32 +112,18 @@ def _first_sizes(images: ImageSet, arguments: argparse.Namespace) -> Sizes:
     sizes = search.first(len(images)) if has_units else search.deep()
     if sizes is None:
         raise ValueError(
-            f"No network restores these images with {psnr:g} dB; 'sklearn-dae compress "
-            f"--psnr {psnr:g}' alone takes whatever does."
+            f"No network restores these images with {arguments.psnr:g} dB; "
+            f"'sklearn-dae compress --psnr {arguments.psnr:g}' alone takes whatever "
+            "does."
         )
     return sizes
 
 
 def _fitted(
-    sizes: Sizes, images: ImageSet, arguments: argparse.Namespace
+    codec: TransformCodec, autoencoder: DeepAutoencoderCompressor, images: ImageSet
 ) -> TransformCodec:
-    autoencoder = _make_autoencoder(sizes, images, arguments)
-    psnr, worst_psnr = arguments.psnr, arguments.worst_psnr
-    if psnr is not None and worst_psnr is None:
-        worst_psnr = floor_of(psnr)
-    span = peak_of(images)
-    psnr, worst_psnr = (
-        None if each is None else relative_to(span, each, arguments.peak or span)
-        for each in (psnr, worst_psnr)
-    )
-    codec = TransformCodec(
-        autoencoder,
-        target_psnr=psnr,
-        target_bits_per_sample=arguments.bits_per_image,
-        worst_psnr=worst_psnr,
-    )
     _train(autoencoder, images)
-    return codec.fit(images.stack())
+    return codec.set_params(transformer=autoencoder).fit(images.stack())
 
 
 def _make_autoencoder(
