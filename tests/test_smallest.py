@@ -20,6 +20,7 @@ from sklearn_dae.codecs._candidates import (
     candidates_for,
 )
 from sklearn_dae.codecs._measured import coded_bytes, measured, model_bytes, some_of
+from sklearn_dae.codecs._rate import highest_quality
 from sklearn_dae.codecs._sizes import Sizes, SizeSearch
 from sklearn_dae.codecs._step import Wish
 from sklearn_dae.images import ImageSet
@@ -241,3 +242,18 @@ def test_it_is_an_estimator(images):
     total = codec.fit(images).candidates_[0].n_bytes
     few = SmallestCodec(30, effort=1, candidates=["AVIF"]).fit(images)
     assert total == pytest.approx(few.candidates_[0].n_bytes * 5000 / 600, rel=0.05)
+
+
+@pytest.mark.parametrize("start", [1.0, 24.0, 60.0, 120.0])
+def test_the_best_quality_for_so_many_bytes_is_found(start):
+    asked = []
+
+    def n_bytes(psnr):
+        asked.append(psnr)
+        return 100 * 2 ** (psnr / 6) if psnr < 90 else np.inf
+
+    found = highest_quality(n_bytes, 1600, start)
+    # Four doublings of 6 dB each are 24 dB.
+    assert 22.5 < found <= 24
+    assert len(asked) <= 7
+    assert highest_quality(n_bytes, 50, start) is None
